@@ -1,0 +1,186 @@
+/**
+ * The mail store: messages in mailboxes in accounts, with the numbers that IMAP and JMAP need. It knows neither of them,
+ * nor OpenPGP: content and summary are octets that come back as they went in.
+ *
+ * Four things implement it and pass one contract (mail-store.contract.ts): memory-mail-store (the reference),
+ * sql-mail-store (one SQLite file per account), sealed-mail-store (a decorator that seals what it hands on and unseals what
+ * it reads; the only place where sealing at rest happens) and store-pool (the same behind worker threads).
+ *
+ * Promises: an append is on the disk when it resolves. UIDs rise and are never used twice under one UIDVALIDITY
+ * (RFC 3501 §2.3.1.1); UIDVALIDITY never repeats for a re-created name; every change of a message or its flags takes a
+ * higher MODSEQ (RFC 7162). Nothing here grows with the mailbox that need not.
+ */
+import type { Bytes } from '#lib/bytes.ts'
+import type { AccountId } from '../accounts/directory.ts'
+
+export type MailboxId = number
+export type Uid = number
+
+/** A name in the hierarchy, levels separated by `/`, Unicode NFC. INBOX is spelled in capitals. */
+export type MailboxName = string
+
+/** RFC 6154 attribute without the backslash. */
+export type SpecialUse = 'Sent' | 'Drafts' | 'Trash' | 'Junk' | 'Archive'
+
+export interface NewMessage {
+  /** The exact octets of the message. */
+  readonly content: Bytes
+  /** Encoded MessageSummary (formats/message/summary.ts). */
+  readonly summary: Bytes
+  /** Milliseconds since the epoch; kept to the second. */
+  readonly internalDate: number
+  /** System flags with backslash (`\Seen`) and keywords, case kept, compared without case. */
+  readonly flags: readonly string[]
+  /** When given, a second append of the same key to the same account does nothing and answers the first one's place. */
+  readonly deliveryKey?: string
+}
+
+export interface Appended {
+  readonly mailbox: MailboxId
+  readonly uidValidity: number
+  readonly uid: Uid
+}
+
+export interface Mailbox {
+  readonly id: MailboxId
+  readonly name: MailboxName
+  readonly uidValidity: number
+  readonly subscribed: boolean
+  readonly specialUse: SpecialUse | null
+}
+
+export interface MailboxStatus {
+  readonly messages: number
+  readonly unseen: number
+  readonly deleted: number
+  readonly uidNext: number
+  readonly uidValidity: number
+  readonly highestModseq: number
+  /** Sum of the clear (padded) sizes. */
+  readonly size: number
+}
+
+/** What is known of a message without any key: this and nothing else is in clear on the disk (keys.md, At rest). */
+export interface MessageRow {
+  readonly uid: Uid
+  readonly modseq: number
+  readonly internalDate: number
+  readonly flags: readonly string[]
+  /** Size rounded up; the exact one is in the summary. */
+  readonly paddedSize: number
+}
+
+export interface FlagChange {
+  readonly mode: 'replace' | 'add' | 'remove'
+  readonly flags: readonly string[]
+  /** RFC 7162 §3.1.3: leave messages alone whose MODSEQ is higher, and name them. */
+  readonly unchangedSince?: number
+}
+
+export interface MailboxChanges {
+  /** New messages and changed flags, ascending by uid. */
+  readonly changed: readonly MessageRow[]
+  readonly vanished: readonly Uid[]
+  readonly highestModseq: number
+}
+
+export interface Quota {
+  /** Octets on the disk. */
+  readonly used: number
+  readonly limit: number | null
+}
+
+/** One account's mail, open. Ids of mailboxes that are gone make a NoSuchMailbox; uids that are gone are left out of answers. */
+export interface AccountMail extends AsyncDisposable {
+  /** All mailboxes, by name. INBOX, Sent, Drafts, Trash, Junk and Archive exist from the start. */
+  mailboxes(): Promise<readonly Mailbox[]>
+  /** Also names of mailboxes that no longer exist stay subscribed (RFC 3501 §6.3.6). */
+  subscriptions(): Promise<readonly MailboxName[]>
+  subscribe(name: MailboxName, subscribed: boolean): Promise<void>
+  /** Makes missing superiors too. Throws MailboxExists. */
+  createMailbox(name: MailboxName, specialUse?: SpecialUse): Promise<Mailbox>
+  /** Throws NoSuchMailbox, MailboxRefused (INBOX). Inferiors stay (RFC 3501 §6.3.4). */
+  deleteMailbox(name: MailboxName): Promise<void>
+  /** Renames inferiors too; renaming INBOX moves its messages and leaves it empty (RFC 3501 §6.3.5). Throws NoSuchMailbox, MailboxExists. */
+  renameMailbox(from: MailboxName, to: MailboxName): Promise<void>
+  status(mailbox: MailboxId): Promise<MailboxStatus>
+
+  /** Ascending by uid. */
+  list(mailbox: MailboxId): Promise<readonly MessageRow[]>
+  changesSince(mailbox: MailboxId, modseq: number): Promise<MailboxChanges>
+  /** Encoded summaries, in the order asked for; null for a uid that is gone. */
+  summaries(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Bytes | null)[]>
+  /** The exact octets, or null for a uid that is gone. Throws MessageUnreadable when the stored form is damaged or sealed to a lost key. */
+  read(mailbox: MailboxId, uid: Uid): Promise<Bytes | null>
+
+  append(mailbox: MailboxId, message: NewMessage): Promise<Appended>
+  /** The rows after the change (messages that had these flags already too), and the uids that `unchangedSince` spared. */
+  setFlags(
+    mailbox: MailboxId,
+    uids: readonly Uid[],
+    change: FlagChange,
+  ): Promise<{ readonly rows: readonly MessageRow[]; readonly spared: readonly Uid[] }>
+  /** All or nothing. Pairs of old and new uid, ascending. Throws OverQuota. */
+  copy(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied>
+  /** The same, and the originals vanish in the same transaction (RFC 6851 §3.3). */
+  move(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied>
+  /** Removes those of `uids` (or of all) that have \Deleted (RFC 3501 §6.4.3, RFC 4315 §2.1); answers the removed ones. */
+  expunge(mailbox: MailboxId, uids?: readonly Uid[]): Promise<readonly Uid[]>
+  quota(): Promise<Quota>
+}
+
+export interface Copied {
+  readonly uidValidity: number
+  readonly uids: readonly (readonly [from: Uid, to: Uid])[]
+}
+
+/** Keys that open what is sealed; the plain stores ignore them. Structural, so that the store needs no other room. */
+export interface ReadingKeys {
+  sessionKeys(pkesks: readonly Bytes[]): Promise<readonly (Bytes | null)[]>
+  /** 32 octets, for the sealed index of this account. */
+  indexKey(): Promise<Bytes>
+}
+
+export interface MailStore extends AsyncDisposable {
+  /** Makes the account's store with its first mailboxes. Idempotent. */
+  create(account: AccountId): Promise<void>
+  /** Delivery: needs no key. A missing mailbox is INBOX. Throws OverQuota, or the disk's error (isDiskFull tells a full one). */
+  append(account: AccountId, mailbox: MailboxName, message: NewMessage): Promise<Appended>
+  /** Without keys what needs no key works; summaries and contents throw KeysNeeded. */
+  open(account: AccountId, keys: ReadingKeys | null): Promise<AccountMail>
+  quota(account: AccountId): Promise<Quota>
+  setQuota(account: AccountId, limit: number | null): Promise<void>
+  /** Deletes everything of the account. */
+  remove(account: AccountId): Promise<void>
+  readonly changes: MailChanges
+}
+
+/** Tells front-ends that something changed once it is on the disk; what changed is asked with changesSince. */
+export interface MailChanges {
+  subscribe(account: AccountId, listener: (mailbox: MailboxId) => void): Disposable
+}
+
+class StoreError extends Error {}
+export class NoSuchMailbox extends StoreError {
+  override readonly name = 'NoSuchMailbox'
+}
+export class MailboxExists extends StoreError {
+  override readonly name = 'MailboxExists'
+}
+/** The change is never allowed; the message says why. */
+export class MailboxRefused extends StoreError {
+  override readonly name = 'MailboxRefused'
+}
+export class OverQuota extends StoreError {
+  override readonly name = 'OverQuota'
+}
+export class KeysNeeded extends StoreError {
+  override readonly name = 'KeysNeeded'
+}
+export class MessageUnreadable extends StoreError {
+  override readonly name = 'MessageUnreadable'
+}
+/** This account's files are damaged; others are not concerned. The message names the file and the remedy. */
+export class AccountDamaged extends StoreError {
+  override readonly name = 'AccountDamaged'
+}

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { BrokenDatabase, type Migrations, NewerSchema, openSqlite } from './sqlite.ts'
+
+interface Schema {
+  note: { id: number; text: string }
+}
+
+const migrations: Migrations = [
+  (db) =>
+    db.schema
+      .createTable('note')
+      .addColumn('id', 'integer', (c) => c.primaryKey())
+      .addColumn('text', 'text', (c) => c.notNull())
+      .execute(),
+]
+
+async function inDirectory(run: (path: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'letterlock-sqlite-'))
+  try {
+    await run(join(directory, 'one.db'))
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+}
+
+test('changes that arrive together share a sync, and one that fails undoes only itself', () =>
+  inDirectory(async (path) => {
+    let syncs = 0
+    const sync = async (wal: { datasync(): Promise<void> }) => {
+      syncs++
+      await wal.datasync()
+    }
+    await using db = await openSqlite<Schema>({ path, migrations, sync })
+    const results = await Promise.allSettled(
+      Array.from({ length: 50 }, (_, id) =>
+        db.write(async (query) => {
+          await query.insertInto('note').values({ id, text: 'x' }).execute()
+          if (id % 10 === 3) throw new Error('mine')
+        }),
+      ),
+    )
+    assert.equal(results.filter((one) => one.status === 'rejected').length, 5)
+    assert.equal((await db.query.selectFrom('note').selectAll().execute()).length, 45)
+    assert.ok(syncs <= 5, `${syncs} syncs`)
+  }))
+
+test('a sync that fails refuses what it covers and everything after', () =>
+  inDirectory(async (path) => {
+    let fail = false
+    const sync = async () => {
+      if (fail) throw Object.assign(new Error('EIO'), { code: 'EIO' })
+    }
+    await using db = await openSqlite<Schema>({ path, migrations, sync })
+    const put = (id: number) => db.write((query) => query.insertInto('note').values({ id, text: 'x' }).execute())
+    await put(1)
+    fail = true
+    await assert.rejects(put(2), BrokenDatabase)
+    fail = false
+    await assert.rejects(put(3), BrokenDatabase)
+  }))
+
+test('a file from a newer version is refused with what to do', () =>
+  inDirectory(async (path) => {
+    await (await openSqlite({ path, migrations: [...migrations, async () => {}] }))[Symbol.asyncDispose]()
+    await assert.rejects(openSqlite({ path, migrations }), (error: Error) => {
+      assert.ok(error instanceof NewerSchema)
+      assert.match(error.message, /newer version of Letterlock.*Upgrade/)
+      return true
+    })
+  }))

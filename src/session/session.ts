@@ -1,0 +1,47 @@
+/**
+ * What a logged-in person may do: the one door for all front-ends. A session holds the account's unlocked keys and mail; it
+ * ends with logout, suspension or a password change, and says so through `ended`.
+ */
+
+import type { Peer } from '#agents/inbound/inbound.ts'
+import type { Account } from '#custody/accounts/directory.ts'
+import type { AccountMail, MailChanges } from '#custody/store/mail-store.ts'
+import type { Address } from '#formats/message/address.ts'
+import type { Envelope } from '#formats/message/envelope.ts'
+import type { Reply } from '#formats/smtp/reply.ts'
+import type { Bytes } from '#lib/bytes.ts'
+
+export type Protocol = 'imap' | 'pop3' | 'submission' | 'jmap'
+
+export interface LoginAttempt {
+  /** As typed by the client. */
+  readonly user: string
+  /** Wiped by the desk once it is used; never made a string. */
+  readonly credential: Buffer
+  readonly protocol: Protocol
+  readonly ip: string
+}
+
+export type LoginResult =
+  | { readonly kind: 'welcome'; readonly session: UserSession }
+  /** Wrong password, unknown account, suspended: the same words and the same time for all. */
+  | { readonly kind: 'refused' }
+  /** Too many attempts from here, or our own trouble; try later. */
+  | { readonly kind: 'unavailable' }
+
+export interface SessionDesk {
+  login(attempt: LoginAttempt): Promise<LoginResult>
+}
+
+export interface UserSession extends AsyncDisposable {
+  readonly account: Account
+  /** Opened at the first call. */
+  mail(): Promise<AccountMail>
+  readonly changes: MailChanges
+  /** Makes the encoded summary that an append wants from the octets of a message. */
+  summarize(message: Bytes): Bytes
+  checkSender(reversePath: Address | null): Promise<Reply | null>
+  checkRecipient(recipient: Address): Promise<Reply | null>
+  submit(mail: { queueId: string; peer: Peer; envelope: Envelope; content: Bytes }): Promise<Reply>
+  readonly ended: AbortSignal
+}
