@@ -1,0 +1,36 @@
+/**
+ * Tests with real peers say which commands they need: `test('...', needs('swaks', 'gpg'), ...)`. Where a command is missing the
+ * test is skipped by name, so a machine without them still runs all others; with CI=true it is a failure instead, so that a skipped
+ * test never looks like a passed one. `scripts/peers.sh` installs them all.
+ */
+import { accessSync, constants } from 'node:fs'
+import { join } from 'node:path'
+
+/** Daemons live in sbin, which is not on everybody's PATH. */
+const directories = [...(process.env['PATH'] ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']
+
+/** The path of a command, or null. */
+export function findCommand(command: string): string | null {
+  for (const directory of directories) {
+    if (directory === '') continue
+    const path = join(directory, command)
+    try {
+      accessSync(path, constants.X_OK)
+      return path
+    } catch {
+      // Not here.
+    }
+  }
+  return null
+}
+
+/** Options for node:test. `root` stands for the superuser, anything else for a command. */
+export function needs(...requirements: readonly (string | 'root')[]): { skip: string | false } {
+  const missing = requirements.filter((name) =>
+    name === 'root' ? process.getuid?.() !== 0 : findCommand(name) === null,
+  )
+  if (missing.length === 0) return { skip: false }
+  const reason = `needs ${missing.join(', ')}`
+  if (process.env['CI'] === 'true') throw new Error(`This test ${reason}. Run scripts/peers.sh as root.`)
+  return { skip: `skipped: ${reason}` }
+}
