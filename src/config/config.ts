@@ -1,0 +1,168 @@
+/**
+ * The configuration: one schema that is type, check, defaults and documentation (docs/config.md is printed from it).
+ *
+ * Few keys, because domains, accounts and keys are data and not configuration. Every key but `hostname` has a default.
+ * Relative paths are relative to the file. Times are written as `30s`, `5m`, `4h`, `5d`; sizes as `25M`, `1G`.
+ */
+import { z } from 'zod'
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
+const SIZES: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 }
+
+/** Octets of `25M`; null when it is no size. */
+export function parseSize(text: string): number | null {
+  const [, digits, unit] = /^(\d{1,12})([KMGT]?)$/.exec(text) ?? []
+  return digits === undefined ? null : Number(digits) * SIZES[unit ?? '']!
+}
+
+const duration = z
+  .string()
+  .regex(/^\d{1,6}[smhd]$/, 'is no time: write a number and s, m, h or d, such as "90s"')
+  .transform((text) => Number(text.slice(0, -1)) * UNITS[text.at(-1)!]! * 1000)
+
+const size = z.string().transform((text, check) => {
+  const octets = parseSize(text)
+  if (octets === null)
+    check.addIssue({ code: 'custom', message: 'is no size: write a number and K, M or G, such as "25M"' })
+  return octets ?? 0
+})
+
+const port = z.number().int().min(0).max(65_535)
+const doc = <T extends z.ZodType>(type: T, text: string): T => type.describe(text)
+
+const ports = z
+  .strictObject({
+    smtp: doc(port.default(2525), 'mail from other servers (STARTTLS)'),
+    lmtp: doc(port.default(2424), 'mail from a front server on this machine (LMTP)'),
+    submissions: doc(port.default(4465), "users' outgoing mail (TLS)"),
+    submission: doc(port.default(5587), "users' outgoing mail (STARTTLS)"),
+    imaps: doc(port.default(9993), 'reading (TLS)'),
+    imap: doc(port.default(1143), 'reading (STARTTLS)'),
+    pop3s: doc(port.default(9995), 'POP3 over TLS; reserved, nothing listens on it in this version'),
+    https: doc(port.default(8443), 'web and keyserver; reserved, nothing listens on it in this version'),
+    admin: doc(port.default(9090), '/health and /metrics, on 127.0.0.1 whatever `bind` says'),
+  })
+  .prefault({})
+
+const tls = z
+  .strictObject({
+    certificate: doc(z.string().default('tls/server.crt'), 'PEM chain that all listeners show'),
+    key: doc(z.string().default('tls/server.key'), 'its PEM private key'),
+    trust: doc(
+      z.array(z.string()).default([]),
+      "PEM files of CAs that outgoing connections trust besides the system's",
+    ),
+  })
+  .prefault({})
+
+const dns = z
+  .strictObject({
+    servers: doc(
+      z.array(z.string()).default([]),
+      'resolvers as `address:port`; empty takes those of the system (/etc/resolv.conf)',
+    ),
+    validating: doc(
+      z.boolean().default(false),
+      'the resolvers validate DNSSEC; believed only where they are on a loopback address',
+    ),
+  })
+  .prefault({})
+
+const relay = z
+  .strictObject({
+    smarthost: doc(
+      z.string().default(''),
+      'hand all outgoing mail to this server, as `host:port`; empty delivers by MX',
+    ),
+    tls: doc(
+      z.enum(['none', 'opportunistic', 'required', 'implicit']).default('opportunistic'),
+      'TLS to the smarthost; `required` and `implicit` check its certificate',
+    ),
+    user: doc(z.string().default(''), 'login at the smarthost; empty for none'),
+    passwordFile: doc(z.string().default(''), 'file with the password for that login, readable by the server alone'),
+    port: doc(port.default(25), 'port of other mail servers'),
+    allowPrivate: doc(
+      z.boolean().default(false),
+      'deliver to loopback and private addresses too: for tests and several providers on one machine',
+    ),
+    warnAfter: doc(duration.default(4 * 3600_000), 'tell the sender that mail is delayed after this time'),
+    giveUpAfter: doc(duration.default(5 * 86_400_000), 'return mail that could not be delivered after this time'),
+  })
+  .prefault({})
+
+const limits = z
+  .strictObject({
+    messageSize: doc(size.default(50 * 1024 ** 2), 'largest message'),
+    memory: doc(size.default(256 * 1024 ** 2), 'octets of messages held in memory at once, over all connections'),
+    connections: doc(z.number().int().min(1).default(1000), 'connections to each listener'),
+    connectionsPerAddress: doc(
+      z.number().int().min(1).default(100),
+      'connections to each listener from one IP address',
+    ),
+    recipients: doc(
+      z.number().int().min(100).default(1000),
+      'recipients of one message (RFC 5321 asks for 100 at least)',
+    ),
+    quota: doc(size.default(0), 'disk space of an account that has no quota of its own; "0" for no limit'),
+    failedLogins: doc(
+      z.number().int().min(1).default(20),
+      'failed logins per ten minutes from one IP address or to one account',
+    ),
+  })
+  .prefault({})
+
+const sessions = z
+  .strictObject({
+    grace: doc(duration.default(60_000), 'how long keys stay unlocked after the last session of an account has ended'),
+    vaultUid: doc(
+      z.number().int().min(1).default(65_533),
+      'user and group id of the vault where the server runs as root',
+    ),
+  })
+  .prefault({})
+
+const store = z
+  .strictObject({
+    workers: doc(z.number().int().min(0).max(64).default(0), 'threads that seal and store; 0 for one less than cores'),
+    queueKey: doc(z.string().default('keys/queue.key'), 'key that waiting mail is sealed under; made when missing'),
+  })
+  .prefault({})
+
+const submission = z
+  .strictObject({
+    saveSent: doc(z.boolean().default(true), 'keep a copy of submitted mail in Sent'),
+    recipientsPerHour: doc(
+      z.number().int().min(1).default(1000),
+      'recipients that one account may write to in an hour',
+    ),
+  })
+  .prefault({})
+
+const log = z
+  .strictObject({
+    level: doc(z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'), 'least weight of a line'),
+    addresses: doc(z.boolean().default(false), 'write whole addresses; otherwise their domains only'),
+  })
+  .prefault({})
+
+export const configSchema = z.strictObject({
+  hostname: doc(
+    z
+      .string()
+      .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, 'is no host name: write lower-case letters, digits, dots and hyphens'),
+    "this server's name, as in its certificate and in the domains' MX records",
+  ),
+  bind: doc(z.string().default('127.0.0.1'), 'IP address to listen on; `0.0.0.0` or `::` for all'),
+  data: doc(z.string().default('.'), 'directory for everything that is kept'),
+  ports,
+  tls,
+  dns,
+  relay,
+  limits,
+  sessions,
+  store,
+  submission,
+  log,
+})
+
+export type Config = z.infer<typeof configSchema>

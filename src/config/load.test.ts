@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ConfigError, parseConfig } from './load.ts'
+
+test('a hostname alone is a whole configuration', () => {
+  const config = parseConfig('hostname = "mail.example.org"\n', '/etc/letterlock/letterlock.toml')
+  assert.equal(config.ports.smtp, 2525)
+  assert.equal(config.data, '/etc/letterlock')
+  assert.equal(config.tls.certificate, '/etc/letterlock/tls/server.crt')
+  assert.equal(config.relay.giveUpAfter, 5 * 86_400_000)
+})
+
+test('times and sizes are read with their units', () => {
+  const config = parseConfig('hostname = "m.test"\n[relay]\nwarnAfter = "90s"\n[limits]\nmessageSize = "25M"\n', '/c')
+  assert.equal(config.relay.warnAfter, 90_000)
+  assert.equal(config.limits.messageSize, 25 * 1024 * 1024)
+})
+
+test('all mistakes are told at once, with line, key and remedy', () => {
+  const text = [
+    'bind = "127.0.0.1"',
+    'colour = "red"',
+    '[ports]',
+    'smtp = 70000',
+    'imap = "x"',
+    '[relay]',
+    'warnAfter = "soon"',
+  ].join('\n')
+  assert.throws(
+    () => parseConfig(text, 'letterlock.toml'),
+    (error: Error) => {
+      assert.ok(error instanceof ConfigError)
+      const lines = error.message.split('\n')
+      assert.equal(lines.length, 5)
+      assert.match(error.message, /^letterlock\.toml:1: hostname: is missing; add it/m)
+      assert.match(error.message, /^letterlock\.toml:2: colour: there is no such key/m)
+      assert.match(error.message, /^letterlock\.toml:4: ports\.smtp: .*65535/m)
+      assert.match(error.message, /^letterlock\.toml:5: ports\.imap: expected number/m)
+      assert.match(error.message, /^letterlock\.toml:7: relay\.warnAfter: is no time: write/m)
+      return true
+    },
+  )
+})
+
+test('broken TOML names its line', () => {
+  assert.throws(
+    () => parseConfig('hostname = "m.test"\nbind = = 3\n', 'c.toml'),
+    /^ConfigError: c\.toml:2: this is no TOML/,
+  )
+})
