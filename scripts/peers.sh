@@ -4,25 +4,26 @@
 # Without root or apt it says what is missing and ends well: tests that need a missing program are skipped.
 set -eu
 
-# command:package (commands in sbin count too)
+# command=package (commands in sbin count too); a path is a file that must exist, perl: a module.
 wanted='
-sq:sq sqop:sqop gosop:gosop gpg:gnupg gpgconf:gpgconf
-swaks:swaks curl:curl mbsync:isync mutt:mutt
-postfix:postfix dovecot:dovecot-core /usr/lib/dovecot/imap:dovecot-imapd /usr/lib/dovecot/lmtp:dovecot-lmtpd
-unbound:unbound knotd:knot kzonesign:knot-dnssecutils delv:bind9-dnsutils
-python3:python3 openssl:openssl script:bsdutils prlimit:util-linux mount:mount ps:procps
+sq=sq sqop=sqop gosop=gosop gpg=gnupg gpgconf=gpgconf
+swaks=swaks perl:Net::SSLeay=libnet-ssleay-perl curl=curl mbsync=isync mutt=mutt
+postfix=postfix dovecot=dovecot-core /usr/lib/dovecot/imap=dovecot-imapd /usr/lib/dovecot/lmtp=dovecot-lmtpd
+unbound=unbound knotd=knot kzonesign=knot-dnssecutils delv=bind9-dnsutils
+python3=python3 openssl=openssl script=bsdutils prlimit=util-linux mount=mount ps=procps
 '
 
 present() {
   case $1 in
     /*) test -e "$1" ;;
+    perl:*) perl "-M${1#perl:}" -e 1 2>/dev/null ;;
     *) PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v "$1" >/dev/null 2>&1 ;;
   esac
 }
 
 missing=''
 for pair in $wanted; do
-  present "${pair%:*}" || missing="$missing ${pair##*:}"
+  present "${pair%=*}" || missing="$missing ${pair##*=}"
 done
 missing=${missing# }
 
@@ -81,8 +82,8 @@ try apt install -y --no-install-recommends $missing
 rm -f "$log"
 
 for pair in $wanted; do
-  present "${pair%:*}" || {
-    echo "peers: ${pair##*:} is installed, but ${pair%:*} is not there" >&2
+  present "${pair%=*}" || {
+    echo "peers: ${pair##*=} is installed, but ${pair%=*} is not there" >&2
     exit 1
   }
 done
