@@ -3,11 +3,9 @@
  * parts, signatures and partial fetches are exact slices of the stored octets. It never decodes and never copies content.
  */
 
-/** Half-open range of octets in the message. */
-export interface Range {
-  readonly start: number
-  readonly end: number
-}
+import type { Range } from './range.ts'
+
+export type { Range } from './range.ts'
 
 /** One MIME entity. Values of header fields are raw octets as latin1 text, unfolded; nothing is decoded here. */
 export interface MimePart {
