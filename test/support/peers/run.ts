@@ -31,8 +31,14 @@ export async function run(command: string, args: readonly string[], options: Run
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []
   const output: Buffer[] = []
-  child.stdout.on('data', (chunk: Buffer) => void (stdout.push(chunk), output.push(chunk)))
-  child.stderr.on('data', (chunk: Buffer) => void (stderr.push(chunk), output.push(chunk)))
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout.push(chunk)
+    output.push(chunk)
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr.push(chunk)
+    output.push(chunk)
+  })
   // A program may end without having read its input.
   child.stdin.on('error', () => {})
   child.stdin.end(options.input ?? '')
