@@ -89,12 +89,12 @@ function fieldAt(bytes: Buffer, start: number, end: number): HeaderField {
   // RFC 5322 §4.5: blanks before the colon are obsolete but must be read.
   while (colon < near && (bytes[colon] === SPACE || bytes[colon] === TAB)) colon++
   if (at === start || colon === near || bytes[colon] !== COLON) return { name: '', start, end, value: end }
-  return { name: bytes.latin1Slice(start, at).toLowerCase(), start, end, value: colon + 1 }
+  return { name: bytes.toString('latin1', start, at).toLowerCase(), start, end, value: colon + 1 }
 }
 
 /** The field's value unfolded (RFC 5322 §2.2.3), its octets as latin1 text, blanks around it removed. */
 export function fieldValue(octets: Bytes, field: HeaderField): string {
-  const raw = asBuffer(octets).latin1Slice(field.value, field.end)
+  const raw = asBuffer(octets).toString('latin1', field.value, field.end)
   return unfold(raw)
 }
 
