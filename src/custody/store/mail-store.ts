@@ -180,6 +180,10 @@ export class KeysNeeded extends StoreError {
 export class MessageUnreadable extends StoreError {
   override readonly name = 'MessageUnreadable'
 }
+/** No store was made for this account, or it was removed. */
+export class NoSuchAccount extends StoreError {
+  override readonly name = 'NoSuchAccount'
+}
 /** This account's files are damaged; others are not concerned. The message names the file and the remedy. */
 export class AccountDamaged extends StoreError {
   override readonly name = 'AccountDamaged'

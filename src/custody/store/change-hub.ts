@@ -1,0 +1,38 @@
+import type { AccountId } from '../accounts/directory.ts'
+import type { MailboxId, MailChanges } from './mail-store.ts'
+
+type Listener = (mailbox: MailboxId) => void
+
+/** Who listens to which account. `watched` is told when the first one comes and the last one goes. */
+export class ChangeHub implements MailChanges {
+  readonly #listeners = new Map<AccountId, Set<Listener>>()
+  readonly #watched: (account: AccountId, watched: boolean) => void
+
+  constructor(watched: (account: AccountId, watched: boolean) => void = () => {}) {
+    this.#watched = watched
+  }
+
+  subscribe(account: AccountId, listener: Listener): Disposable {
+    // A function of our own, so that the same listener may be given twice.
+    const told: Listener = (mailbox) => listener(mailbox)
+    const listeners = this.#listeners.get(account) ?? new Set()
+    listeners.add(told)
+    this.#listeners.set(account, listeners)
+    if (listeners.size === 1) this.#watched(account, true)
+    return {
+      [Symbol.dispose]: () => {
+        if (!listeners.delete(told) || listeners.size > 0) return
+        this.#listeners.delete(account)
+        this.#watched(account, false)
+      },
+    }
+  }
+
+  notify(account: AccountId, mailbox: MailboxId): void {
+    for (const listener of this.#listeners.get(account) ?? []) listener(mailbox)
+  }
+
+  accounts(): readonly AccountId[] {
+    return [...this.#listeners.keys()]
+  }
+}

@@ -1,0 +1,214 @@
+import type { Bytes } from '#lib/bytes.ts'
+import { applyFlags, DELETED, encodeFlags, sameFlags } from './flags.ts'
+import type { IndexedAccountMail, IndexedParts, IndexRecord, WaitingSummary } from './indexed-mail-store.ts'
+import {
+  type Appended,
+  type Copied,
+  type FlagChange,
+  type Mailbox,
+  type MailboxChanges,
+  type MailboxId,
+  type MailboxName,
+  MailboxRefused,
+  type MailboxStatus,
+  type MessageRow,
+  type NewMessage,
+  NoSuchMailbox,
+  type Quota,
+  type SpecialUse,
+  type Uid,
+} from './mail-store.ts'
+import { byName, canonicalName, INBOX, isInferior } from './mailbox-name.ts'
+import {
+  type MemoryAccount,
+  type MemoryMailbox,
+  type MemoryMessage,
+  mailboxOf,
+  rowOf,
+  statusOf,
+} from './memory-account.ts'
+import { checkQuota, MESSAGE_COST } from './quota.ts'
+
+export class MemoryAccountMail implements IndexedAccountMail {
+  readonly #account: MemoryAccount
+
+  constructor(account: MemoryAccount) {
+    this.#account = account
+  }
+
+  async mailboxes(): Promise<readonly Mailbox[]> {
+    const { mailboxes, subscribed } = this.#account
+    return [...mailboxes.values()].map((mailbox) => mailboxOf(mailbox, subscribed)).sort(byName)
+  }
+
+  async subscriptions(): Promise<readonly MailboxName[]> {
+    return [...this.#account.subscribed].sort()
+  }
+
+  async subscribe(name: MailboxName, subscribed: boolean): Promise<void> {
+    if (subscribed) this.#account.subscribed.add(canonicalName(name))
+    else this.#account.subscribed.delete(canonicalName(name))
+  }
+
+  async createMailbox(name: MailboxName, specialUse?: SpecialUse): Promise<Mailbox> {
+    const account = this.#account
+    const canonical = canonicalName(name)
+    const added = account.addMailbox(canonical, specialUse ?? null)
+    account.addSuperiors(canonical)
+    account.notify(added.id)
+    return mailboxOf(added, account.subscribed)
+  }
+
+  #named(name: MailboxName): MemoryMailbox {
+    const found = this.#account.named(canonicalName(name))
+    if (!found) throw new NoSuchMailbox('no such mailbox')
+    return found
+  }
+
+  async deleteMailbox(name: MailboxName): Promise<void> {
+    const mailbox = this.#named(name)
+    if (mailbox.name === INBOX) throw new MailboxRefused('INBOX cannot be deleted')
+    const modseq = this.#account.nextModseq()
+    for (const uid of [...mailbox.messages.keys()]) this.#account.removeMessage(mailbox, uid, modseq)
+    this.#account.mailboxes.delete(mailbox.id)
+    this.#account.notify(mailbox.id)
+  }
+
+  async renameMailbox(from: MailboxName, to: MailboxName): Promise<void> {
+    const mailbox = this.#named(from)
+    const target = canonicalName(to)
+    if (isInferior(target, mailbox.name) && mailbox.name !== INBOX)
+      throw new MailboxRefused('a mailbox cannot become its own inferior')
+    this.#account.rename(mailbox, target)
+    this.#account.notify(mailbox.id)
+  }
+
+  async status(mailbox: MailboxId): Promise<MailboxStatus> {
+    return statusOf(this.#account.mailbox(mailbox))
+  }
+
+  async list(mailbox: MailboxId): Promise<readonly MessageRow[]> {
+    return [...this.#account.mailbox(mailbox).messages.values()].map(rowOf)
+  }
+
+  async changesSince(mailbox: MailboxId, modseq: number): Promise<MailboxChanges> {
+    const { messages, vanished, highestModseq } = this.#account.mailbox(mailbox)
+    return {
+      changed: [...messages.values()].filter((message) => message.modseq > modseq).map(rowOf),
+      vanished: vanished
+        .filter((one) => one.modseq > modseq)
+        .map((one) => one.uid)
+        .sort((a, b) => a - b),
+      highestModseq,
+    }
+  }
+
+  async summaries(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Bytes | null)[]> {
+    const { messages } = this.#account.mailbox(mailbox)
+    return uids.map((uid) => messages.get(uid)?.summary ?? null)
+  }
+
+  async read(mailbox: MailboxId, uid: Uid): Promise<Bytes | null> {
+    return this.#account.mailbox(mailbox).messages.get(uid)?.content.octets ?? null
+  }
+
+  async append(mailbox: MailboxId, message: NewMessage): Promise<Appended> {
+    return this.#account.append(this.#account.mailbox(mailbox), message)
+  }
+
+  async setFlags(mailbox: MailboxId, uids: readonly Uid[], change: FlagChange) {
+    const box = this.#account.mailbox(mailbox)
+    const given = encodeFlags(change.flags)
+    const limit = change.unchangedSince ?? Number.POSITIVE_INFINITY
+    const found = messagesOf(box, uids)
+    const spared = found.filter((message) => message.modseq > limit).map(({ uid }) => uid)
+    const rest = found.filter((message) => message.modseq <= limit)
+    const next = rest.map((message) => applyFlags(message.flags, change.mode, given))
+    const changed = rest.filter((message, i) => !sameFlags(message.flags, next[i]!))
+    if (changed.length > 0) {
+      const modseq = this.#account.nextModseq()
+      for (const message of changed) message.modseq = modseq
+      rest.forEach((message, i) => {
+        message.flags = next[i]!
+      })
+      box.highestModseq = modseq
+      this.#account.notify(mailbox)
+    }
+    return { rows: rest.map(rowOf), spared }
+  }
+
+  async copy(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {
+    const [source, target] = [this.#account.mailbox(from), this.#account.mailbox(to)]
+    const found = messagesOf(source, uids)
+    const { used, limit } = this.#account.quota()
+    checkQuota(used, found.length * MESSAGE_COST, limit)
+    return this.#copy(found, target)
+  }
+
+  #copy(found: readonly MemoryMessage[], target: MemoryMailbox): Copied {
+    if (found.length === 0) return { uidValidity: target.uidValidity, uids: [] }
+    const modseq = this.#account.nextModseq()
+    const copies = found.map((message) => [message.uid, this.#account.addMessage(target, { ...message, modseq }).uid])
+    this.#account.notify(target.id)
+    return { uidValidity: target.uidValidity, uids: copies as [Uid, Uid][] }
+  }
+
+  async move(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {
+    const [source, target] = [this.#account.mailbox(from), this.#account.mailbox(to)]
+    const copied = this.#copy(messagesOf(source, uids), target)
+    if (copied.uids.length > 0) {
+      const modseq = this.#account.nextModseq()
+      for (const [uid] of copied.uids) this.#account.removeMessage(source, uid, modseq)
+      this.#account.notify(from)
+    }
+    return copied
+  }
+
+  async expunge(mailbox: MailboxId, uids?: readonly Uid[]): Promise<readonly Uid[]> {
+    const box = this.#account.mailbox(mailbox)
+    const removed = messagesOf(box, uids ?? [...box.messages.keys()])
+      .filter(({ flags }) => (flags.system & DELETED) !== 0)
+      .map(({ uid }) => uid)
+    if (removed.length === 0) return removed
+    const modseq = this.#account.nextModseq()
+    for (const uid of removed) this.#account.removeMessage(box, uid, modseq)
+    this.#account.notify(mailbox)
+    return removed
+  }
+
+  async quota(): Promise<Quota> {
+    return this.#account.quota()
+  }
+
+  async waiting(mailbox: MailboxId, before: Uid | null, limit: number): Promise<readonly WaitingSummary[]> {
+    const waiting: WaitingSummary[] = []
+    for (const { uid, summary } of [...this.#account.mailbox(mailbox).messages.values()].reverse()) {
+      if (waiting.length === limit) break
+      if (summary && (before === null || uid < before)) waiting.push({ uid, summary })
+    }
+    return waiting
+  }
+
+  async parts(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (IndexedParts | null)[]> {
+    const { messages } = this.#account.mailbox(mailbox)
+    return uids.map((uid) => {
+      const message = messages.get(uid)
+      return message ? { summary: message.summary, record: message.record } : null
+    })
+  }
+
+  async keepRecords(mailbox: MailboxId, records: readonly IndexRecord[]): Promise<void> {
+    const { messages } = this.#account.mailbox(mailbox)
+    for (const { uid, record } of records) {
+      const message = messages.get(uid)
+      if (message) Object.assign(message, { record, summary: null })
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+/** Those of `uids` that are there, ascending, each once. */
+function messagesOf(mailbox: MemoryMailbox, uids: readonly Uid[]): MemoryMessage[] {
+  return [...new Set(uids)].sort((a, b) => a - b).flatMap((uid) => mailbox.messages.get(uid) ?? [])
+}

@@ -1,0 +1,187 @@
+import type { Bytes } from '#lib/bytes.ts'
+import { DELETED, decodeFlags, encodeFlags, type FlagSet, SEEN } from './flags.ts'
+import type { IndexedParts } from './indexed-mail-store.ts'
+import {
+  type Appended,
+  type Mailbox,
+  MailboxExists,
+  type MailboxId,
+  type MailboxName,
+  MailboxRefused,
+  type MailboxStatus,
+  type MessageRow,
+  type NewMessage,
+  NoSuchMailbox,
+  type Quota,
+  type SpecialUse,
+  type Uid,
+} from './mail-store.ts'
+import { FIRST_MAILBOXES, INBOX, isInferior, MAILBOXES_PER_ACCOUNT, superiorNames } from './mailbox-name.ts'
+import { checkQuota, MESSAGE_COST } from './quota.ts'
+
+interface Content {
+  readonly octets: Bytes
+  references: number
+}
+
+export interface MemoryMessage extends IndexedParts {
+  readonly uid: Uid
+  readonly content: Content
+  readonly internalDate: number
+  flags: FlagSet
+  modseq: number
+  summary: Bytes | null
+  record: Bytes | null
+}
+
+export interface MemoryMailbox {
+  readonly id: MailboxId
+  readonly uidValidity: number
+  name: MailboxName
+  specialUse: SpecialUse | null
+  uidNext: Uid
+  highestModseq: number
+  readonly messages: Map<Uid, MemoryMessage>
+  readonly vanished: { readonly uid: Uid; readonly modseq: number }[]
+}
+
+/** One account's mail: the state and the steps that every change is made of. */
+export class MemoryAccount {
+  readonly mailboxes = new Map<MailboxId, MemoryMailbox>()
+  readonly subscribed = new Set<MailboxName>()
+  readonly notify: (mailbox: MailboxId) => void
+  readonly #delivered = new Map<string, Appended>()
+  limit: number | null = null
+  #used = 0
+  #modseq = 0
+  #nextMailbox = 1
+  #nextUidValidity: number
+
+  constructor(firstUidValidity: number, notify: (mailbox: MailboxId) => void) {
+    this.#nextUidValidity = firstUidValidity
+    this.notify = notify
+    for (const [name, specialUse] of FIRST_MAILBOXES) {
+      this.addMailbox(name, specialUse)
+      this.subscribed.add(name)
+    }
+  }
+
+  nextModseq(): number {
+    return ++this.#modseq
+  }
+
+  quota(): Quota {
+    return { used: this.#used, limit: this.limit }
+  }
+
+  named(name: MailboxName): MemoryMailbox | null {
+    return [...this.mailboxes.values()].find((mailbox) => mailbox.name === name) ?? null
+  }
+
+  mailbox(id: MailboxId): MemoryMailbox {
+    const found = this.mailboxes.get(id)
+    if (!found) throw new NoSuchMailbox('no such mailbox')
+    return found
+  }
+
+  addMailbox(name: MailboxName, specialUse: SpecialUse | null): MemoryMailbox {
+    if (this.named(name)) throw new MailboxExists('the mailbox exists')
+    if (this.mailboxes.size >= MAILBOXES_PER_ACCOUNT) throw new MailboxRefused('too many mailboxes')
+    if (specialUse && [...this.mailboxes.values()].some((mailbox) => mailbox.specialUse === specialUse))
+      throw new MailboxRefused(`there is a mailbox for ${specialUse} already`)
+    const mailbox: MemoryMailbox = {
+      id: this.#nextMailbox++,
+      uidValidity: this.#nextUidValidity++,
+      name,
+      specialUse,
+      uidNext: 1,
+      highestModseq: this.nextModseq(),
+      messages: new Map(),
+      vanished: [],
+    }
+    this.mailboxes.set(mailbox.id, mailbox)
+    return mailbox
+  }
+
+  addSuperiors(name: MailboxName): void {
+    for (const superior of superiorNames(name)) if (!this.named(superior)) this.addMailbox(superior, null)
+  }
+
+  /** Its inferiors go with it, except those of INBOX (RFC 3501 §6.3.5). */
+  rename(mailbox: MemoryMailbox, to: MailboxName): void {
+    const from = mailbox.name
+    const moved = [mailbox]
+    if (from !== INBOX) for (const one of this.mailboxes.values()) if (isInferior(one.name, from)) moved.push(one)
+    const newName = (one: MemoryMailbox) => to + one.name.slice(from.length)
+    if (moved.some((one) => this.named(newName(one)))) throw new MailboxExists('a mailbox of that name exists')
+    for (const [one, name] of moved.map((one) => [one, newName(one)] as const)) one.name = name
+    // The messages stay where they are and INBOX begins anew.
+    if (from === INBOX) this.addMailbox(INBOX, null)
+    this.addSuperiors(to)
+  }
+
+  append(mailbox: MemoryMailbox, message: NewMessage): Appended {
+    const earlier = message.deliveryKey === undefined ? undefined : this.#delivered.get(message.deliveryKey)
+    if (earlier) return earlier
+    const flags = encodeFlags(message.flags)
+    checkQuota(this.#used, message.content.byteLength + MESSAGE_COST, this.limit)
+    const { uid } = this.addMessage(mailbox, {
+      content: { octets: Buffer.from(message.content), references: 0 },
+      internalDate: Math.floor(message.internalDate / 1000) * 1000,
+      flags,
+      modseq: this.nextModseq(),
+      summary: Buffer.from(message.summary),
+      record: null,
+    })
+    const appended = { mailbox: mailbox.id, uidValidity: mailbox.uidValidity, uid }
+    if (message.deliveryKey !== undefined) this.#delivered.set(message.deliveryKey, appended)
+    this.notify(mailbox.id)
+    return appended
+  }
+
+  addMessage(mailbox: MemoryMailbox, message: Omit<MemoryMessage, 'uid'>): MemoryMessage {
+    const added = { ...message, uid: mailbox.uidNext++ }
+    if (message.content.references++ === 0) this.#used += message.content.octets.byteLength
+    this.#used += MESSAGE_COST
+    mailbox.messages.set(added.uid, added)
+    mailbox.highestModseq = message.modseq
+    return added
+  }
+
+  removeMessage(mailbox: MemoryMailbox, uid: Uid, modseq: number): void {
+    const { content } = mailbox.messages.get(uid)!
+    if (--content.references === 0) this.#used -= content.octets.byteLength
+    this.#used -= MESSAGE_COST
+    mailbox.messages.delete(uid)
+    mailbox.vanished.push({ uid, modseq })
+    mailbox.highestModseq = modseq
+  }
+}
+
+export function rowOf(message: MemoryMessage): MessageRow {
+  return {
+    uid: message.uid,
+    modseq: message.modseq,
+    internalDate: message.internalDate,
+    flags: decodeFlags(message.flags),
+    paddedSize: message.content.octets.byteLength,
+  }
+}
+
+export function statusOf(mailbox: MemoryMailbox): MailboxStatus {
+  const messages = [...mailbox.messages.values()]
+  return {
+    messages: messages.length,
+    unseen: messages.filter(({ flags }) => (flags.system & SEEN) === 0).length,
+    deleted: messages.filter(({ flags }) => (flags.system & DELETED) !== 0).length,
+    uidNext: mailbox.uidNext,
+    uidValidity: mailbox.uidValidity,
+    highestModseq: mailbox.highestModseq,
+    size: messages.reduce((size, { content }) => size + content.octets.byteLength, 0),
+  }
+}
+
+export function mailboxOf(mailbox: MemoryMailbox, subscribed: ReadonlySet<MailboxName>): Mailbox {
+  const { id, name, uidValidity, specialUse } = mailbox
+  return { id, name, uidValidity, subscribed: subscribed.has(name), specialUse }
+}

@@ -1,0 +1,80 @@
+/**
+ * The mail store in memory: the reference that the others are compared with. It is written to be read, not to be quick,
+ * and forgets everything when the process ends.
+ */
+import type { AccountId } from '../accounts/directory.ts'
+import { ChangeHub } from './change-hub.ts'
+import type { IndexedMailStore } from './indexed-mail-store.ts'
+import {
+  type Appended,
+  type MailboxName,
+  type MailChanges,
+  type NewMessage,
+  NoSuchAccount,
+  type Quota,
+} from './mail-store.ts'
+import { canonicalName, INBOX } from './mailbox-name.ts'
+import { MemoryAccount } from './memory-account.ts'
+import { MemoryAccountMail } from './memory-account-mail.ts'
+
+class MemoryMailStore implements IndexedMailStore {
+  readonly #accounts = new Map<AccountId, MemoryAccount>()
+  readonly #changes = new ChangeHub()
+  /** Where the UIDVALIDITY of the next account starts: that of an earlier one with the same address must not come again. */
+  #firstUidValidity = 1
+
+  get changes(): MailChanges {
+    return this.#changes
+  }
+
+  #account(account: AccountId): MemoryAccount {
+    const found = this.#accounts.get(account)
+    if (!found) throw new NoSuchAccount(`no mail store for ${account}`)
+    return found
+  }
+
+  async create(account: AccountId): Promise<void> {
+    if (this.#accounts.has(account)) return
+    const notify = (mailbox: number) => this.#changes.notify(account, mailbox)
+    this.#accounts.set(account, new MemoryAccount(this.#firstUidValidity, notify))
+    this.#firstUidValidity += 1_000_000
+  }
+
+  async append(account: AccountId, mailbox: MailboxName, message: NewMessage): Promise<Appended> {
+    const found = this.#account(account)
+    return found.append(found.named(deliveryName(mailbox)) ?? found.named(INBOX)!, message)
+  }
+
+  async open(account: AccountId): Promise<MemoryAccountMail> {
+    return new MemoryAccountMail(this.#account(account))
+  }
+
+  async quota(account: AccountId): Promise<Quota> {
+    return this.#account(account).quota()
+  }
+
+  async setQuota(account: AccountId, limit: number | null): Promise<void> {
+    this.#account(account).limit = limit
+  }
+
+  async remove(account: AccountId): Promise<void> {
+    this.#accounts.delete(account)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#accounts.clear()
+  }
+}
+
+/** A name that cannot be a mailbox is one that is missing. */
+function deliveryName(name: MailboxName): MailboxName {
+  try {
+    return canonicalName(name)
+  } catch {
+    return INBOX
+  }
+}
+
+export function createMemoryMailStore(): IndexedMailStore {
+  return new MemoryMailStore()
+}
