@@ -1,5 +1,8 @@
 /**
  * The directory: domains, accounts, their addresses and aliases, their public certificates. No secret is in it.
+ *
+ * Several processes use one directory at a time (the server, and every command that changes accounts while it runs), so
+ * nothing of it is kept in memory: each question is an indexed read, and sees every change that was made before it.
  */
 import type { Address } from '#formats/message/address.ts'
 import type { Bytes } from '#lib/bytes.ts'
@@ -29,6 +32,11 @@ export interface StoredCertificate {
   readonly since: number
   /** The newest is current: mail is sealed to it. */
   readonly current: boolean
+  /**
+   * The armored revocation, once it is revoked. It stands beside the certificate because the secret key is locked together
+   * with a hash of the certificate's exact octets (keyring/keyring.ts).
+   */
+  readonly revocation?: Bytes
 }
 
 /** Where mail for an address goes. */
@@ -39,31 +47,40 @@ export type Route =
   | { readonly kind: 'foreign' }
 
 export interface Directory extends AsyncDisposable {
+  /** In the order in which they were added. */
   domains(): Promise<readonly string[]>
+  /** Idempotent. */
   addDomain(domain: string): Promise<void>
   /**
    * Resolves an address: exact account address, alias, then plus-address (`local+detail`, detail handed back), postmaster
-   * (RFC 5321 §4.5.1: always there, case-insensitive). Local-parts of our domains compare without case. Suspended accounts
-   * still answer `account`.
+   * (RFC 5321 §4.5.1: always there, case-insensitive; the first account of the domain when nobody else has it). Local-parts
+   * of our domains compare without case. Suspended accounts still answer `account`. The targets of an alias may be aliases
+   * again: who follows them counts the steps.
    */
   route(address: Address): Promise<Route>
   account(id: AccountId): Promise<Account | null>
   /** By any of its addresses, for login: `local@domain` as typed. */
   accountByLogin(user: string): Promise<Account | null>
   accounts(): Promise<readonly Account[]>
-  /** All addresses that the account may send from, primary first. */
+  /** All addresses that the account may send from, primary first: its own, and the aliases that lead to it alone. */
   addresses(id: AccountId): Promise<readonly Address[]>
   /** Throws AddressTaken, UnknownDomain. */
   addAccount(account: Account, certificate: StoredCertificate): Promise<void>
+  /** Throws AddressTaken, UnknownDomain. */
   addAlias(alias: Address, targets: readonly Address[]): Promise<void>
+  /** Nothing happens when there is no such alias. */
   removeAlias(alias: Address): Promise<void>
   aliases(): Promise<readonly { readonly alias: Address; readonly targets: readonly Address[] }[]>
+  /** Throws UnknownAccount, as all that follow. */
   setState(id: AccountId, state: AccountState): Promise<void>
   setQuota(id: AccountId, limit: number | null): Promise<void>
   removeAccount(id: AccountId): Promise<void>
-  /** Newest first. */
+  /** Newest first; empty for an account that is not there. */
   certificates(id: AccountId): Promise<readonly StoredCertificate[]>
+  /** Makes it current. Idempotent: one that is there already stays where it is. */
   addCertificate(id: AccountId, certificate: StoredCertificate): Promise<void>
+  /** Keeps the revocation with the certificate, to be published with it. Idempotent. */
+  revokeCertificate(id: AccountId, fingerprint: string, revocation: Bytes): Promise<void>
 }
 
 export class AddressTaken extends Error {

@@ -1,0 +1,283 @@
+/** The directory in one SQL database. */
+import type { Transaction } from 'kysely'
+import { type Address, formatAddress, parseAddress } from '#formats/message/address.ts'
+import { asBuffer, type Bytes } from '#lib/bytes.ts'
+import { openSqlite, type SqliteDatabase } from '#lib/sqlite.ts'
+import { addressKey, domainKey } from './address-key.ts'
+import {
+  type Account,
+  type AccountId,
+  type AccountState,
+  AddressTaken,
+  type Directory,
+  type Route,
+  type StoredCertificate,
+  UnknownAccount,
+  UnknownDomain,
+} from './directory.ts'
+import { createRouter, type Router, toAccount, toAddress } from './router.ts'
+import { type DirectorySchema, migrations } from './schema.ts'
+
+type Change = Transaction<DirectorySchema>
+
+class SqlDirectory implements Directory {
+  readonly #db: SqliteDatabase<DirectorySchema>
+  readonly #router: Router
+  constructor(db: SqliteDatabase<DirectorySchema>) {
+    this.#db = db
+    this.#router = createRouter(db.query)
+  }
+
+  async domains(): Promise<readonly string[]> {
+    const rows = await this.#db.query.selectFrom('domain').select('domain').orderBy('position').execute()
+    return rows.map((row) => row.domain)
+  }
+
+  async addDomain(domain: string): Promise<void> {
+    await this.#db.write(async (change) => {
+      const last = await change
+        .selectFrom('domain')
+        .select((eb) => eb.fn.max('position').as('position'))
+        .executeTakeFirst()
+      await change
+        .insertInto('domain')
+        .values({
+          domain_key: domainKey(domain),
+          domain: domain.toLowerCase(),
+          position: Number(last?.position ?? 0) + 1,
+        })
+        .onConflict((conflict) => conflict.column('domain_key').doNothing())
+        .execute()
+    })
+  }
+
+  route(address: Address): Promise<Route> {
+    return this.#router.route(address)
+  }
+
+  async account(id: AccountId): Promise<Account | null> {
+    const row = await this.#db.query.selectFrom('account').selectAll().where('account_id', '=', id).executeTakeFirst()
+    return row ? toAccount(row) : null
+  }
+
+  async accountByLogin(user: string): Promise<Account | null> {
+    const address = parseAddress(user)
+    if (!address) return null
+    const named = await this.#router.accountNamed(address)
+    if (named) return named
+    const targets = await this.#router.targets(addressKey(address))
+    return targets.length === 1 ? this.#router.accountNamed(targets[0]!) : null
+  }
+
+  async accounts(): Promise<readonly Account[]> {
+    const rows = await this.#db.query
+      .selectFrom('account')
+      .selectAll()
+      .orderBy('created')
+      .orderBy('account_id')
+      .execute()
+    return rows.map(toAccount)
+  }
+
+  async addresses(id: AccountId): Promise<readonly Address[]> {
+    const own = await this.account(id)
+    if (!own) return []
+    const aliases = await this.#db.query
+      .selectFrom('alias_target')
+      .innerJoin('address', 'address.address_key', 'alias_target.address_key')
+      .select(['address.local', 'address.domain'])
+      .where('alias_target.target_key', '=', addressKey(own.address))
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('alias_target as other')
+              .select('other.position')
+              .whereRef('other.address_key', '=', 'alias_target.address_key')
+              .whereRef('other.target_key', '!=', 'alias_target.target_key'),
+          ),
+        ),
+      )
+      .orderBy('address.address_key')
+      .execute()
+    return [own.address, ...aliases.map(toAddress)]
+  }
+
+  async addAccount(account: Account, certificate: StoredCertificate): Promise<void> {
+    await this.#db.write(async (change) => {
+      await checkFree(change, account.address)
+      await change
+        .insertInto('account')
+        .values({
+          account_id: account.id,
+          ...account.address,
+          domain_key: domainKey(account.address.domain),
+          state: account.state,
+          created: account.created,
+          quota: account.quota,
+        })
+        .execute()
+      await change
+        .insertInto('address')
+        .values({ address_key: addressKey(account.address), ...account.address, account_id: account.id })
+        .execute()
+      await insertCertificate(change, account.id, certificate)
+    })
+  }
+
+  async addAlias(alias: Address, targets: readonly Address[]): Promise<void> {
+    const key = addressKey(alias)
+    const distinct = new Map(targets.map((target) => [addressKey(target), target]))
+    await this.#db.write(async (change) => {
+      await checkFree(change, alias)
+      await change
+        .insertInto('address')
+        .values({ address_key: key, ...alias, account_id: null })
+        .execute()
+      const rows = [...distinct].map(([target_key, { local, domain }], position) => ({
+        address_key: key,
+        position,
+        target_key,
+        local,
+        domain,
+      }))
+      if (rows.length > 0) await change.insertInto('alias_target').values(rows).execute()
+    })
+  }
+
+  async removeAlias(alias: Address): Promise<void> {
+    await this.#db.write((change) =>
+      change
+        .deleteFrom('address')
+        .where('address_key', '=', addressKey(alias))
+        .where('account_id', 'is', null)
+        .execute(),
+    )
+  }
+
+  async aliases(): Promise<readonly { alias: Address; targets: readonly Address[] }[]> {
+    const rows = await this.#db.query
+      .selectFrom('address')
+      .leftJoin('alias_target', 'alias_target.address_key', 'address.address_key')
+      .select(['address.address_key as key', 'address.local', 'address.domain'])
+      .select(['alias_target.local as target_local', 'alias_target.domain as target_domain'])
+      .where('address.account_id', 'is', null)
+      .orderBy('address.address_key')
+      .orderBy('alias_target.position')
+      .execute()
+    const found = new Map<string, { alias: Address; targets: Address[] }>()
+    for (const { key, local, domain, target_local, target_domain } of rows) {
+      const one = found.get(key) ?? { alias: { local, domain }, targets: [] }
+      found.set(key, one)
+      if (target_local !== null && target_domain !== null) {
+        one.targets.push({ local: target_local, domain: target_domain })
+      }
+    }
+    return [...found.values()]
+  }
+
+  setState(id: AccountId, state: AccountState): Promise<void> {
+    return this.#update(id, { state })
+  }
+
+  setQuota(id: AccountId, limit: number | null): Promise<void> {
+    return this.#update(id, { quota: limit })
+  }
+
+  async #update(id: AccountId, values: { state?: AccountState; quota?: number | null }): Promise<void> {
+    await this.#db.write(async (change) => {
+      await checkThere(change, id)
+      await change.updateTable('account').set(values).where('account_id', '=', id).execute()
+    })
+  }
+
+  async removeAccount(id: AccountId): Promise<void> {
+    await this.#db.write(async (change) => {
+      await checkThere(change, id)
+      await change.deleteFrom('account').where('account_id', '=', id).execute()
+    })
+  }
+
+  async certificates(id: AccountId): Promise<readonly StoredCertificate[]> {
+    const rows = await this.#db.query
+      .selectFrom('certificate')
+      .select(['fingerprint', 'certificate', 'since', 'revocation'])
+      .where('account_id', '=', id)
+      .orderBy('generation', 'desc')
+      .execute()
+    return rows.map(({ fingerprint, certificate, since, revocation }, index) => ({
+      fingerprint,
+      certificate: asBuffer(certificate),
+      since,
+      current: index === 0,
+      ...(revocation ? { revocation: asBuffer(revocation) } : {}),
+    }))
+  }
+
+  async addCertificate(id: AccountId, certificate: StoredCertificate): Promise<void> {
+    await this.#db.write(async (change) => {
+      await checkThere(change, id)
+      await insertCertificate(change, id, certificate)
+    })
+  }
+
+  async revokeCertificate(id: AccountId, fingerprint: string, revocation: Bytes): Promise<void> {
+    await this.#db.write(async (change) => {
+      await checkThere(change, id)
+      await change
+        .updateTable('certificate')
+        .set({ revocation })
+        .where('account_id', '=', id)
+        .where('fingerprint', '=', fingerprint)
+        .execute()
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#db[Symbol.asyncDispose]()
+  }
+}
+
+async function checkFree(change: Change, address: Address): Promise<void> {
+  const domain = await change
+    .selectFrom('domain')
+    .select('domain')
+    .where('domain_key', '=', domainKey(address.domain))
+    .executeTakeFirst()
+  if (!domain) throw new UnknownDomain(`${address.domain} is not a domain of this server`)
+  const taken = await change
+    .selectFrom('address')
+    .select('address_key')
+    .where('address_key', '=', addressKey(address))
+    .executeTakeFirst()
+  if (taken) throw new AddressTaken(`${formatAddress(address)} is taken`)
+}
+
+async function checkThere(change: Change, id: AccountId): Promise<void> {
+  const found = await change.selectFrom('account').select('state').where('account_id', '=', id).executeTakeFirst()
+  if (!found) throw new UnknownAccount(`there is no account ${id}`)
+}
+
+async function insertCertificate(change: Change, id: AccountId, certificate: StoredCertificate): Promise<void> {
+  const last = await change
+    .selectFrom('certificate')
+    .select((eb) => eb.fn.max('generation').as('generation'))
+    .where('account_id', '=', id)
+    .executeTakeFirst()
+  await change
+    .insertInto('certificate')
+    .values({
+      account_id: id,
+      fingerprint: certificate.fingerprint,
+      generation: Number(last?.generation ?? 0) + 1,
+      certificate: certificate.certificate,
+      since: certificate.since,
+      revocation: certificate.revocation ?? null,
+    })
+    .onConflict((conflict) => conflict.columns(['account_id', 'fingerprint']).doNothing())
+    .execute()
+}
+
+/** Opens or creates the file. Throws NewerSchema, or SQLite's error when it is not a database. */
+export async function openDirectory(path: string): Promise<Directory> {
+  return new SqlDirectory(await openSqlite<DirectorySchema>({ path, migrations }))
+}
