@@ -20,7 +20,9 @@ function step(name, command, args) {
   const started = Date.now()
   process.stdout.write(`── ${name}\n`)
   const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: environment })
-  process.stdout.write(`── ${name}: ${status === 0 ? 'ok' : 'FAILED'} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`)
+  process.stdout.write(
+    `── ${name}: ${status === 0 ? 'ok' : 'FAILED'} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`,
+  )
   return status === 0
 }
 
@@ -56,5 +58,10 @@ const passed = [
   ]),
 ]
 // The dots say nothing of how many: the closing lines of the full report do.
-process.stdout.write(`${readFileSync(report, 'utf8').split('\n').filter((line) => /^ℹ (tests|pass|fail|skipped) /.test(line)).join('\n')}\n`)
+process.stdout.write(
+  `${readFileSync(report, 'utf8')
+    .split('\n')
+    .filter((line) => /^ℹ (tests|pass|fail|skipped) /.test(line))
+    .join('\n')}\n`,
+)
 process.exit(passed.every(Boolean) ? 0 : 1)

@@ -1,8 +1,8 @@
 // Brings a fresh clone to the state in which everything else can run: npm packages from the lockfile (with the pinned Node 24
 // among them) and, with --peers, the Debian packages that tests and benchmarks talk to. Plain JavaScript for the system's Node.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -15,7 +15,9 @@ function run(command, args) {
   }
 }
 
-const lock = createHash('sha256').update(readFileSync(`${root}package-lock.json`)).digest('hex')
+const lock = createHash('sha256')
+  .update(readFileSync(`${root}package-lock.json`))
+  .digest('hex')
 const stamp = `${root}node_modules/.installed-lock`
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   process.stderr.write('setup: installing packages from the lockfile\n')

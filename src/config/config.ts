@@ -85,15 +85,15 @@ const relay = z
       z.boolean().default(false),
       'deliver to loopback and private addresses too: for tests and several providers on one machine',
     ),
-    warnAfter: doc(duration.default(4 * 3600_000), 'tell the sender that mail is delayed after this time'),
-    giveUpAfter: doc(duration.default(5 * 86_400_000), 'return mail that could not be delivered after this time'),
+    warnAfter: doc(duration.prefault('4h'), 'tell the sender that mail is delayed after this time'),
+    giveUpAfter: doc(duration.prefault('5d'), 'return mail that could not be delivered after this time'),
   })
   .prefault({})
 
 const limits = z
   .strictObject({
-    messageSize: doc(size.default(50 * 1024 ** 2), 'largest message'),
-    memory: doc(size.default(256 * 1024 ** 2), 'octets of messages held in memory at once, over all connections'),
+    messageSize: doc(size.prefault('50M'), 'largest message'),
+    memory: doc(size.prefault('256M'), 'octets of messages held in memory at once, over all connections'),
     connections: doc(z.number().int().min(1).default(1000), 'connections to each listener'),
     connectionsPerAddress: doc(
       z.number().int().min(1).default(100),
@@ -103,7 +103,7 @@ const limits = z
       z.number().int().min(100).default(1000),
       'recipients of one message (RFC 5321 asks for 100 at least)',
     ),
-    quota: doc(size.default(0), 'disk space of an account that has no quota of its own; "0" for no limit'),
+    quota: doc(size.prefault('0'), 'disk space of an account that has no quota of its own; "0" for no limit'),
     failedLogins: doc(
       z.number().int().min(1).default(20),
       'failed logins per ten minutes from one IP address or to one account',
@@ -113,7 +113,7 @@ const limits = z
 
 const sessions = z
   .strictObject({
-    grace: doc(duration.default(60_000), 'how long keys stay unlocked after the last session of an account has ended'),
+    grace: doc(duration.prefault('60s'), 'how long keys stay unlocked after the last session of an account has ended'),
     vaultUid: doc(
       z.number().int().min(1).default(65_533),
       'user and group id of the vault where the server runs as root',

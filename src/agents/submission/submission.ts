@@ -27,3 +27,6 @@ export interface SubmissionAgent {
   /** Durable for all recipients when the reply is positive; nothing was done otherwise. */
   submit(mail: SubmittedMail): Promise<Reply>
 }
+
+/** Marks the copy in Sent that submission made, so that the one which the author's client appends can take its place. */
+export const SUBMITTED_KEYWORD = '$Submitted'

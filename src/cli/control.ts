@@ -1,0 +1,24 @@
+/** Tells the running server that a command changed something, over its socket in the data directory. */
+import { request } from 'node:http'
+import { join } from 'node:path'
+
+export const controlSocket = (data: string): string => join(data, 'run', 'control.sock')
+
+/** Posts to the running server. false: no server runs on this data directory, so there is nobody to tell. */
+export function tellServer(data: string, path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const call = request({ socketPath: controlSocket(data), path, method: 'POST', timeout: 10_000 }, (response) => {
+      response.resume()
+      response.on('end', () =>
+        response.statusCode === 204
+          ? resolve(true)
+          : reject(new Error(`the running server answered ${response.statusCode}`)),
+      )
+    })
+    call.on('timeout', () => call.destroy(new Error('the running server did not answer in 10 seconds')))
+    call.on('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'ENOENT' || error.code === 'ECONNREFUSED' ? resolve(false) : reject(error),
+    )
+    call.end()
+  })
+}

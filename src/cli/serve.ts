@@ -1,0 +1,50 @@
+/** `letterlock serve`: runs everything until it is told to stop. */
+import { configFile, type LoadedConfig, loadConfig } from '#config/load.ts'
+import { type RunningServer, startServer } from '../server.ts'
+import { checkDataVersion } from './data-version.ts'
+import { notice } from './output.ts'
+import type { PlaceOptions } from './premises.ts'
+
+/** Resolves with the name of the first stop signal; a second one ends the process at once. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+      process.once(signal, () => {
+        resolve(signal)
+      })
+  })
+}
+
+export function portsText({ bind, ports }: LoadedConfig, running: RunningServer): string {
+  const names: Readonly<Record<string, string>> = {
+    smtp: 'SMTP, STARTTLS',
+    lmtp: 'LMTP',
+    submissions: 'submission, TLS',
+    submission: 'submission, STARTTLS',
+    imaps: 'IMAP, TLS',
+    imap: 'IMAP, STARTTLS',
+    admin: '/health and /metrics',
+  }
+  return Object.entries(running.ports)
+    .filter(([name]) => ports[name as keyof typeof ports] !== 0)
+    .map(
+      ([name, port]) =>
+        `  ${(name === 'admin' ? '127.0.0.1' : bind).padEnd(15)} ${String(port).padStart(5)}  ${names[name]}`,
+    )
+    .join('\n')
+}
+
+export async function run(config: LoadedConfig, banner: (running: RunningServer) => string): Promise<void> {
+  checkDataVersion(config.data)
+  const stopped = stopSignal()
+  const running = await startServer(config)
+  process.stdout.write(`${banner(running)}\n`)
+  const signal = await Promise.race([stopped, running.failed])
+  notice(`letterlock: ${signal}, stopping`)
+  await running.stop()
+}
+
+export async function serve(options: PlaceOptions): Promise<void> {
+  const config = loadConfig(configFile(options.config, options.data))
+  await run(config, (running) => `letterlock: ready\n${portsText(config, running)}`)
+}

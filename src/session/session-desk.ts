@@ -1,0 +1,126 @@
+/** Logs people in: directory, brake on guessing, keyring, and then the session that holds what they may do. */
+import { RateLimiterMemory } from 'rate-limiter-flexible'
+import type { SubmissionAgent } from '#agents/submission/submission.ts'
+import type { Account, Directory } from '#custody/accounts/directory.ts'
+import type { Keyring, UnlockedKeys } from '#custody/keyring/keyring.ts'
+import type { AccountMail, MailStore } from '#custody/store/mail-store.ts'
+import { encodeSummary, summarize } from '#formats/message/summary.ts'
+import type { Logger } from '#lib/log.ts'
+import type { Metrics } from '#lib/metrics.ts'
+import { mergeSentCopies } from './sent-copies.ts'
+import type { LoginAttempt, LoginResult, SessionDesk, UserSession } from './session.ts'
+
+export interface SessionDeskOptions {
+  readonly directory: Directory
+  readonly keyring: Keyring
+  readonly store: MailStore
+  readonly submission: SubmissionAgent
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** Failures per ten minutes and address, and per ten minutes and account, before logins are put off. */
+  readonly failedLogins: number
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+const WINDOW_SECONDS = 600
+
+export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
+  const failures = new RateLimiterMemory({ points: options.failedLogins, duration: WINDOW_SECONDS })
+
+  /** A brake per source address and per name tried: neither one guesser nor many sharing the work get far. */
+  async function isBraked(keys: readonly string[]): Promise<boolean> {
+    for (const key of keys) if (((await failures.get(key))?.remainingPoints ?? 1) <= 0) return true
+    return false
+  }
+
+  async function unlock({ user, credential }: LoginAttempt): Promise<{ account: Account; keys: UnlockedKeys } | null> {
+    const account = await options.directory.accountByLogin(user)
+    const keys = await options.keyring.unlock(account?.id ?? null, credential)
+    if (!keys) return null
+    // Told apart only after the same work as for a wrong password.
+    if (!account || account.state !== 'active') {
+      await keys[Symbol.asyncDispose]()
+      return null
+    }
+    return { account, keys }
+  }
+
+  async function login(attempt: LoginAttempt): Promise<LoginResult> {
+    const { protocol, ip } = attempt
+    const brakes = [`ip ${ip}`, `user ${attempt.user.toLowerCase()}`]
+    const refused = (outcome: string, why: string): void => {
+      options.metrics.count('logins', { protocol, outcome })
+      options.logger.warn({ protocol, ip, why }, 'login refused')
+    }
+    try {
+      if (await isBraked(brakes)) {
+        refused('braked', 'too many failures from this address or for this name')
+        return { kind: 'unavailable' }
+      }
+      const opened = await unlock(attempt)
+      if (!opened) {
+        for (const key of brakes) await failures.consume(key).catch(() => {})
+        refused('refused', 'wrong credential, unknown or suspended account')
+        return { kind: 'refused' }
+      }
+      options.metrics.count('logins', { protocol, outcome: 'welcome' })
+      return { kind: 'welcome', session: new Session(options, opened.account, opened.keys) }
+    } catch (error) {
+      options.metrics.count('logins', { protocol, outcome: 'unavailable' })
+      options.logger.error({ protocol, ip, error: error as Error }, 'login not possible')
+      return { kind: 'unavailable' }
+    } finally {
+      attempt.credential.fill(0)
+    }
+  }
+
+  return { login }
+}
+
+class Session implements UserSession {
+  readonly account: Account
+  readonly ended: AbortSignal
+  readonly #desk: SessionDeskOptions
+  readonly #keys: UnlockedKeys
+  #mail: Promise<AccountMail> | null = null
+
+  constructor(desk: SessionDeskOptions, account: Account, keys: UnlockedKeys) {
+    this.account = account
+    this.ended = keys.ended
+    this.#desk = desk
+    this.#keys = keys
+  }
+
+  get changes() {
+    return this.#desk.store.changes
+  }
+
+  mail(): Promise<AccountMail> {
+    this.#mail ??= this.#desk.store
+      .open(this.account.id, this.#keys)
+      .then((mail) => mergeSentCopies(mail, this.#desk.now))
+    return this.#mail
+  }
+
+  summarize(message: Uint8Array): Uint8Array {
+    return encodeSummary(summarize(message))
+  }
+
+  checkSender(reversePath: Parameters<UserSession['checkSender']>[0]) {
+    return this.#desk.submission.checkSender(this.account, reversePath)
+  }
+
+  checkRecipient(recipient: Parameters<UserSession['checkRecipient']>[0]) {
+    return this.#desk.submission.checkRecipient(this.account, recipient)
+  }
+
+  submit(mail: Parameters<UserSession['submit']>[0]) {
+    return this.#desk.submission.submit({ ...mail, author: this.account })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await (await this.#mail?.catch(() => null))?.[Symbol.asyncDispose]()
+    await this.#keys[Symbol.asyncDispose]()
+  }
+}
