@@ -27,6 +27,8 @@ export interface Dovecot extends AsyncDisposable {
   /** Plain IMAP; logging in without TLS is allowed, it is loopback. */
   readonly imapPort: number
   readonly imapsPort: number
+  /** PEM file of the authority behind its certificate. */
+  readonly ca: string
   /** Folder with one Maildir per address. */
   readonly mail: string
   log(): Promise<string>
@@ -125,7 +127,7 @@ export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
   await chmod(directory, 0o755)
   for (const name of ['run', 'state', 'mail', 'tls']) await mkdir(path(name))
   await chown(path('mail'), ownerId, ownerId)
-  const { certificate, key } = await makeCertificate(path('tls'), ['dovecot.test', host])
+  const { ca, certificate, key } = await makeCertificate(path('tls'), ['dovecot.test', host])
   const config = path('dovecot.conf')
   const places = { directory, host, lmtpPort, imapPort, imapsPort, certificate, key }
   await writeFile(config, configuration(places, options.mailCrypt))
@@ -145,6 +147,7 @@ export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
     lmtpPort,
     imapPort,
     imapsPort,
+    ca,
     mail: path('mail'),
     log,
     stop: daemon.stop,
