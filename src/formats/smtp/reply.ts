@@ -1,4 +1,4 @@
-/** SMTP replies as values (RFC 5321 §4.2, RFC 3463 for the enhanced code). */
+/** SMTP replies as values (RFC 5321 §4.2, RFC 3463 for the enhanced code), and how they are written. */
 
 export interface Reply {
   readonly code: number
@@ -24,3 +24,18 @@ export class SmtpError extends Error {
 
 export const isTemporary = (answer: Reply): boolean => answer.code >= 400 && answer.code < 500
 export const isPositive = (answer: Reply): boolean => answer.code < 400
+
+// RFC 5321 §4.5.3.1.5: 512 octets with code, enhanced code and CRLF.
+const TEXT_KEPT = 480
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f]/g
+
+const printable = (text: string): string => text.slice(0, TEXT_KEPT).replace(UNPRINTABLE, '?')
+
+/** The reply as it goes out, CRLF included. Text is cut to what a reply line may hold; octets that are not printable become `?`. */
+export function formatReply({ code, enhanced, lines }: Reply): string {
+  // RFC 2034 §4: the enhanced code stands on every line.
+  const status = enhanced === null ? '' : `${enhanced} `
+  if (lines.length <= 1) return `${code} ${status}${printable(lines[0] ?? '')}\r\n`
+  const last = lines.length - 1
+  return lines.map((line, at) => `${code}${at === last ? ' ' : '-'}${status}${printable(line)}\r\n`).join('')
+}
