@@ -1,6 +1,7 @@
-#!/usr/bin/env node
-// Starts src/main.ts on Node 24. When the caller's Node is older, the pinned one from the lockfile is executed instead.
-// Compiled code is cached, so that later starts neither strip types again nor keep the stripper in memory.
+#!/bin/sh
+':' //; cd_root=$(dirname "$(readlink -f "$0")")/..; for node in "$cd_root"/node_modules/node-linux-*/bin/node node; do command -v "$node" >/dev/null && exec "$node" "$0" "$@"; done; echo 'letterlock: needs Node 24; run npm ci' >&2; exit 1
+// Starts src/main.ts on Node 24: this file is read by sh, which executes the pinned Node from the lockfile (or the system's), and
+// by Node, which replaces itself with the right one and the right environment, so that no second program stays in memory.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
@@ -17,14 +18,27 @@ if (!newEnough && !existsSync(pinned)) {
   process.exit(1)
 }
 
-const child = spawn(newEnough ? process.execPath : pinned, [`${root}src/main.ts`, ...process.argv.slice(2)], {
-  stdio: 'inherit',
-  env: {
-    ...process.env,
-    // fsyncs run on libuv's pool: enough threads that many accounts are synced at once.
-    UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE ?? '16',
-    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? `${root}node_modules/.cache/letterlock`,
-  },
-})
+const node = newEnough ? process.execPath : pinned
+const options = [
+  '--disable-warning=ExperimentalWarning',
+  '--disable-sigusr1',
+  `${root}src/main.ts`,
+  ...process.argv.slice(2),
+]
+const environment = {
+  ...process.env,
+  // fsyncs run on libuv's pool: enough threads that many accounts are synced at once.
+  UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE ?? '16',
+  // Compiled code is kept, so that later starts neither strip types again nor keep the stripper in memory.
+  NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? `${root}node_modules/.cache/letterlock`,
+}
+
+if (typeof process.execve === 'function') {
+  process.removeAllListeners('warning')
+  process.execve(node, [node, ...options], environment)
+}
+
+// Before Node 22.15 a process cannot replace itself: it stays, and passes signals and the exit status on.
+const child = spawn(node, options, { stdio: 'inherit', env: environment })
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
 child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : (code ?? 1)))

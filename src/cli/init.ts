@@ -129,7 +129,7 @@ export async function makeProvider(options: InitOptions): Promise<{ data: string
   await writeTls(data, options, [...new Set([hostname, domain, 'localhost', ...addresses])])
   writeDataVersion(data)
   {
-    await using directory = await openDirectory(join(data, 'directory.db'), { clock: systemClock })
+    await using directory = await openDirectory(join(data, 'directory.db'))
     await directory.addDomain(domain)
   }
   const file = join(data, CONFIG_FILE)

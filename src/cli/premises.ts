@@ -33,7 +33,7 @@ export class Premises implements AsyncDisposable {
   }
 
   directory(): Promise<Directory> {
-    this.#directory ??= openDirectory(join(this.config.data, 'directory.db'), { clock: systemClock })
+    this.#directory ??= openDirectory(join(this.config.data, 'directory.db'))
     return this.#directory
   }
 
