@@ -1,9 +1,13 @@
 /**
  * What is known of a message without opening it again: enough for every IMAP list, for threading and for finding a part.
  * Made once from the clear octets at delivery, stored only sealed.
+ *
+ * Encoded: one octet for the version, four for the length of a JSON text (arrays, no names), the text, then the kept header.
  */
-import type { Bytes } from '#lib/bytes.ts'
-import type { MimePart } from './mime-index.ts'
+import { asBuffer, type Bytes } from '#lib/bytes.ts'
+import type { Parameters } from './content-fields.ts'
+import { fieldValues } from './header.ts'
+import { indexWithHeader, type ListedAddress, type MessageEnvelope, type MimePart } from './mime-index.ts'
 
 export interface MessageSummary {
   /** Octets of the whole message (RFC822.SIZE). */
@@ -16,3 +20,156 @@ export interface MessageSummary {
 }
 
 export const HEADER_KEPT = 16_384
+
+const VERSION = 1
+const PREFIX_OCTETS = 5
+
+/** Takes a copy of the header, so that the message itself need not stay in memory. */
+export function summarize(octets: Bytes): MessageSummary {
+  const { root, header } = indexWithHeader(octets)
+  const { start, end } = root.header
+  return {
+    size: octets.byteLength,
+    root,
+    references: fieldValues(octets, header, 'references')[0] ?? null,
+    header: end - start <= HEADER_KEPT ? Buffer.from(octets.subarray(start, end)) : null,
+  }
+}
+
+export function encodeSummary({ size, root, references, header }: MessageSummary): Bytes {
+  const text = Buffer.from(JSON.stringify([size, references, header !== null, packPart(root)]))
+  const prefix = Buffer.alloc(PREFIX_OCTETS)
+  prefix[0] = VERSION
+  prefix.writeUInt32BE(text.length, 1)
+  return Buffer.concat(header ? [prefix, text, header] : [prefix, text])
+}
+
+/** The encoded form is not one of ours, or is damaged. */
+export class BadSummary extends Error {
+  override readonly name = 'BadSummary'
+}
+
+/** The header is a view of the encoded octets. Throws BadSummary. */
+export function decodeSummary(encoded: Bytes): MessageSummary {
+  const bytes = asBuffer(encoded)
+  if (bytes.length < PREFIX_OCTETS || bytes[0] !== VERSION) throw new BadSummary('unknown version of a message summary')
+  const end = PREFIX_OCTETS + bytes.readUInt32BE(1)
+  if (end > bytes.length) throw new BadSummary('a message summary is cut short')
+  try {
+    const packed = JSON.parse(bytes.toString('utf8', PREFIX_OCTETS, end)) as PackedSummary
+    const [size, references, hasHeader, root] = packed
+    return { size, root: unpackPart(root), references, header: hasHeader ? bytes.subarray(end) : null }
+  } catch (error) {
+    throw new BadSummary('a message summary is damaged', { cause: error })
+  }
+}
+
+type Text = string | null
+type PackedSummary = [size: number, references: Text, hasHeader: boolean, root: PackedPart]
+type PackedAddress = [name: Text, mailbox: Text, host: Text]
+type PackedList = PackedAddress[] | null
+type PackedEnvelope = [Text, Text, Text, Text, PackedList, PackedList, PackedList, PackedList, PackedList, PackedList]
+/** Places; type, subtype, encoding; id, description, md5, location; the rest. */
+type PackedPart = [
+  number,
+  number,
+  number,
+  number,
+  number,
+  string,
+  string,
+  string,
+  Text,
+  Text,
+  Text,
+  Text,
+  Parameters,
+  [string, Parameters] | null,
+  readonly string[],
+  PackedPart[],
+  PackedEnvelope | null,
+]
+
+function packPart(part: MimePart): PackedPart {
+  const { header, body, disposition } = part
+  return [
+    header.start,
+    header.end,
+    body.start,
+    body.end,
+    part.lines,
+    part.type,
+    part.subtype,
+    part.encoding,
+    part.id,
+    part.description,
+    part.md5,
+    part.location,
+    part.parameters,
+    disposition && [disposition.type, disposition.parameters],
+    part.language,
+    part.children.map(packPart),
+    part.envelope && packEnvelope(part.envelope),
+  ]
+}
+
+function unpackPart(packed: PackedPart): MimePart {
+  const disposition = packed[13]
+  const envelope = packed[16]
+  return {
+    header: { start: packed[0], end: packed[1] },
+    body: { start: packed[2], end: packed[3] },
+    lines: packed[4],
+    type: packed[5],
+    subtype: packed[6],
+    parameters: packed[12],
+    id: packed[8],
+    description: packed[9],
+    encoding: packed[7],
+    md5: packed[10],
+    disposition: disposition && { type: disposition[0], parameters: disposition[1] },
+    language: packed[14],
+    location: packed[11],
+    children: packed[15].map(unpackPart),
+    envelope: envelope && unpackEnvelope(envelope),
+  }
+}
+
+function packEnvelope(envelope: MessageEnvelope): PackedEnvelope {
+  const { date, subject, inReplyTo, messageId, from, sender, replyTo, to, cc, bcc } = envelope
+  return [
+    date,
+    subject,
+    inReplyTo,
+    messageId,
+    packList(from),
+    packList(sender),
+    packList(replyTo),
+    packList(to),
+    packList(cc),
+    packList(bcc),
+  ]
+}
+
+function unpackEnvelope(packed: PackedEnvelope): MessageEnvelope {
+  return {
+    date: packed[0],
+    subject: packed[1],
+    from: unpackList(packed[4]),
+    sender: unpackList(packed[5]),
+    replyTo: unpackList(packed[6]),
+    to: unpackList(packed[7]),
+    cc: unpackList(packed[8]),
+    bcc: unpackList(packed[9]),
+    inReplyTo: packed[2],
+    messageId: packed[3],
+  }
+}
+
+function packList(list: readonly ListedAddress[] | null): PackedList {
+  return list?.map(({ name, mailbox, host }) => [name, mailbox, host]) ?? null
+}
+
+function unpackList(packed: PackedList): readonly ListedAddress[] | null {
+  return packed?.map(([name, mailbox, host]) => ({ name, mailbox, host })) ?? null
+}
