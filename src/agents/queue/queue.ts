@@ -1,9 +1,18 @@
 /**
  * The queue: mail that waits for another try, durable across restarts, and the schedule of tries.
  *
- * Every message in it is sealed under its own key, which is itself sealed under the queue key; deleting the row makes what
- * is left on the disk unreadable. Its envelope is in clear: it says where to go.
+ * What is enqueued is on the disk before anybody is told so, and stays there until every recipient has an outcome: delivered,
+ * failed, or given up after days (RFC 5321 §4.5.4.1). Senders hear of it as they asked (RFC 3461, RFC 3464), in messages that
+ * go through this same queue, written in the transaction that ends the recipient: never lost, never twice. The null
+ * reverse-path is never answered (RFC 5321 §4.5.5), so reports cannot breed reports.
+ *
+ * Every message in it is sealed under its own key, which is itself sealed under the queue key; with the row, the key is
+ * overwritten (secure_delete). Its envelope is in clear: it says where to go.
+ *
+ * A try that a crash cut short is tried again: the one window in which a recipient may get a message twice, and, for our own
+ * mailboxes, closed by the store's delivery key. One dead domain never holds up another.
  */
+import type { Address } from '#formats/message/address.ts'
 import type { Envelope, EnvelopeRecipient } from '#formats/message/envelope.ts'
 import type { Reply } from '#formats/smtp/reply.ts'
 import type { Bytes } from '#lib/bytes.ts'
@@ -28,13 +37,29 @@ export type Outcome =
       readonly remote: string | null /** The next hop takes over sending success DSNs. */
       readonly dsnRelayed: boolean
     }
-  | { readonly kind: 'deferred'; readonly why: Reply; readonly remote: string | null }
+  | {
+      readonly kind: 'deferred'
+      readonly why: Reply
+      readonly remote:
+        | string
+        | null /** Nothing for this domain gets through now, so its other mail may wait as well. */
+      readonly unreachable?: true
+    }
   | { readonly kind: 'failed'; readonly why: Reply; readonly remote: string | null }
 
 /** One way on: the local store, or another server. All recipients are of the one kind (and, for relay, of one domain). */
 export interface DeliveryAgent {
   /** One outcome per recipient, in order. Never throws for what a mail can cause. */
   deliver(mail: QueuedMail, recipients: readonly EnvelopeRecipient[], signal: AbortSignal): Promise<readonly Outcome[]>
+}
+
+/** Our own mailboxes as a way on, which can say beforehand what it would say of a recipient. */
+export interface LocalDelivery extends DeliveryAgent {
+  /**
+   * null: would be taken. Otherwise 550 5.1.1 (unknown), 550 5.1.2 (not ours), 550 5.2.1 (suspended), 452 4.2.2 (mailbox full),
+   * 552 5.2.3 (a message of `size` octets never fits), 550 5.4.6 (an alias that leads nowhere).
+   */
+  check(recipient: Address, size: number | null): Promise<Reply | null>
 }
 
 export interface QueueEntry {
@@ -66,6 +91,8 @@ export interface Queue extends AsyncDisposable {
   retry(id: QueueId | null): Promise<number>
   /** Gives the message up; with `bounce`, its sender is told. */
   drop(id: QueueId, bounce: boolean): Promise<boolean>
-  /** Another process changed the queue: look now. */
+  /** Another process changed the queue: look now. Without being told it looks every half minute. */
   wake(): void
+  /** Mail that never had to wait: tells its sender of success where that was asked for. The queue does it for its own mail. */
+  reportDelivered(mail: QueuedMail, delivered: readonly EnvelopeRecipient[]): Promise<void>
 }

@@ -1,0 +1,324 @@
+/** The queue's two tables: a message, and what is left to do for each of its recipients. Plain SQL that PostgreSQL speaks too. */
+import type { Transaction } from 'kysely'
+import type { Address } from '#formats/message/address.ts'
+import type { Envelope, Notify } from '#formats/message/envelope.ts'
+import type { Reply } from '#formats/smtp/reply.ts'
+import type { Bytes } from '#lib/bytes.ts'
+import type { Migrations, Query } from '#lib/sqlite.ts'
+import type { SealedContent } from './content-seal.ts'
+import type { QueueEntry, QueueEntryRecipient, QueueId } from './queue.ts'
+import type { Settlement, WaitingRecipient } from './settlement.ts'
+
+export interface QueueSchema {
+  message: { queue_id: string; arrived: number; envelope: string; size: number; key: Bytes; content: Bytes }
+  recipient: {
+    queue_id: string
+    position: number
+    /** LOCAL, or the domain that it goes to: what is tried, limited and put off together. */
+    route: string
+    address: string
+    notify: string | null
+    orcpt: string | null
+    state: string
+    tries: number
+    next_try: number
+    last_reply: string | null
+    remote: string | null
+    warned: number
+  }
+}
+
+/** The route of what stays here; no domain is spelled like this. */
+export const LOCAL = ''
+
+type Change = Transaction<QueueSchema>
+type RecipientRow = QueueSchema['recipient']
+export type EnvelopeHead = Omit<Envelope, 'recipients'>
+
+export const queueMigrations: Migrations = [
+  async (schema) => {
+    await schema.schema
+      .createTable('message')
+      .addColumn('queue_id', 'text', (column) => column.primaryKey())
+      .addColumn('arrived', 'bigint', (column) => column.notNull())
+      .addColumn('envelope', 'text', (column) => column.notNull())
+      .addColumn('size', 'bigint', (column) => column.notNull())
+      .addColumn('key', 'blob', (column) => column.notNull())
+      .addColumn('content', 'blob', (column) => column.notNull())
+      .execute()
+    await schema.schema
+      .createTable('recipient')
+      .addColumn('queue_id', 'text', (column) => column.notNull().references('message.queue_id'))
+      .addColumn('position', 'integer', (column) => column.notNull())
+      .addColumn('route', 'text', (column) => column.notNull())
+      .addColumn('address', 'text', (column) => column.notNull())
+      .addColumn('notify', 'text')
+      .addColumn('orcpt', 'text')
+      .addColumn('state', 'text', (column) => column.notNull())
+      .addColumn('tries', 'integer', (column) => column.notNull())
+      .addColumn('next_try', 'bigint', (column) => column.notNull())
+      .addColumn('last_reply', 'text')
+      .addColumn('remote', 'text')
+      .addColumn('warned', 'integer', (column) => column.notNull())
+      .addPrimaryKeyConstraint('recipient_key', ['queue_id', 'position'])
+      .execute()
+    await schema.schema.createIndex('recipient_due').on('recipient').columns(['state', 'route', 'next_try']).execute()
+  },
+]
+
+/** One message and those of its recipients that one try is for. */
+export interface Batch {
+  readonly queueId: QueueId
+  readonly route: string
+  readonly arrived: number
+  readonly envelope: EnvelopeHead
+  readonly recipients: readonly WaitingRecipient[]
+}
+
+export interface NewEntry {
+  readonly queueId: QueueId
+  readonly arrived: number
+  readonly envelope: Envelope
+  readonly size: number
+  readonly sealed: SealedContent
+  /** One per recipient. */
+  readonly routes: readonly string[]
+  readonly nextTry: (route: string) => number
+}
+
+export async function insertEntry(change: Change, entry: NewEntry): Promise<void> {
+  const { queueId, arrived, envelope, size, sealed } = entry
+  const { recipients, ...head } = envelope
+  await change
+    .insertInto('message')
+    .values({ queue_id: queueId, arrived, envelope: JSON.stringify(head), size, ...sealed })
+    .execute()
+  for (const [position, recipient] of recipients.entries()) {
+    const route = entry.routes[position]!
+    const row: RecipientRow = {
+      queue_id: queueId,
+      position,
+      route,
+      address: JSON.stringify(recipient.address),
+      notify: recipient.notify && JSON.stringify(recipient.notify),
+      orcpt: recipient.orcpt,
+      state: 'waiting',
+      tries: 0,
+      next_try: entry.nextTry(route),
+      last_reply: null,
+      remote: null,
+      warned: 0,
+    }
+    await change.insertInto('recipient').values(row).execute()
+  }
+}
+
+/** Routes that have something due, the longest waiting first. */
+export async function dueRoutes(query: Query<QueueSchema>, now: number): Promise<string[]> {
+  const rows = await query
+    .selectFrom('recipient')
+    .select(['route', (select) => select.fn.min('next_try').as('first')])
+    .where('state', '=', 'waiting')
+    .where('next_try', '<=', now)
+    .groupBy('route')
+    .orderBy('first')
+    .execute()
+  return rows.map((row) => row.route)
+}
+
+/** When the next one falls due after `now`, or null. */
+export async function nextDue(query: Query<QueueSchema>, now: number): Promise<number | null> {
+  const row = await query
+    .selectFrom('recipient')
+    .select((select) => select.fn.min('next_try').as('first'))
+    .where('state', '=', 'waiting')
+    .where('next_try', '>', now)
+    .executeTakeFirst()
+  return row?.first ?? null
+}
+
+export interface Claim {
+  readonly route: string
+  readonly now: number
+  readonly messages: number
+  /** In one batch. */
+  readonly recipients: number
+}
+
+/** Marks up to `messages` messages of the route as being tried, the longest waiting first. */
+export async function claim(change: Change, { route, now, messages, recipients }: Claim): Promise<Batch[]> {
+  const heads = await change
+    .selectFrom('recipient')
+    .innerJoin('message', 'message.queue_id', 'recipient.queue_id')
+    .select(['recipient.queue_id', 'message.arrived', 'message.envelope'])
+    .select((select) => select.fn.min('next_try').as('first'))
+    .where('state', '=', 'waiting')
+    .where('route', '=', route)
+    .where('next_try', '<=', now)
+    .groupBy(['recipient.queue_id', 'message.arrived', 'message.envelope'])
+    .orderBy('first')
+    .limit(messages)
+    .execute()
+  const batches: Batch[] = []
+  for (const { queue_id: queueId, arrived, envelope } of heads) {
+    const rows = await change
+      .selectFrom('recipient')
+      .selectAll()
+      .where('queue_id', '=', queueId)
+      .where('route', '=', route)
+      .where('state', '=', 'waiting')
+      .where('next_try', '<=', now)
+      .orderBy('position')
+      .limit(recipients)
+      .execute()
+    await change
+      .updateTable('recipient')
+      .set({ state: 'trying' })
+      .where('queue_id', '=', queueId)
+      .where(
+        'position',
+        'in',
+        rows.map((row) => row.position),
+      )
+      .execute()
+    batches.push({ queueId, route, arrived, envelope: JSON.parse(envelope), recipients: rows.map(waitingRecipient) })
+  }
+  return batches
+}
+
+/** Positions of a message that are still in the queue: another process may have dropped it during a try. */
+export async function positionsLeft(change: Change, queueId: QueueId): Promise<ReadonlySet<number>> {
+  const rows = await change.selectFrom('recipient').select('position').where('queue_id', '=', queueId).execute()
+  return new Set(rows.map((row) => row.position))
+}
+
+export async function writeSettlement(change: Change, queueId: QueueId, settled: Settlement): Promise<void> {
+  const { recipient, nextTry, reply, remote, report } = settled
+  const one = { queue_id: queueId, position: recipient.position }
+  if (nextTry === null) {
+    await change
+      .deleteFrom('recipient')
+      .where('queue_id', '=', one.queue_id)
+      .where('position', '=', one.position)
+      .execute()
+    return
+  }
+  await change
+    .updateTable('recipient')
+    .set({
+      state: 'waiting',
+      tries: recipient.tries + 1,
+      next_try: nextTry,
+      last_reply: reply && JSON.stringify(reply),
+      remote,
+      warned: recipient.warned || report === 'delayed' ? 1 : 0,
+    })
+    .where('queue_id', '=', one.queue_id)
+    .where('position', '=', one.position)
+    .execute()
+}
+
+/** Removes the message when no recipient is left. */
+export async function removeIfDone(change: Change, queueId: QueueId): Promise<void> {
+  if ((await positionsLeft(change, queueId)).size > 0) return
+  await change.deleteFrom('message').where('queue_id', '=', queueId).execute()
+}
+
+/** Removes the message with all its recipients; says whether it was there. */
+export async function removeEntry(change: Change, queueId: QueueId): Promise<boolean> {
+  await change.deleteFrom('recipient').where('queue_id', '=', queueId).execute()
+  const result = await change.deleteFrom('message').where('queue_id', '=', queueId).executeTakeFirst()
+  return result.numDeletedRows > 0n
+}
+
+/** Nothing of the route is tried before `until`. */
+export async function putOff(change: Change, route: string, until: number): Promise<void> {
+  await change
+    .updateTable('recipient')
+    .set({ next_try: until })
+    .where('state', '=', 'waiting')
+    .where('route', '=', route)
+    .where('next_try', '<', until)
+    .execute()
+}
+
+/** What a try that was cut short left marked waits again. */
+export async function release(change: Change, queueId: QueueId | null): Promise<void> {
+  const update = change.updateTable('recipient').set({ state: 'waiting' }).where('state', '=', 'trying')
+  await (queueId === null ? update : update.where('queue_id', '=', queueId)).execute()
+}
+
+/** Makes waiting recipients due now; answers how many. */
+export async function makeDue(change: Change, queueId: QueueId | null, now: number): Promise<number> {
+  const update = change.updateTable('recipient').set({ next_try: now }).where('state', '=', 'waiting')
+  const result = await (queueId === null ? update : update.where('queue_id', '=', queueId)).executeTakeFirst()
+  return Number(result.numUpdatedRows)
+}
+
+export async function readContent(query: Query<QueueSchema>, queueId: QueueId): Promise<SealedContent | null> {
+  const row = await query
+    .selectFrom('message')
+    .select(['key', 'content'])
+    .where('queue_id', '=', queueId)
+    .executeTakeFirst()
+  return row ?? null
+}
+
+/** One message or all, in order of arrival. */
+export async function readEntries(query: Query<QueueSchema>, queueId: QueueId | null): Promise<QueueEntry[]> {
+  const messages = query.selectFrom('message').select(['queue_id', 'arrived', 'envelope', 'size'])
+  const recipients = query.selectFrom('recipient').selectAll().orderBy('position')
+  const heads = await (queueId === null ? messages : messages.where('queue_id', '=', queueId))
+    .orderBy('arrived')
+    .execute()
+  const rows = await (queueId === null ? recipients : recipients.where('queue_id', '=', queueId)).execute()
+  const byMessage = Map.groupBy(rows, (row) => row.queue_id)
+  return heads.map(({ queue_id, arrived, envelope, size }) => {
+    const left = (byMessage.get(queue_id) ?? []).map(entryRecipient)
+    return {
+      queueId: queue_id,
+      arrived,
+      size,
+      recipients: left,
+      envelope: { ...JSON.parse(envelope), recipients: left },
+    }
+  })
+}
+
+/** Messages and recipients that wait or are being tried. */
+export async function countRows(query: Query<QueueSchema>): Promise<{ messages: number; recipients: number }> {
+  const count = async (table: 'message' | 'recipient') => {
+    const row = await query
+      .selectFrom(table)
+      .select((select) => select.fn.countAll().as('rows'))
+      .executeTakeFirst()
+    return Number(row?.rows ?? 0)
+  }
+  return { messages: await count('message'), recipients: await count('recipient') }
+}
+
+function waitingRecipient(row: RecipientRow): WaitingRecipient {
+  return {
+    position: row.position,
+    address: JSON.parse(row.address) as Address,
+    notify: row.notify === null ? null : (JSON.parse(row.notify) as Notify),
+    orcpt: row.orcpt,
+    tries: row.tries,
+    nextTry: row.next_try,
+    warned: row.warned !== 0,
+  }
+}
+
+function entryRecipient(row: RecipientRow): QueueEntryRecipient {
+  const { address, notify, orcpt, tries, nextTry } = waitingRecipient(row)
+  return {
+    address,
+    notify,
+    orcpt,
+    tries,
+    nextTry,
+    state: row.state === 'trying' ? 'trying' : 'waiting',
+    lastReply: row.last_reply === null ? null : (JSON.parse(row.last_reply) as Reply),
+    remote: row.remote,
+  }
+}
