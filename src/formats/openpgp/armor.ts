@@ -1,0 +1,98 @@
+/** ASCII armor (RFC 9580 §6). */
+import { asBuffer, type Bytes } from '#lib/bytes.ts'
+import { MalformedOpenPgp } from './openpgp.ts'
+
+export type ArmorLabel = 'MESSAGE' | 'PUBLIC KEY BLOCK' | 'PRIVATE KEY BLOCK' | 'SIGNATURE'
+
+export interface Dearmored {
+  readonly label: ArmorLabel
+  readonly octets: Buffer
+}
+
+const LABELS: readonly string[] = ['MESSAGE', 'PUBLIC KEY BLOCK', 'PRIVATE KEY BLOCK', 'SIGNATURE']
+const LINE = 64
+/** Text before the armor that is skipped at most. */
+const LONGEST_PREAMBLE = 64 << 10
+
+export interface ArmorOptions {
+  /** Whole lines such as `Comment: ...`. */
+  readonly headers?: readonly string[]
+  /** RFC 9580 §6.1: not with version 6; with version 4, because GnuPG 2.2 finds the end of some armor only by it. Default true. */
+  readonly checksum?: boolean
+}
+
+/** Armors binary packets. Ends with a line end. */
+export function armor(label: ArmorLabel, octets: Bytes, { headers = [], checksum = true }: ArmorOptions = {}): string {
+  const base64 = asBuffer(octets).toString('base64')
+  const lines = [`-----BEGIN PGP ${label}-----`, ...headers, '']
+  for (let at = 0; at < base64.length; at += LINE) lines.push(base64.slice(at, at + LINE))
+  if (checksum) lines.push(`=${crc24(octets).toString('base64')}`)
+  lines.push(`-----END PGP ${label}-----`, '')
+  return lines.join('\n')
+}
+
+/** RFC 9580 §6.1 */
+function crc24(octets: Bytes): Buffer {
+  let crc = 0xb704ce
+  for (const octet of octets) crc = ((crc << 8) ^ CRC_TABLE[((crc >> 16) ^ octet) & 0xff]!) & 0xffffff
+  return Buffer.of(crc >> 16, (crc >> 8) & 0xff, crc & 0xff)
+}
+
+const CRC_TABLE = Int32Array.from({ length: 256 }, (_, index) => {
+  let crc = index << 16
+  for (let bit = 0; bit < 8; bit++) crc = crc & 0x800000 ? (crc << 1) ^ 0x1864cfb : crc << 1
+  return crc & 0xffffff
+})
+
+/** Whether the octets are to be read as armor: binary packets begin with the high bit set. */
+export function isArmored(octets: Bytes): boolean {
+  return octets.length > 0 && (octets[0]! & 0x80) === 0
+}
+
+/** Reads the first armor in the octets. Throws MalformedOpenPgp. */
+export function dearmor(octets: Bytes): Dearmored {
+  // latin1: armor is ASCII, and one octet stays one character whatever surrounds it
+  const text = asBuffer(octets).toString('latin1')
+  const begin = beginning(text)
+  const first = text.indexOf('\n', begin)
+  if (first < 0) throw new MalformedOpenPgp('truncated armor')
+  const label = labelOf(text.slice(begin, first).trimEnd())
+  const end = text.indexOf(`\n-----END PGP ${label}-----`, first)
+  if (end < 0) throw new MalformedOpenPgp('armor without its end')
+  return { label, octets: decode(bodyLines(text.slice(first + 1, end + 1))) }
+}
+
+function beginning(text: string): number {
+  const mark = '-----BEGIN PGP '
+  if (text.startsWith(mark)) return 0
+  const found = text.indexOf(`\n${mark}`)
+  if (found < 0 || found > LONGEST_PREAMBLE) throw new MalformedOpenPgp('not armored')
+  return found + 1
+}
+
+function labelOf(line: string): ArmorLabel {
+  const label = line.slice('-----BEGIN PGP '.length, -5)
+  if (!line.endsWith('-----') || !LABELS.includes(label)) throw new MalformedOpenPgp('armor of an unknown kind')
+  return label as ArmorLabel
+}
+
+/** The lines behind the headers and the empty line that ends them (RFC 9580 §6.2). */
+function bodyLines(inner: string): readonly string[] {
+  const lines = inner.split('\n').map((line) => line.trimEnd())
+  const blank = lines.indexOf('')
+  const headers = blank < 0 ? [] : lines.slice(0, blank)
+  if (blank < 0 || !headers.every((line) => line.includes(': ') || line.endsWith(':'))) {
+    throw new MalformedOpenPgp('armor without the empty line before its body')
+  }
+  return lines.slice(blank + 1).filter((line) => line !== '')
+}
+
+function decode(lines: readonly string[]): Buffer {
+  const last = lines.at(-1)
+  // RFC 9580 §6.1: whatever a checksum says, it is not a reason to refuse
+  const base64 = (last?.startsWith('=') ? lines.slice(0, -1) : lines).join('')
+  const octets = Buffer.from(base64, 'base64')
+  // Buffer skips what is not base64; what it read must be all that was there
+  if (octets.toString('base64') !== base64) throw new MalformedOpenPgp('armor with a broken body')
+  return octets
+}

@@ -1,0 +1,66 @@
+/**
+ * Locks a transferable secret key with a passphrase for its owner to take away (RFC 9580 §3.7.2): iterated and salted SHA-256,
+ * AES-256 in CFB mode with SHA-1 check, which every program opens, GnuPG 2.2 included.
+ */
+import { createCipheriv, createHash, hash, randomBytes } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
+import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
+import { armor } from './armor.ts'
+import { parsePublicPart } from './key-packet.ts'
+import { MalformedOpenPgp, PacketType } from './openpgp.ts'
+import { packet, readPackets } from './packets.ts'
+import { LockedSecretKey } from './secret-material.ts'
+
+/** The largest count there is (RFC 9580 §3.7.1.3): 65 million octets are hashed. */
+const COUNT_OCTET = 0xff
+const COUNT = (16 + (COUNT_OCTET & 15)) << ((COUNT_OCTET >> 4) + 6)
+/** Octets hashed before others get their turn. */
+const SLICE = 1 << 21
+const AES256 = 9
+const SHA256 = 8
+const ITERATED = 3
+/** RFC 9580 §3.7.2.1 */
+const USAGE_SHA1_CHECKED = 254
+
+/**
+ * Answers the armored, locked form of an unlocked binary key. The caller wipes `tsk` and `passphrase`. Throws
+ * MalformedOpenPgp, and LockedSecretKey when it is locked already.
+ */
+export async function lockForExport(tsk: Bytes, passphrase: Buffer): Promise<string> {
+  const locked: Bytes[] = []
+  for (const { type, body, octets } of readPackets(tsk)) {
+    const isSecret = type === PacketType.secretKey || type === PacketType.secretSubkey
+    locked.push(isSecret ? packet(type, ...(await lockedBody(body, passphrase))) : octets)
+  }
+  return armor('PRIVATE KEY BLOCK', Buffer.concat(locked))
+}
+
+async function lockedBody(body: Bytes, passphrase: Buffer): Promise<readonly Bytes[]> {
+  const { key, rest } = parsePublicPart(body)
+  if (key.version !== 4) throw new MalformedOpenPgp('only version 4 keys are locked this way')
+  if (rest.u8() !== 0) throw new LockedSecretKey()
+  const fields = rest.rest().subarray(0, -2)
+  const salt = randomBytes(8)
+  const iv = randomBytes(16)
+  const kek = await iteratedKey(passphrase, salt)
+  const plain = Buffer.concat([fields, hash('sha1', fields, 'buffer')])
+  const encrypted = createCipheriv('aes-256-cfb', kek, iv).update(plain)
+  wipe(plain)
+  wipe(kek)
+  const s2k = Buffer.of(USAGE_SHA1_CHECKED, AES256, ITERATED, SHA256, ...salt, COUNT_OCTET)
+  return [key.body, s2k, iv, encrypted]
+}
+
+/** RFC 9580 §3.7.1.3: salt and passphrase over and over, cut off at the count. */
+async function iteratedKey(passphrase: Buffer, salt: Buffer): Promise<Buffer> {
+  const unit = Buffer.concat([salt, asBuffer(passphrase)])
+  const repeated = Buffer.alloc(Math.max(1, Math.floor(SLICE / unit.length)) * unit.length, unit)
+  const digest = createHash('sha256')
+  for (let left = Math.max(COUNT, unit.length); left > 0; left -= repeated.length) {
+    digest.update(left < repeated.length ? repeated.subarray(0, left) : repeated)
+    await setImmediate()
+  }
+  wipe(unit)
+  wipe(repeated)
+  return digest.digest()
+}

@@ -1,0 +1,121 @@
+/**
+ * Seals octets to recipients: encryption only, in the form of RFC 9580 §10.3 that every program reads. A literal packet with
+ * the exact octets, no file name, no date; around it as much padding as hides the size; one container; one PKESK per key.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Bytes } from '#lib/bytes.ts'
+import type { EncryptionKey } from './certificate.ts'
+import { cipherKeySize, MalformedOpenPgp, PacketType } from './openpgp.ts'
+import { headerSize, writeHeader } from './packets.ts'
+import { paddedSize } from './padme.ts'
+import { writePkesk } from './pkesk.ts'
+import { encryptSeipd1, seipd1Plain, seipd1Size } from './seipd1.ts'
+import { Aead, encryptSeipd2, seipd2Size } from './seipd2.ts'
+import type { SessionKey } from './session-key.ts'
+import { canPad, storedSize, writeStored } from './stored.ts'
+
+export interface Sealed {
+  /** Binary. */
+  readonly message: Buffer
+  /** Opens this message alone. Its `key` is the caller's to wipe. */
+  readonly sessionKey: SessionKey
+}
+
+export interface SealOptions {
+  /**
+   * From the octets that the encrypted packets need to the octets that they shall have, never fewer; the size of the message
+   * depends on the result alone. Called again with a larger size when the answer cannot be made. Padmé by default.
+   */
+  readonly padTo?: (size: number) => number
+  /** Used instead of a fresh one; a session key must be used for one message only. */
+  readonly sessionKey?: SessionKey
+}
+
+/** A header with a length field of five octets, whatever the length: sizes stay simple sums. */
+const WIDE_HEADER = 6
+/** Format `b`, empty file name, date 0 (RFC 9580 §5.9). */
+const LITERAL_FIELDS = 6
+const LITERAL_HEAD = WIDE_HEADER + LITERAL_FIELDS
+const LARGEST = 0x7fff_ffff - (1 << 20)
+
+/** Throws MalformedOpenPgp for a key that cannot be encrypted to. At least one key. */
+export function seal(keys: readonly EncryptionKey[], content: Bytes, options: SealOptions = {}): Sealed {
+  if (keys.length === 0) throw new MalformedOpenPgp('nobody to seal to')
+  if (content.length > LARGEST) throw new MalformedOpenPgp('too large to seal')
+  // RFC 9580 §13.7.2: version 2 only if every recipient reads it
+  const aead = keys.every((key) => key.seipdv2)
+  const suite = aead ? commonSuite(keys) : commonCipher(keys) << 8
+  const sessionKey = options.sessionKey ?? { cipher: suite >> 8, key: randomBytes(cipherKeySize(suite >> 8)!) }
+  const padTo = options.padTo ?? paddedSize
+  const pkesks = keys.map((key) => writePkesk(key, sessionKey, aead ? 6 : 3))
+  const container = aead
+    ? sealVersion2(content, padTo, sessionKey, suite & 0xff)
+    : sealVersion1(content, padTo, sessionKey)
+  return { message: Buffer.concat([...pkesks, ...container]), sessionKey }
+}
+
+function sealVersion1(content: Bytes, padTo: (size: number) => number, sessionKey: SessionKey): Buffer[] {
+  const needed = WIDE_HEADER + 1 + storedSize(LITERAL_HEAD + content.length)
+  const size = padded(needed, padTo, canPad)
+  const { whole, plain } = seipd1Plain(size)
+  wideHeader(plain, PacketType.compressed, size - WIDE_HEADER)
+  plain[WIDE_HEADER] = 1 // ZIP, RFC 9580 §9.4
+  writeStored(plain.subarray(WIDE_HEADER + 1), literalHead(content.length), content)
+  const header = Buffer.allocUnsafe(headerSize(seipd1Size(size)) + 1)
+  header[writeHeader(header, 0, PacketType.seipd, seipd1Size(size))] = 1
+  return [header, encryptSeipd1(whole, sessionKey)]
+}
+
+function sealVersion2(
+  content: Bytes,
+  padTo: (size: number) => number,
+  { cipher, key }: SessionKey,
+  aead: number,
+): Buffer[] {
+  const needed = LITERAL_HEAD + content.length
+  const size = padded(needed, padTo, (gap) => gap === 0 || gap >= WIDE_HEADER)
+  const plain = Buffer.allocUnsafe(size)
+  plain.set(literalHead(content.length))
+  plain.set(content, LITERAL_HEAD)
+  if (size > needed) {
+    // RFC 9580 §5.14
+    wideHeader(plain.subarray(needed), PacketType.padding, size - needed - WIDE_HEADER)
+    plain.set(randomBytes(size - needed - WIDE_HEADER), needed + WIDE_HEADER)
+  }
+  const header = Buffer.allocUnsafe(headerSize(seipd2Size(size)))
+  writeHeader(header, 0, PacketType.seipd, seipd2Size(size))
+  const pieces = encryptSeipd2(plain, cipher, aead, key)
+  plain.fill(0)
+  return [header, ...pieces]
+}
+
+function padded(needed: number, padTo: (size: number) => number, possible: (gap: number) => boolean): number {
+  for (let ask = needed; ; ask++) {
+    const size = padTo(ask)
+    if (size >= needed && possible(size - needed)) return size
+  }
+}
+
+function wideHeader(target: Buffer, type: number, size: number): void {
+  target[0] = 0xc0 | type
+  target[1] = 0xff
+  target.writeUInt32BE(size, 2)
+}
+
+function literalHead(size: number): Buffer {
+  const head = Buffer.alloc(LITERAL_HEAD)
+  wideHeader(head, PacketType.literal, LITERAL_FIELDS + size)
+  head[WIDE_HEADER] = 0x62
+  return head
+}
+
+/** RFC 9580 §12.2: AES-256 if all have it, else what none need announce. */
+function commonCipher(keys: readonly EncryptionKey[]): number {
+  return keys.every((key) => key.ciphers.includes(9)) ? 9 : 7
+}
+
+function commonSuite(keys: readonly EncryptionKey[]): number {
+  const wanted = [(9 << 8) | Aead.gcm, (9 << 8) | Aead.ocb, (7 << 8) | Aead.gcm]
+  const common = wanted.find((suite) => keys.every((key) => key.ciphersuites.includes(suite)))
+  return common ?? (7 << 8) | Aead.ocb
+}

@@ -1,0 +1,70 @@
+/**
+ * Unlocked secret keys: takes session keys out and signs. Only the vault process and `letterlock sop` import this.
+ *
+ * The public half of every key is computed from the secret and compared with what the packet says, so that a changed packet
+ * cannot make a key misbehave. The raw secret lives only in node:crypto's key objects.
+ */
+import type { Bytes } from '#lib/bytes.ts'
+import { dearmor, isArmored } from './armor.ts'
+import { type Certificate, parseCertificate } from './certificate.ts'
+import { parsePublicPart } from './key-packet.ts'
+import { MalformedOpenPgp, PacketType } from './openpgp.ts'
+import { packet, readPackets } from './packets.ts'
+import { decryptSessionKey } from './pkesk-open.ts'
+import { readSecret, type SecretKey } from './secret-material.ts'
+import type { SessionKey } from './session-key.ts'
+
+/** Dispose or `wipe` it when the account's last session ends. */
+export interface SecretKeys extends Disposable {
+  readonly certificate: Certificate
+  /** All keys that node:crypto can use, primary first. Empty after `wipe`. */
+  readonly keys: readonly SecretKey[]
+  wipe(): void
+}
+
+/**
+ * Opens an unlocked transferable secret key (RFC 9580 §10.2), binary or armored. The caller keeps and wipes `tsk`. Throws
+ * MalformedOpenPgp, also when a public half does not belong to its secret, and LockedSecretKey.
+ */
+export function openSecretKeys(tsk: Bytes): SecretKeys {
+  const { certificate, secrets } = splitSecretKey(isArmored(tsk) ? dearmor(tsk).octets : tsk)
+  const keys: SecretKey[] = []
+  for (const body of secrets) {
+    const { key, rest } = parsePublicPart(body)
+    const object = readSecret(key, rest)
+    if (object) keys.push({ key, object })
+  }
+  const forget = () => {
+    keys.length = 0
+  }
+  return { certificate: parseCertificate(certificate), keys, wipe: forget, [Symbol.dispose]: forget }
+}
+
+/** The public half of a transferable secret key, locked or not (RFC 9580 §10.1). */
+export function certificateOf(tsk: Bytes): Bytes {
+  return splitSecretKey(isArmored(tsk) ? dearmor(tsk).octets : tsk).certificate
+}
+
+function splitSecretKey(tsk: Bytes): { certificate: Buffer; secrets: Bytes[] } {
+  const publicPackets: Bytes[] = []
+  const secrets: Bytes[] = []
+  for (const { type, body, octets } of readPackets(tsk)) {
+    if (type !== PacketType.secretKey && type !== PacketType.secretSubkey) {
+      if (secrets.length === 0) throw new MalformedOpenPgp('not a secret key')
+      publicPackets.push(octets)
+      continue
+    }
+    secrets.push(body)
+    const publicType = type === PacketType.secretKey ? PacketType.publicKey : PacketType.publicSubkey
+    publicPackets.push(packet(publicType, parsePublicPart(body).key.body))
+  }
+  return { certificate: Buffer.concat(publicPackets), secrets }
+}
+
+/**
+ * Takes the session key out of one PKESK's body. null: it is not for these keys. Throws UndecryptableSessionKey when it is and
+ * cannot be decrypted, whatever the cause.
+ */
+export function sessionKeyOf(keys: SecretKeys, pkesk: Bytes): SessionKey | null {
+  return decryptSessionKey(keys.keys, pkesk)
+}
