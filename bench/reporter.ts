@@ -1,6 +1,7 @@
 /**
- * What a benchmark tells. Each file of this folder exports `bench: Benchmark`; `npm run bench -- NAME [--json]` runs it and hands it a
- * Reporter. A benchmark sets its peer up beside us, gives both the same work in turn, three times or more, and reports medians.
+ * What a benchmark tells. Each file of this folder that is one exports `bench: Benchmark`; `npm run bench -- NAME [--json]` runs it and
+ * hands it a Reporter. A benchmark sets its peer up beside us, gives both the same work in turn, three times or more, and reports
+ * medians.
  */
 
 export interface Figure {
@@ -12,18 +13,15 @@ export interface Figure {
   /** null when there is nothing beside us to compare with. */
   readonly peer: number | null
   readonly peerName: string | null
-  /**
-   * How many times better than the peer we are, whichever direction is better (2 = twice as fast, or half the memory).
-   * Without a peer: ours against `target`'s absolute value is judged instead, and this is null.
-   */
+  /** How many times better than the peer we are, whichever direction is better: 2 is twice as fast, or half the memory. */
   readonly ratio: number | null
-  /** The ratio that is promised; for figures without a peer the absolute value; null when the figure is only told. */
+  /** The ratio that is promised; for a figure without a peer the absolute value; null when the figure is only told. */
   readonly target: number | null
   readonly better: 'higher' | 'lower'
 }
 
-/** A figure before the ratio is known. */
-export type Measured = Omit<Figure, 'ratio' | 'peer' | 'peerName' | 'target'> & {
+/** A figure before its ratio is known. */
+export type Measured = Pick<Figure, 'figure' | 'unit' | 'ours' | 'better'> & {
   readonly peer?: number
   readonly peerName?: string
   readonly target?: number
@@ -38,7 +36,8 @@ export interface Reporter {
 
 export interface Benchmark {
   readonly name: string
-  /** One line for `npm run bench`. */
+  /** One line for the list of benchmarks. */
   readonly about: string
-  run(report: Reporter): Promise<void>
+  /** `options` are the `--name=value` arguments. */
+  run(report: Reporter, options: ReadonlyMap<string, string>): Promise<void>
 }

@@ -1,0 +1,98 @@
+/** The parts that benchmarks share: the table, medians, and what machine it was. */
+import { readFileSync } from 'node:fs'
+import { cpus, release, totalmem } from 'node:os'
+import type { Figure, Measured, Reporter } from './reporter.ts'
+
+/** The middle value; the mean of the two middle ones when their number is even. */
+export function median(values: readonly number[]): number {
+  if (values.length === 0) throw new Error('no values')
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+/** How many times better `ours` is. */
+export function ratioOf(measured: Measured): number | null {
+  if (measured.peer === undefined) return null
+  return measured.better === 'higher' ? measured.ours / measured.peer : measured.peer / measured.ours
+}
+
+/** Whether the figure reaches what is promised; null when nothing is. */
+export function reached(figure: Figure): boolean | null {
+  if (figure.target === null) return null
+  if (figure.ratio !== null) return figure.ratio >= figure.target
+  return figure.better === 'higher' ? figure.ours >= figure.target : figure.ours <= figure.target
+}
+
+export interface CollectingReporter extends Reporter {
+  readonly figures: readonly Figure[]
+}
+
+export function createReporter(print: (line: string) => void): CollectingReporter {
+  const figures: Figure[] = []
+  return {
+    figures,
+    note: print,
+    figure: (measured) => {
+      const { peer = null, peerName = null, target = null } = measured
+      figures.push({ ...measured, peer, peerName, target, ratio: ratioOf(measured) })
+    },
+  }
+}
+
+/** The figures as an aligned table. */
+export function tableOf(figures: readonly Figure[]): string {
+  const rows = [['figure', 'unit', 'Letterlock', 'peer', 'ratio', 'target', '']]
+  for (const figure of figures) {
+    const verdict = reached(figure)
+    rows.push([
+      figure.figure,
+      figure.unit,
+      shown(figure.ours),
+      figure.peer === null ? '' : `${shown(figure.peer)} (${figure.peerName})`,
+      figure.ratio === null ? '' : `${figure.ratio.toFixed(2)}x`,
+      figure.target === null ? '' : targetOf(figure),
+      verdict === null ? '' : verdict ? 'reached' : 'missed',
+    ])
+  }
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+function targetOf(figure: Figure): string {
+  if (figure.ratio !== null) return `${figure.target}x`
+  return `${figure.better === 'higher' ? 'at least' : 'at most'} ${figure.target}`
+}
+
+/** Four significant digits; more would be noise. */
+function shown(value: number): string {
+  return value >= 1000 ? String(Math.round(value)) : String(Number(value.toPrecision(4)))
+}
+
+export interface Machine {
+  readonly cpu: string
+  readonly cores: number
+  readonly memoryGB: number
+  readonly kernel: string
+  readonly node: string
+  /** The one-minute load when the benchmark began: others' work blurs the figures. */
+  readonly load: number
+}
+
+export function machine(): Machine {
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryGB: Math.round(totalmem() / 1e9),
+    kernel: release(),
+    node: process.versions.node,
+    load: Number(readFileSync('/proc/loadavg', 'utf8').split(' ')[0]),
+  }
+}
