@@ -35,7 +35,7 @@ export interface SqliteDatabase<S> extends AsyncDisposable {
    * a BrokenDatabase until the file is opened again.
    */
   write<T>(change: (query: Transaction<S>) => Promise<T>): Promise<T>
-  /** Resolves when everything committed so far is on the disk. */
+  /** Resolves when everything committed so far is on the disk; at once when it is there already. */
   synced(): Promise<void>
 }
 
@@ -148,6 +148,7 @@ class GroupCommit<S> implements SqliteDatabase<S> {
   #wal: FileHandle | null = null
   #syncing: Promise<void> | null = null
   #nextSync: Promise<void> | null = null
+  #unsynced = false
   #broken: BrokenDatabase | null = null
   #idle: (() => void)[] = []
 
@@ -190,6 +191,7 @@ class GroupCommit<S> implements SqliteDatabase<S> {
       for (const one of batch) one.reject(error)
       return
     }
+    this.#unsynced = true
     this.synced().then(
       () => {
         for (const settle of settled) settle()
@@ -221,6 +223,7 @@ class GroupCommit<S> implements SqliteDatabase<S> {
 
   synced(): Promise<void> {
     if (this.#broken) return Promise.reject(this.#broken)
+    if (!this.#unsynced) return this.#syncing ?? Promise.resolve()
     if (!this.#syncing) {
       this.#syncing = this.#syncNow().finally(() => {
         this.#syncing = null
@@ -237,6 +240,7 @@ class GroupCommit<S> implements SqliteDatabase<S> {
   }
 
   async #syncNow(): Promise<void> {
+    this.#unsynced = false
     try {
       if (!this.#wal) {
         this.#wal = await open(`${this.#path}-wal`, constants.O_RDWR)

@@ -37,6 +37,15 @@ export function canonicalName(name: MailboxName): MailboxName {
   return canonical
 }
 
+/** For delivery, which refuses no name: what cannot be a mailbox is one that is missing, and that is INBOX. */
+export function canonicalNameOrInbox(name: MailboxName): MailboxName {
+  try {
+    return canonicalName(name)
+  } catch {
+    return INBOX
+  }
+}
+
 /** `a` and `a/b` for `a/b/c`. */
 export function superiorNames(name: MailboxName): readonly MailboxName[] {
   const levels = name.split('/')

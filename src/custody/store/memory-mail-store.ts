@@ -13,7 +13,7 @@ import {
   NoSuchAccount,
   type Quota,
 } from './mail-store.ts'
-import { canonicalName, INBOX } from './mailbox-name.ts'
+import { canonicalNameOrInbox, INBOX } from './mailbox-name.ts'
 import { MemoryAccount } from './memory-account.ts'
 import { MemoryAccountMail } from './memory-account-mail.ts'
 
@@ -42,7 +42,7 @@ class MemoryMailStore implements IndexedMailStore {
 
   async append(account: AccountId, mailbox: MailboxName, message: NewMessage): Promise<Appended> {
     const found = this.#account(account)
-    return found.append(found.named(deliveryName(mailbox)) ?? found.named(INBOX)!, message)
+    return found.append(found.named(canonicalNameOrInbox(mailbox)) ?? found.named(INBOX)!, message)
   }
 
   async open(account: AccountId): Promise<MemoryAccountMail> {
@@ -63,15 +63,6 @@ class MemoryMailStore implements IndexedMailStore {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#accounts.clear()
-  }
-}
-
-/** A name that cannot be a mailbox is one that is missing. */
-function deliveryName(name: MailboxName): MailboxName {
-  try {
-    return canonicalName(name)
-  } catch {
-    return INBOX
   }
 }
 

@@ -1,0 +1,190 @@
+/**
+ * The tables of the mail store, in the part of SQL that SQLite and PostgreSQL share. Each account has a file of its own, yet
+ * every table begins with `account_id`, so that one database may hold many. Contents, summaries and index records have
+ * tables of their own: listing a mailbox reads none of their pages.
+ */
+import type { Kysely } from 'kysely'
+import type { Bytes } from '#lib/bytes.ts'
+import type { Migrations, Query } from '#lib/sqlite.ts'
+import type { SpecialUse } from './mail-store.ts'
+
+export interface AccountTable {
+  account_id: number
+  /** The AccountId: a file put in another account's place is noticed. */
+  name: string
+  /** The last ones given. */
+  uidvalidity: number
+  mailbox_id: number
+  content_id: number
+  modseq: number
+  /** Octets. */
+  used: number
+  quota: number | null
+}
+
+export interface MailboxTable {
+  account_id: number
+  mailbox_id: number
+  name: string
+  special_use: SpecialUse | null
+  uidvalidity: number
+  uidnext: number
+  highest_modseq: number
+  messages: number
+  unseen: number
+  deleted: number
+  size: number
+}
+
+export interface MessageTable {
+  account_id: number
+  mailbox_id: number
+  uid: number
+  modseq: number
+  /** Seconds since the epoch. */
+  internal_date: number
+  flags: number
+  keywords: string
+  size: number
+  content_id: number
+}
+
+export interface StoreSchema {
+  account: AccountTable
+  mailbox: MailboxTable
+  subscription: { account_id: number; name: string }
+  message: MessageTable
+  /** `octets` or the name of a `file` in the account's blobs folder. `message_count` messages share it. */
+  content: {
+    account_id: number
+    content_id: number
+    message_count: number
+    size: number
+    octets: Bytes | null
+    file: string | null
+  }
+  summary: { account_id: number; mailbox_id: number; uid: number; octets: Bytes }
+  index_record: { account_id: number; mailbox_id: number; uid: number; octets: Bytes }
+  /** Runs of uids that vanished together. */
+  vanished: { account_id: number; mailbox_id: number; modseq: number; first_uid: number; last_uid: number }
+  /** Delivery keys; `at` in milliseconds since the epoch. */
+  delivery: {
+    account_id: number
+    delivery_key: string
+    mailbox_id: number
+    uidvalidity: number
+    uid: number
+    at: number
+  }
+}
+
+export type StoreQuery = Query<StoreSchema>
+
+/** One account's rows. */
+export interface AccountScope {
+  readonly query: StoreQuery
+  readonly account: number
+}
+
+async function createAccounts({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('account')
+    .addColumn('account_id', 'integer', (column) => column.primaryKey())
+    .addColumn('name', 'text', (column) => column.notNull().unique())
+    .addColumn('uidvalidity', 'bigint', (column) => column.notNull())
+    .addColumn('mailbox_id', 'integer', (column) => column.notNull())
+    .addColumn('content_id', 'bigint', (column) => column.notNull())
+    .addColumn('modseq', 'bigint', (column) => column.notNull())
+    .addColumn('used', 'bigint', (column) => column.notNull())
+    .addColumn('quota', 'bigint')
+    .execute()
+  await schema
+    .createTable('mailbox')
+    .addColumn('account_id', 'integer', (column) => column.notNull())
+    .addColumn('mailbox_id', 'integer', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('special_use', 'text')
+    .addColumn('uidvalidity', 'bigint', (column) => column.notNull())
+    .addColumn('uidnext', 'bigint', (column) => column.notNull())
+    .addColumn('highest_modseq', 'bigint', (column) => column.notNull())
+    .addColumn('messages', 'integer', (column) => column.notNull())
+    .addColumn('unseen', 'integer', (column) => column.notNull())
+    .addColumn('deleted', 'integer', (column) => column.notNull())
+    .addColumn('size', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('mailbox_key', ['account_id', 'mailbox_id'])
+    .addUniqueConstraint('mailbox_name', ['account_id', 'name'])
+    .execute()
+  await schema
+    .createTable('subscription')
+    .addColumn('account_id', 'integer', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('subscription_key', ['account_id', 'name'])
+    .execute()
+}
+
+async function createMessages({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('message')
+    .addColumn('account_id', 'integer', (column) => column.notNull())
+    .addColumn('mailbox_id', 'integer', (column) => column.notNull())
+    .addColumn('uid', 'bigint', (column) => column.notNull())
+    .addColumn('modseq', 'bigint', (column) => column.notNull())
+    .addColumn('internal_date', 'bigint', (column) => column.notNull())
+    .addColumn('flags', 'integer', (column) => column.notNull())
+    .addColumn('keywords', 'text', (column) => column.notNull())
+    .addColumn('size', 'bigint', (column) => column.notNull())
+    .addColumn('content_id', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('message_key', ['account_id', 'mailbox_id', 'uid'])
+    .execute()
+  await schema.createIndex('message_modseq').on('message').columns(['account_id', 'mailbox_id', 'modseq']).execute()
+  // `bytea` is PostgreSQL's; SQLite takes any name for a column of octets.
+  await schema
+    .createTable('content')
+    .addColumn('account_id', 'integer', (column) => column.notNull())
+    .addColumn('content_id', 'bigint', (column) => column.notNull())
+    .addColumn('message_count', 'integer', (column) => column.notNull())
+    .addColumn('size', 'bigint', (column) => column.notNull())
+    .addColumn('file', 'text')
+    .addColumn('octets', 'bytea')
+    .addPrimaryKeyConstraint('content_key', ['account_id', 'content_id'])
+    .execute()
+  for (const table of ['summary', 'index_record'])
+    await schema
+      .createTable(table)
+      .addColumn('account_id', 'integer', (column) => column.notNull())
+      .addColumn('mailbox_id', 'integer', (column) => column.notNull())
+      .addColumn('uid', 'bigint', (column) => column.notNull())
+      .addColumn('octets', 'bytea', (column) => column.notNull())
+      .addPrimaryKeyConstraint(`${table}_key`, ['account_id', 'mailbox_id', 'uid'])
+      .execute()
+}
+
+async function createHistory({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('vanished')
+    .addColumn('account_id', 'integer', (column) => column.notNull())
+    .addColumn('mailbox_id', 'integer', (column) => column.notNull())
+    .addColumn('modseq', 'bigint', (column) => column.notNull())
+    .addColumn('first_uid', 'bigint', (column) => column.notNull())
+    .addColumn('last_uid', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('vanished_key', ['account_id', 'mailbox_id', 'modseq', 'first_uid'])
+    .execute()
+  await schema
+    .createTable('delivery')
+    .addColumn('account_id', 'integer', (column) => column.notNull())
+    .addColumn('delivery_key', 'text', (column) => column.notNull())
+    .addColumn('mailbox_id', 'integer', (column) => column.notNull())
+    .addColumn('uidvalidity', 'bigint', (column) => column.notNull())
+    .addColumn('uid', 'bigint', (column) => column.notNull())
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('delivery_key', ['account_id', 'delivery_key'])
+    .execute()
+}
+
+export const migrations: Migrations = [
+  async (schema) => {
+    await createAccounts(schema)
+    await createMessages(schema)
+    await createHistory(schema)
+  },
+]

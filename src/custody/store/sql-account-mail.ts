@@ -1,0 +1,218 @@
+import type { Bytes } from '#lib/bytes.ts'
+import type { AccountId } from '../accounts/directory.ts'
+import type { AccountDatabase } from './account-database.ts'
+import type { AccountDatabases } from './account-databases.ts'
+import type { ChangeHub } from './change-hub.ts'
+import type { IndexedAccountMail, IndexedParts, IndexRecord, WaitingSummary } from './indexed-mail-store.ts'
+import {
+  type Appended,
+  type Copied,
+  type FlagChange,
+  type Mailbox,
+  type MailboxChanges,
+  type MailboxId,
+  type MailboxName,
+  MailboxRefused,
+  type MailboxStatus,
+  type MessageRow,
+  type NewMessage,
+  NoSuchMailbox,
+  type Quota,
+  type SpecialUse,
+  type Uid,
+} from './mail-store.ts'
+import { canonicalName, INBOX } from './mailbox-name.ts'
+import type { AccountScope } from './schema.ts'
+import { appendTo } from './sql-append.ts'
+import { copyMessages, moveMessages, setFlags } from './sql-changes.ts'
+import {
+  addMailbox,
+  addSuperiors,
+  mailboxNamed,
+  readMailboxes,
+  readStatus,
+  readSubscriptions,
+  renameMailbox,
+  setSubscription,
+} from './sql-mailboxes.ts'
+import { allMessages, messagesChanged, messagesMarkedDeleted, rowOf } from './sql-messages.ts'
+import { findContent, putRecords, readParts, readSummaries, readWaiting } from './sql-parts.ts'
+import { readQuota } from './sql-quota.ts'
+import { readVanished, removeMailbox, removeMessages } from './sql-removal.ts'
+
+export class SqlAccountMail implements IndexedAccountMail {
+  readonly #databases: AccountDatabases
+  readonly #account: AccountId
+  readonly #hub: ChangeHub
+  readonly #now: () => number
+
+  constructor(databases: AccountDatabases, account: AccountId, hub: ChangeHub, now: () => number) {
+    this.#databases = databases
+    this.#account = account
+    this.#hub = hub
+    this.#now = now
+  }
+
+  /** Answers only what is on the disk: nobody may see a UID that a crash would give away again. */
+  #read<T>(run: (scope: AccountScope, database: AccountDatabase) => Promise<T>): Promise<T> {
+    return this.#databases.use(this.#account, async (database) => {
+      const answer = await run({ query: database.db.query, account: database.account }, database)
+      await database.db.synced()
+      return answer
+    })
+  }
+
+  #write<T>(run: (scope: AccountScope, database: AccountDatabase) => Promise<T>): Promise<T> {
+    return this.#databases.use(this.#account, (database) =>
+      database.db.write((query) => run({ query, account: database.account }, database)),
+    )
+  }
+
+  /** A change that frees blobs; they are removed once it is on the disk. */
+  async #removal<T>(run: (scope: AccountScope) => Promise<{ answer: T; files: readonly string[] }>): Promise<T> {
+    return this.#databases.use(this.#account, async ({ db, account, blobs }) => {
+      const { answer, files } = await db.write((query) => run({ query, account }))
+      await blobs.remove(files)
+      return answer
+    })
+  }
+
+  #notify(...mailboxes: MailboxId[]): void {
+    for (const mailbox of new Set(mailboxes)) this.#hub.notify(this.#account, mailbox)
+  }
+
+  mailboxes(): Promise<readonly Mailbox[]> {
+    return this.#read(readMailboxes)
+  }
+
+  subscriptions(): Promise<readonly MailboxName[]> {
+    return this.#read(readSubscriptions)
+  }
+
+  async subscribe(name: MailboxName, subscribed: boolean): Promise<void> {
+    const canonical = canonicalName(name)
+    await this.#write((scope) => setSubscription(scope, canonical, subscribed))
+  }
+
+  async createMailbox(name: MailboxName, specialUse?: SpecialUse): Promise<Mailbox> {
+    const canonical = canonicalName(name)
+    const made = await this.#write(async (scope) => {
+      const id = await addMailbox(scope, { name: canonical, specialUse: specialUse ?? null }, this.#now())
+      await addSuperiors(scope, canonical, this.#now())
+      return (await readMailboxes(scope)).find((mailbox) => mailbox.id === id)!
+    })
+    this.#notify(made.id)
+    return made
+  }
+
+  async deleteMailbox(name: MailboxName): Promise<void> {
+    const canonical = canonicalName(name)
+    if (canonical === INBOX) throw new MailboxRefused('INBOX cannot be deleted')
+    const mailbox = await this.#removal(async (scope) => {
+      const answer = await mailboxNamed(scope, canonical)
+      if (answer === null) throw new NoSuchMailbox('no such mailbox')
+      return { answer, files: await removeMailbox(scope, answer, await allMessages(scope, answer)) }
+    })
+    this.#notify(mailbox)
+  }
+
+  async renameMailbox(from: MailboxName, to: MailboxName): Promise<void> {
+    const names = { from: canonicalName(from), to: canonicalName(to) }
+    this.#notify(await this.#write((scope) => renameMailbox(scope, names, this.#now())))
+  }
+
+  status(mailbox: MailboxId): Promise<MailboxStatus> {
+    return this.#read((scope) => readStatus(scope, mailbox))
+  }
+
+  list(mailbox: MailboxId): Promise<readonly MessageRow[]> {
+    return this.#read(async (scope) => {
+      await readStatus(scope, mailbox)
+      return (await allMessages(scope, mailbox)).map(rowOf)
+    })
+  }
+
+  /** The MODSEQ is read first: what changes between the queries is told again next time rather than never. */
+  changesSince(mailbox: MailboxId, modseq: number): Promise<MailboxChanges> {
+    return this.#read(async (scope) => {
+      const { highestModseq } = await readStatus(scope, mailbox)
+      if (highestModseq <= modseq) return { changed: [], vanished: [], highestModseq }
+      const changed = (await messagesChanged(scope, mailbox, modseq)).map(rowOf)
+      return { changed, vanished: await readVanished(scope, mailbox, modseq), highestModseq }
+    })
+  }
+
+  summaries(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Bytes | null)[]> {
+    return this.#read(async (scope) => {
+      await readStatus(scope, mailbox)
+      return readSummaries(scope, mailbox, uids)
+    })
+  }
+
+  read(mailbox: MailboxId, uid: Uid): Promise<Bytes | null> {
+    return this.#read(async (scope, { blobs }) => {
+      const found = await findContent(scope, mailbox, uid)
+      if (found) return found.octets ?? blobs.read(found.file!, found.size)
+      await readStatus(scope, mailbox)
+      return null
+    })
+  }
+
+  async append(mailbox: MailboxId, message: NewMessage): Promise<Appended> {
+    const { appended, isNew } = await this.#databases.use(this.#account, (database) =>
+      appendTo(database, async () => mailbox, message, this.#now()),
+    )
+    if (isNew) this.#notify(appended.mailbox)
+    return appended
+  }
+
+  async setFlags(mailbox: MailboxId, uids: readonly Uid[], change: FlagChange) {
+    const { rows, spared, changed } = await this.#write((scope) => setFlags(scope, mailbox, uids, change))
+    if (changed) this.#notify(mailbox)
+    return { rows, spared }
+  }
+
+  async copy(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {
+    const copied = await this.#write((scope) => copyMessages(scope, from, uids, to))
+    if (copied.uids.length > 0) this.#notify(to)
+    return copied
+  }
+
+  async move(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {
+    const moved = await this.#write((scope) => moveMessages(scope, from, uids, to))
+    if (moved.uids.length > 0) this.#notify(from, to)
+    return moved
+  }
+
+  async expunge(mailbox: MailboxId, uids?: readonly Uid[]): Promise<readonly Uid[]> {
+    const removed = await this.#removal(async (scope) => {
+      await readStatus(scope, mailbox)
+      const marked = await messagesMarkedDeleted(scope, mailbox, uids)
+      const files = marked.length > 0 ? await removeMessages(scope, mailbox, marked) : []
+      return { answer: marked.map(({ uid }) => uid), files }
+    })
+    if (removed.length > 0) this.#notify(mailbox)
+    return removed
+  }
+
+  quota(): Promise<Quota> {
+    return this.#read(readQuota)
+  }
+
+  waiting(mailbox: MailboxId, before: Uid | null, limit: number): Promise<readonly WaitingSummary[]> {
+    return this.#read((scope) => readWaiting(scope, mailbox, { before, limit }))
+  }
+
+  parts(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (IndexedParts | null)[]> {
+    return this.#read(async (scope) => {
+      await readStatus(scope, mailbox)
+      return readParts(scope, mailbox, uids)
+    })
+  }
+
+  async keepRecords(mailbox: MailboxId, records: readonly IndexRecord[]): Promise<void> {
+    await this.#write((scope) => putRecords(scope, mailbox, records))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}

@@ -1,0 +1,173 @@
+import { applyFlags, encodeFlags, sameFlags } from './flags.ts'
+import type { Copied, FlagChange, MailboxId, MessageRow, Uid } from './mail-store.ts'
+import { prepare } from './prepared.ts'
+import { MESSAGE_COST } from './quota.ts'
+import type { AccountScope } from './schema.ts'
+import { adjustAccount, adjustMailbox } from './sql-counters.ts'
+import { readStatus } from './sql-mailboxes.ts'
+import { addRow, countsOf, messagesOf, rowOf, type StoredMessage } from './sql-messages.ts'
+import { takeRows } from './sql-removal.ts'
+import { yieldNow } from './yield-now.ts'
+
+type Place = { account: number; mailbox: number; uid: number }
+type Move = { account: number; from: number; uid: number; to: number; newUid: number }
+
+const updateFlags = prepare((query, given: Place & { modseq: number; flags: number; keywords: string }) =>
+  query
+    .updateTable('message')
+    .set({ modseq: given.modseq, flags: given.flags, keywords: given.keywords })
+    .where('account_id', '=', given.account)
+    .where('mailbox_id', '=', given.mailbox)
+    .where('uid', '=', given.uid),
+)
+const shareContent = prepare((query, given: { account: number; content: number }) =>
+  query
+    .updateTable('content')
+    .set((row) => ({ message_count: row('message_count', '+', 1) }))
+    .where('account_id', '=', given.account)
+    .where('content_id', '=', given.content),
+)
+const copyParts = (['summary', 'index_record'] as const).map((table) =>
+  prepare((query, given: Move) =>
+    query
+      .insertInto(table)
+      .columns(['account_id', 'mailbox_id', 'uid', 'octets'])
+      .expression((from) =>
+        from
+          .selectFrom(table)
+          .select((row) => [
+            'account_id',
+            row.cast<number>(row.val(given.to), 'integer').as('mailbox_id'),
+            row.cast<number>(row.val(given.newUid), 'bigint').as('uid'),
+            'octets',
+          ])
+          .where('account_id', '=', given.account)
+          .where('mailbox_id', '=', given.from)
+          .where('uid', '=', given.uid),
+      ),
+  ),
+)
+const moveParts = (['summary', 'index_record'] as const).map((table) =>
+  prepare((query, given: Move) =>
+    query
+      .updateTable(table)
+      .set({ mailbox_id: given.to, uid: given.newUid })
+      .where('account_id', '=', given.account)
+      .where('mailbox_id', '=', given.from)
+      .where('uid', '=', given.uid),
+  ),
+)
+
+/** Answers also whether anything changed. Throws NoSuchMailbox. */
+export async function setFlags(
+  scope: AccountScope,
+  mailbox: MailboxId,
+  uids: readonly Uid[],
+  change: FlagChange,
+): Promise<{ rows: readonly MessageRow[]; spared: readonly Uid[]; changed: boolean }> {
+  const given = encodeFlags(change.flags)
+  const limit = change.unchangedSince ?? Number.POSITIVE_INFINITY
+  await readStatus(scope, mailbox)
+  const found = await messagesOf(scope, mailbox, uids)
+  const spared = found.filter((message) => message.modseq > limit).map(({ uid }) => uid)
+  const rest = found.filter((message) => message.modseq <= limit)
+  const after = rest.map((message) => changedMessage(message, change.mode, given))
+  const before = rest.filter((message, i) => message !== after[i])
+  const changed = after.filter((message, i) => message !== rest[i])
+  if (changed.length > 0) await storeFlags(scope, mailbox, before, changed)
+  return { rows: after.map(rowOf), spared, changed: changed.length > 0 }
+}
+
+/** The message itself when nothing changes. */
+function changedMessage(
+  message: StoredMessage,
+  mode: FlagChange['mode'],
+  given: ReturnType<typeof encodeFlags>,
+): StoredMessage {
+  const before = { system: message.flags, keywords: message.keywords }
+  const after = applyFlags(before, mode, given)
+  return sameFlags(before, after) ? message : { ...message, flags: after.system, keywords: after.keywords }
+}
+
+async function storeFlags(
+  scope: AccountScope,
+  mailbox: MailboxId,
+  before: readonly StoredMessage[],
+  changed: readonly StoredMessage[],
+): Promise<void> {
+  const { modseq } = await adjustAccount(scope, { contents: 0, used: 0 })
+  const [gone, come] = [countsOf(before, -1), countsOf(changed, 1)]
+  await adjustMailbox(scope, {
+    mailbox,
+    modseq,
+    uids: 0,
+    messages: 0,
+    unseen: gone.unseen + come.unseen,
+    deleted: gone.deleted + come.deleted,
+    size: 0,
+  })
+  const { query, account } = scope
+  for (const [index, message] of changed.entries()) {
+    const { uid, flags, keywords } = message
+    message.modseq = modseq
+    await updateFlags(query, { account, mailbox, uid, modseq, flags, keywords })
+    await yieldNow(index)
+  }
+}
+
+/** Throws NoSuchMailbox, OverQuota. */
+export async function copyMessages(
+  scope: AccountScope,
+  from: MailboxId,
+  uids: readonly Uid[],
+  to: MailboxId,
+): Promise<Copied> {
+  const { uidValidity } = await bothMailboxes(scope, from, to)
+  const found = await messagesOf(scope, from, uids)
+  if (found.length === 0) return { uidValidity, uids: [] }
+  const { modseq } = await adjustAccount(scope, { contents: 0, used: found.length * MESSAGE_COST })
+  const copied = await addAll(scope, to, found, modseq)
+  const { query, account } = scope
+  for (const [index, [uid, newUid]] of copied.entries()) {
+    await shareContent(query, { account, content: found[index]!.content_id })
+    for (const copy of copyParts) await copy(query, { account, from, uid, to, newUid })
+    await yieldNow(index)
+  }
+  return { uidValidity, uids: copied }
+}
+
+/** Throws NoSuchMailbox. */
+export async function moveMessages(
+  scope: AccountScope,
+  from: MailboxId,
+  uids: readonly Uid[],
+  to: MailboxId,
+): Promise<Copied> {
+  const { uidValidity } = await bothMailboxes(scope, from, to)
+  const found = await messagesOf(scope, from, uids)
+  if (found.length === 0) return { uidValidity, uids: [] }
+  const { modseq } = await adjustAccount(scope, { contents: 0, used: 0 })
+  const moved = await addAll(scope, to, found, modseq)
+  await takeRows(scope, from, found, modseq)
+  const { query, account } = scope
+  for (const [index, [uid, newUid]] of moved.entries()) {
+    for (const move of moveParts) await move(query, { account, from, uid, to, newUid })
+    await yieldNow(index)
+  }
+  return { uidValidity, uids: moved }
+}
+
+async function bothMailboxes(scope: AccountScope, from: MailboxId, to: MailboxId) {
+  await readStatus(scope, from)
+  return readStatus(scope, to)
+}
+
+async function addAll(scope: AccountScope, to: MailboxId, messages: readonly StoredMessage[], modseq: number) {
+  const counts = countsOf(messages, 1)
+  const { firstUid } = await adjustMailbox(scope, { mailbox: to, modseq, uids: messages.length, ...counts })
+  for (const [index, message] of messages.entries()) {
+    await addRow(scope, to, { ...message, uid: firstUid + index, modseq })
+    await yieldNow(index)
+  }
+  return messages.map(({ uid }, index): readonly [Uid, Uid] => [uid, firstUid + index])
+}
