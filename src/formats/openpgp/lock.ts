@@ -1,14 +1,12 @@
 /**
- * Locks a transferable secret key with a passphrase for its owner to take away (RFC 9580 §3.7.2): iterated and salted SHA-256,
- * AES-256 in CFB mode with SHA-1 check, which every program opens, GnuPG 2.2 included.
+ * Locks secret keys with a passphrase (RFC 9580 §3.7.2): iterated and salted SHA-256, AES-256 in CFB mode with SHA-1 check,
+ * which every program opens, GnuPG 2.2 included.
  */
 import { createCipheriv, createHash, hash, randomBytes } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
-import { armor } from './armor.ts'
 import { parsePublicPart } from './key-packet.ts'
-import { MalformedOpenPgp, PacketType } from './openpgp.ts'
-import { packet, readPackets } from './packets.ts'
+import { MalformedOpenPgp } from './openpgp.ts'
 import { LockedSecretKey } from './secret-material.ts'
 
 /** The largest count there is (RFC 9580 §3.7.1.3): 65 million octets are hashed. */
@@ -22,20 +20,8 @@ const ITERATED = 3
 /** RFC 9580 §3.7.2.1 */
 const USAGE_SHA1_CHECKED = 254
 
-/**
- * Answers the armored, locked form of an unlocked binary key. The caller wipes `tsk` and `passphrase`. Throws
- * MalformedOpenPgp, and LockedSecretKey when it is locked already.
- */
-export async function lockForExport(tsk: Bytes, passphrase: Buffer): Promise<string> {
-  const locked: Bytes[] = []
-  for (const { type, body, octets } of readPackets(tsk)) {
-    const isSecret = type === PacketType.secretKey || type === PacketType.secretSubkey
-    locked.push(isSecret ? packet(type, ...(await lockedBody(body, passphrase))) : octets)
-  }
-  return armor('PRIVATE KEY BLOCK', Buffer.concat(locked))
-}
-
-async function lockedBody(body: Bytes, passphrase: Buffer): Promise<readonly Bytes[]> {
+/** Answers the locked body of an unlocked version 4 secret-key packet. Throws MalformedOpenPgp, LockedSecretKey. */
+export async function lockSecretPacket(body: Bytes, passphrase: Buffer): Promise<Buffer> {
   const { key, rest } = parsePublicPart(body)
   if (key.version !== 4) throw new MalformedOpenPgp('only version 4 keys are locked this way')
   if (rest.u8() !== 0) throw new LockedSecretKey()
@@ -48,7 +34,7 @@ async function lockedBody(body: Bytes, passphrase: Buffer): Promise<readonly Byt
   wipe(plain)
   wipe(kek)
   const s2k = Buffer.of(USAGE_SHA1_CHECKED, AES256, ITERATED, SHA256, ...salt, COUNT_OCTET)
-  return [key.body, s2k, iv, encrypted]
+  return Buffer.concat([key.body, s2k, iv, encrypted])
 }
 
 /** RFC 9580 §3.7.1.3: salt and passphrase over and over, cut off at the count. */
