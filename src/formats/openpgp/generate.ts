@@ -2,13 +2,12 @@
  * Makes an account's keys: a version 4 certificate that every OpenPGP program reads, GnuPG 2.2 included. The primary key
  * certifies and signs, one subkey is sealed to, nothing expires by itself.
  */
-import { type Bytes, wipe } from '#lib/bytes.ts'
+import { wipe } from '#lib/bytes.ts'
 import { armor } from './armor.ts'
 import { hashedKey } from './key-packet.ts'
-import { lockSecretPacket } from './lock.ts'
 import { type KeyAlgorithm, makeKey } from './new-key.ts'
 import { PacketType } from './openpgp.ts'
-import { packet, readPackets } from './packets.ts'
+import { packet } from './packets.ts'
 import { SignatureType } from './signature.ts'
 import { subpacket, writeSignature } from './signature-write.ts'
 
@@ -88,17 +87,4 @@ function preferences(): Buffer[] {
     subpacket(23, Buffer.of(0x80)),
     subpacket(30, Buffer.of(0x01)),
   ]
-}
-
-/**
- * Locks a transferable secret key with a passphrase, for its owner to take away; armored. The caller wipes `tsk` and
- * `passphrase`. Throws MalformedOpenPgp, and LockedSecretKey when it is locked already.
- */
-export async function lockForExport(tsk: Bytes, passphrase: Buffer): Promise<string> {
-  const locked: Bytes[] = []
-  for (const { type, body, octets } of readPackets(tsk)) {
-    const isSecret = type === PacketType.secretKey || type === PacketType.secretSubkey
-    locked.push(isSecret ? packet(type, await lockSecretPacket(body, passphrase)) : octets)
-  }
-  return armor('PRIVATE KEY BLOCK', Buffer.concat(locked))
 }

@@ -5,8 +5,10 @@
 import { createCipheriv, createHash, hash, randomBytes } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
+import { armor } from './armor.ts'
 import { parsePublicPart } from './key-packet.ts'
-import { MalformedOpenPgp } from './openpgp.ts'
+import { MalformedOpenPgp, PacketType } from './openpgp.ts'
+import { packet, readPackets } from './packets.ts'
 import { LockedSecretKey } from './secret-material.ts'
 
 /** The largest count there is (RFC 9580 §3.7.1.3): 65 million octets are hashed. */
@@ -20,8 +22,20 @@ const ITERATED = 3
 /** RFC 9580 §3.7.2.1 */
 const USAGE_SHA1_CHECKED = 254
 
-/** Answers the locked body of an unlocked version 4 secret-key packet. Throws MalformedOpenPgp, LockedSecretKey. */
-export async function lockSecretPacket(body: Bytes, passphrase: Buffer): Promise<Buffer> {
+/**
+ * Locks a transferable secret key with a passphrase, for its owner to take away; armored. The caller wipes `tsk` and
+ * `passphrase`. Throws MalformedOpenPgp, and LockedSecretKey when it is locked already.
+ */
+export async function lockForExport(tsk: Bytes, passphrase: Buffer): Promise<string> {
+  const locked: Bytes[] = []
+  for (const { type, body, octets } of readPackets(tsk)) {
+    const isSecret = type === PacketType.secretKey || type === PacketType.secretSubkey
+    locked.push(isSecret ? packet(type, await lockSecretPacket(body, passphrase)) : octets)
+  }
+  return armor('PRIVATE KEY BLOCK', Buffer.concat(locked))
+}
+
+async function lockSecretPacket(body: Bytes, passphrase: Buffer): Promise<Buffer> {
   const { key, rest } = parsePublicPart(body)
   if (key.version !== 4) throw new MalformedOpenPgp('only version 4 keys are locked this way')
   if (rest.u8() !== 0) throw new LockedSecretKey()
