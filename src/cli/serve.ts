@@ -8,10 +8,7 @@ import type { PlaceOptions } from './premises.ts'
 /** Resolves with the name of the first stop signal; a second one ends the process at once. */
 function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
-      process.once(signal, () => {
-        resolve(signal)
-      })
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
   })
 }
 
@@ -38,9 +35,9 @@ export async function run(config: LoadedConfig, banner: (running: RunningServer)
   checkDataVersion(config.data)
   const stopped = stopSignal()
   const running = await startServer(config)
+  process.on('SIGHUP', () => running.reload())
   process.stdout.write(`${banner(running)}\n`)
-  const signal = await Promise.race([stopped, running.failed])
-  notice(`letterlock: ${signal}, stopping`)
+  notice(`letterlock: ${await stopped}, stopping`)
   await running.stop()
 }
 

@@ -4,8 +4,8 @@ import { createLogger } from './log.ts'
 import { Secret } from './secret.ts'
 
 function printed(addresses: boolean): Record<string, unknown> {
-  let line = ''
-  const logger = createLogger({ level: 'info', addresses }, { write: (text) => void (line += text) })
+  const lines: string[] = []
+  const logger = createLogger({ level: 'info', addresses }, { write: (text) => lines.push(text) })
   const failed = new Error('failed', { cause: new Secret('hunter2') })
   logger.with({ queueId: 'q1' }).info(
     {
@@ -16,6 +16,7 @@ function printed(addresses: boolean): Record<string, unknown> {
     },
     'said',
   )
+  const line = lines.join('')
   assert.ok(!line.includes('hunter2'), line)
   return JSON.parse(line)
 }

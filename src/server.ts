@@ -1,0 +1,279 @@
+/**
+ * The only file that wires concrete things: opens the rooms in the order in which they need each other, starts the listeners
+ * last, and stops everything in the opposite order.
+ */
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { createDeliveryAgent } from '#agents/delivery/delivery.ts'
+import { createInboundAgent } from '#agents/inbound/mx-agent.ts'
+import { openQueue } from '#agents/queue/durable-queue.ts'
+import type { DeliveryAgent, Queue } from '#agents/queue/queue.ts'
+import { createRelay, type Smarthost } from '#agents/relay/relay.ts'
+import { createSubmissionAgent } from '#agents/submission/submission-agent.ts'
+import { controlSocket } from '#cli/control.ts'
+import type { LoadedConfig } from '#config/load.ts'
+import type { Directory } from '#custody/accounts/directory.ts'
+import { openDirectory } from '#custody/accounts/sql-directory.ts'
+import type { Keyring } from '#custody/keyring/keyring.ts'
+import { openKeyring } from '#custody/keyring/vault-keyring.ts'
+import type { MailStore } from '#custody/store/mail-store.ts'
+import { createStorePool } from '#custody/store/store-pool.ts'
+import { type CertificateFiles, openCertificateFiles } from '#lib/certificate-files.ts'
+import { systemClock as clock } from '#lib/clock.ts'
+import { randomId } from '#lib/ids.ts'
+import { loadKeyFile } from '#lib/key-file.ts'
+import { createLogger, type Logger } from '#lib/log.ts'
+import { createMetrics, type Metrics } from '#lib/metrics.ts'
+import { createResolver } from '#policy/dns/dns-client.ts'
+import { createAdminServer } from '#servers/admin/admin.ts'
+import { createImapServer } from '#servers/imap/imap-server.ts'
+import { createSmtpServer, type SmtpServerOptions } from '#servers/smtp/server.ts'
+import { createSessionDesk } from '#session/session-desk.ts'
+
+export interface RunningServer {
+  /** The ports that are listened on, by their name in the configuration. */
+  readonly ports: Readonly<Record<string, number>>
+  /** Looks at the certificate files again. */
+  reload(): void
+  /** Finishes what is under way, for up to STOP_GRACE_MS, and closes everything. */
+  stop(): Promise<void>
+}
+
+const STOP_GRACE_MS = 10_000
+
+/** A port is taken or may not be bound; the message names the key to change. */
+export class PortTaken extends Error {
+  override readonly name = 'PortTaken'
+}
+
+interface Foundation {
+  readonly config: LoadedConfig
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly certificates: CertificateFiles
+  readonly directory: Directory
+  readonly keyring: Keyring
+  readonly store: MailStore
+}
+
+async function openFoundation(config: LoadedConfig, closing: AsyncDisposableStack): Promise<Foundation> {
+  const logger = createLogger(config.log)
+  const metrics = createMetrics()
+  const certificates = openCertificateFiles(config.tls, clock, logger)
+  const directory = closing.use(await openDirectory(join(config.data, 'directory.db')))
+  const keyring = closing.use(
+    await openKeyring({
+      dataDir: config.data,
+      directory,
+      clock,
+      logger,
+      metrics,
+      graceMs: config.sessions.grace,
+      vault: { uid: config.sessions.vaultUid },
+    }),
+  )
+  const store = closing.use(
+    createStorePool({
+      dataDir: config.data,
+      workers: config.store.workers || Math.max(1, availableParallelism() - 1),
+      certificate: async (account) => {
+        const current = (await directory.certificates(account)).find((one) => one.current)
+        if (!current) throw new Error(`account ${account} has no current certificate`)
+        return current.certificate
+      },
+      clock,
+      logger,
+    }),
+  )
+  return { config, logger, metrics, certificates, directory, keyring, store }
+}
+
+function smarthostOf({ relay }: LoadedConfig): Smarthost | undefined {
+  if (relay.smarthost === '') return undefined
+  const [, host = '', port = '25'] = /^(.*?)(?::(\d+))?$/.exec(relay.smarthost) ?? []
+  const login = relay.user === '' ? {} : { user: relay.user, passwordFile: relay.passwordFile }
+  return { host, port: Number(port), tls: relay.tls, ...login }
+}
+
+async function openAgents(foundation: Foundation, closing: AsyncDisposableStack) {
+  const { config, logger, metrics, directory, store } = foundation
+  const resolver = createResolver({ servers: config.dns.servers, validating: config.dns.validating, clock })
+  const relay = closing.use(
+    createRelay({
+      resolver,
+      hostname: config.hostname,
+      clock,
+      logger,
+      tls: { ca: config.tls.trust.map((file) => readFileSync(file, 'utf8')) },
+      smarthost: smarthostOf(config),
+      ports: { smtp: config.relay.port },
+      allowPrivate: config.relay.allowPrivate,
+    }),
+  )
+  const isLocal = async (domain: string) => (await directory.domains()).includes(domain)
+  // The queue hands mail to the delivery agent, and delivery hands forwarded mail to the queue: one of the two is named first.
+  const later: { delivery?: DeliveryAgent } = {}
+  const local: DeliveryAgent = { deliver: (...mail) => later.delivery!.deliver(...mail) }
+  const queue = closing.use(
+    await openQueue({
+      path: join(config.data, 'queue.db'),
+      key: await loadKeyFile(config.store.queueKey),
+      local,
+      relay,
+      isLocal,
+      hostname: config.hostname,
+      clock,
+      logger,
+      metrics,
+      schedule: { warnAfter: config.relay.warnAfter, giveUpAfter: config.relay.giveUpAfter },
+    }),
+  )
+  const delivery = createDeliveryAgent({ directory, store, queue, hostname: config.hostname, clock, logger, metrics })
+  later.delivery = delivery
+  const shared = { directory, store, delivery, queue, hostname: config.hostname, clock, logger, metrics }
+  const inbound = createInboundAgent(shared)
+  const submission = createSubmissionAgent({
+    ...shared,
+    savesSentCopy: config.submission.saveSent,
+    recipientsPerHour: config.submission.recipientsPerHour,
+  })
+  return { queue, inbound, submission }
+}
+
+interface Listener {
+  listen(host: string, port: number): Promise<number>
+  stop(graceMs: number): Promise<void>
+}
+
+function createServers(
+  foundation: Foundation,
+  agents: Awaited<ReturnType<typeof openAgents>>,
+): Record<string, Listener> {
+  const { config, logger, metrics, certificates, keyring, directory, store } = foundation
+  const { limits } = config
+  const desk = createSessionDesk({
+    directory,
+    keyring,
+    store,
+    submission: agents.submission,
+    logger,
+    metrics,
+    failedLogins: limits.failedLogins,
+    now: clock.now,
+  })
+  const connectionLimits = {
+    messageSize: limits.messageSize,
+    connections: limits.connections,
+    connectionsPerAddress: limits.connectionsPerAddress,
+  }
+  const smtp = (backend: SmtpServerOptions['backend'], implicitTls: boolean) =>
+    createSmtpServer({
+      backend,
+      implicitTls,
+      hostname: config.hostname,
+      tls: certificates.current,
+      limits: { ...connectionLimits, recipients: limits.recipients, memory: limits.memory },
+      clock,
+      logger,
+      metrics,
+      newQueueId: () => randomId(12),
+    })
+  const imap = (implicitTls: boolean) =>
+    createImapServer({
+      implicitTls,
+      tls: certificates.current,
+      desk,
+      limits: { ...connectionLimits, appendMemory: limits.memory },
+      clock,
+      logger,
+      metrics,
+    })
+  return {
+    smtp: smtp({ role: 'mx', agent: agents.inbound }, false),
+    lmtp: smtp({ role: 'lmtp', agent: agents.inbound }, false),
+    submissions: smtp({ role: 'submission', desk }, true),
+    submission: smtp({ role: 'submission', desk }, false),
+    imaps: imap(true),
+    imap: imap(false),
+  }
+}
+
+/** Binds one port, in words that name the key when it cannot be. */
+async function bind(name: string, host: string, port: number, listen: () => Promise<number>): Promise<number> {
+  try {
+    return await listen()
+  } catch (error) {
+    const why: Readonly<Record<string, string>> = {
+      EADDRINUSE: 'is taken by another program; stop that one, or choose another port',
+      EACCES: 'may be bound by root only; start as root, or choose a port above 1023',
+      EADDRNOTAVAIL: 'is not an address of this machine; correct `bind`',
+    }
+    const known = why[(error as NodeJS.ErrnoException).code ?? '']
+    if (!known) throw error
+    throw new PortTaken(`${host}:${port} ${known} (key ports.${name})`)
+  }
+}
+
+/** Opens the data and listens. When it fails, everything that was opened is closed again. */
+export async function startServer(config: LoadedConfig): Promise<RunningServer> {
+  await using closing = new AsyncDisposableStack()
+  const foundation = await openFoundation(config, closing)
+  const agents = await openAgents(foundation, closing)
+  const servers = createServers(foundation, agents)
+  const admin = createAdminServer({
+    metrics: foundation.metrics,
+    health: () => health(foundation, agents.queue),
+    control: (path) => control(path, foundation, agents.queue),
+  })
+  closing.defer(() => admin.stop())
+  closing.defer(async () => {
+    await Promise.all([
+      ...Object.values(servers).map((one) => one.stop(STOP_GRACE_MS)),
+      agents.queue.stop(STOP_GRACE_MS),
+    ])
+  })
+  const ports: Record<string, number> = {}
+  for (const [name, server] of Object.entries(servers)) {
+    const port = config.ports[name as keyof typeof config.ports]
+    if (port !== 0) ports[name] = await bind(name, config.bind, port, () => server.listen(config.bind, port))
+  }
+  const adminPort = config.ports.admin
+  if (adminPort !== 0) ports['admin'] = await bind('admin', '127.0.0.1', adminPort, () => admin.listen(adminPort))
+  await admin.listenControl(controlSocket(config.data))
+  agents.queue.start()
+  foundation.logger.info({ hostname: config.hostname, bind: config.bind, ports }, 'ready')
+  const open = closing.move()
+  return {
+    ports,
+    reload: () => foundation.certificates.reload(),
+    async stop() {
+      foundation.logger.info({}, 'stopping')
+      await open.disposeAsync()
+    },
+  }
+}
+
+async function health({ directory }: Foundation, queue: Queue) {
+  const check = async (name: string, look: () => Promise<string>) => {
+    try {
+      return { name, ok: true, detail: await look() }
+    } catch (error) {
+      return { name, ok: false, detail: (error as Error).message }
+    }
+  }
+  return Promise.all([
+    check('directory', async () => `${(await directory.accounts()).length} accounts`),
+    check('queue', async () => `${(await queue.entries()).length} messages waiting`),
+  ])
+}
+
+/** What commands of the same machine tell the running server. */
+async function control(path: string, { keyring, certificates }: Foundation, queue: Queue): Promise<boolean> {
+  const [, account] = /^\/accounts\/([a-z0-9]+)\/end-sessions$/.exec(path) ?? []
+  if (account) await keyring.endSessions(account)
+  else if (path === '/queue/wake') queue.wake()
+  else if (path === '/certificates/reload') certificates.reload()
+  else return false
+  return true
+}
