@@ -39,6 +39,8 @@ interface DispatcherOptions {
     outcomes: readonly Outcome[],
     putOffUntil: number | null,
   ) => Promise<void>
+  /** The outcome of recipients that the operator gave up; nothing is tried for them. */
+  readonly givenUp: Outcome
   readonly schedule: Schedule
   readonly limits: QueueLimits
   readonly random: () => number
@@ -173,7 +175,6 @@ export class Dispatcher {
     try {
       content = await contentOf(batch)
       outcomes = await this.#deliver(batch, content)
-      if (outcomes.length !== batch.recipients.length) throw new Error('an outcome is missing')
     } catch (error) {
       logger.error({ queueId: batch.queueId, error: error as Error }, 'try failed by itself')
       outcomes = batch.recipients.map(() => TROUBLE)
@@ -181,9 +182,14 @@ export class Dispatcher {
     await this.#record(batch, content, outcomes)
   }
 
-  #deliver({ queueId, route, arrived, envelope, recipients }: Batch, content: Buffer): Promise<readonly Outcome[]> {
-    const mail = { queueId, envelope: { ...envelope, recipients }, content, arrived }
-    return this.#options.agentOf(route).deliver(mail, recipients, this.#cut.signal)
+  async #deliver({ queueId, route, arrived, envelope, recipients }: Batch, content: Buffer): Promise<Outcome[]> {
+    const { agentOf, givenUp } = this.#options
+    const tried = recipients.filter((recipient) => !recipient.givenUp)
+    const mail = { queueId, envelope: { ...envelope, recipients: tried }, content, arrived }
+    const outcomes = tried.length > 0 ? await agentOf(route).deliver(mail, tried, this.#cut.signal) : []
+    if (outcomes.length !== tried.length) throw new Error('an outcome is missing')
+    const byRecipient = new Map(tried.map((recipient, at) => [recipient, outcomes[at]!]))
+    return recipients.map((recipient) => byRecipient.get(recipient) ?? givenUp)
   }
 
   /** The outcome is known, so it is written down however long the disk takes: otherwise it would be tried again. */

@@ -25,6 +25,8 @@ export interface QueueSchema {
     last_reply: string | null
     remote: string | null
     warned: number
+    /** The operator gave it up: the next look makes it fail. */
+    given_up: number
   }
 }
 
@@ -60,6 +62,7 @@ export const queueMigrations: Migrations = [
       .addColumn('last_reply', 'text')
       .addColumn('remote', 'text')
       .addColumn('warned', 'integer', (column) => column.notNull())
+      .addColumn('given_up', 'integer', (column) => column.notNull())
       .addPrimaryKeyConstraint('recipient_key', ['queue_id', 'position'])
       .execute()
     await schema.schema.createIndex('recipient_due').on('recipient').columns(['state', 'route', 'next_try']).execute()
@@ -108,6 +111,7 @@ export async function insertEntry(change: Change, entry: NewEntry): Promise<void
       last_reply: null,
       remote: null,
       warned: 0,
+      given_up: 0,
     }
     await change.insertInto('recipient').values(row).execute()
   }
@@ -186,21 +190,24 @@ export async function claim(change: Change, { route, now, messages, recipients }
   return batches
 }
 
-/** Positions of a message that are still in the queue: another process may have dropped it during a try. */
-export async function positionsLeft(change: Change, queueId: QueueId): Promise<ReadonlySet<number>> {
-  const rows = await change.selectFrom('recipient').select('position').where('queue_id', '=', queueId).execute()
-  return new Set(rows.map((row) => row.position))
+/**
+ * The recipients of a message that are still in the queue, by position, and whether the operator has given them up:
+ * another process may have changed both during a try.
+ */
+export async function recipientsLeft(change: Change, queueId: QueueId): Promise<ReadonlyMap<number, boolean>> {
+  const rows = await change
+    .selectFrom('recipient')
+    .select(['position', 'given_up'])
+    .where('queue_id', '=', queueId)
+    .execute()
+  return new Map(rows.map((row) => [row.position, row.given_up !== 0]))
 }
 
 export async function writeSettlement(change: Change, queueId: QueueId, settled: Settlement): Promise<void> {
   const { recipient, nextTry, reply, remote, report } = settled
-  const one = { queue_id: queueId, position: recipient.position }
+  const { position } = recipient
   if (nextTry === null) {
-    await change
-      .deleteFrom('recipient')
-      .where('queue_id', '=', one.queue_id)
-      .where('position', '=', one.position)
-      .execute()
+    await change.deleteFrom('recipient').where('queue_id', '=', queueId).where('position', '=', position).execute()
     return
   }
   await change
@@ -213,14 +220,14 @@ export async function writeSettlement(change: Change, queueId: QueueId, settled:
       remote,
       warned: recipient.warned || report === 'delayed' ? 1 : 0,
     })
-    .where('queue_id', '=', one.queue_id)
-    .where('position', '=', one.position)
+    .where('queue_id', '=', queueId)
+    .where('position', '=', position)
     .execute()
 }
 
 /** Removes the message when no recipient is left. */
 export async function removeIfDone(change: Change, queueId: QueueId): Promise<void> {
-  if ((await positionsLeft(change, queueId)).size > 0) return
+  if ((await recipientsLeft(change, queueId)).size > 0) return
   await change.deleteFrom('message').where('queue_id', '=', queueId).execute()
 }
 
@@ -253,6 +260,16 @@ export async function makeDue(change: Change, queueId: QueueId | null, now: numb
   const update = change.updateTable('recipient').set({ next_try: now }).where('state', '=', 'waiting')
   const result = await (queueId === null ? update : update.where('queue_id', '=', queueId)).executeTakeFirst()
   return Number(result.numUpdatedRows)
+}
+
+/** Has the next look fail all recipients; says whether the message was there. */
+export async function giveUp(change: Change, queueId: QueueId, now: number): Promise<boolean> {
+  const result = await change
+    .updateTable('recipient')
+    .set({ given_up: 1, next_try: now })
+    .where('queue_id', '=', queueId)
+    .executeTakeFirst()
+  return result.numUpdatedRows > 0n
 }
 
 export async function readContent(query: Query<QueueSchema>, queueId: QueueId): Promise<SealedContent | null> {
@@ -306,6 +323,7 @@ function waitingRecipient(row: RecipientRow): WaitingRecipient {
     tries: row.tries,
     nextTry: row.next_try,
     warned: row.warned !== 0,
+    givenUp: row.given_up !== 0,
   }
 }
 

@@ -15,10 +15,12 @@ export interface WaitingRecipient extends EnvelopeRecipient {
   readonly nextTry: number
   /** The sender was told that it takes long. */
   readonly warned: boolean
+  readonly givenUp: boolean
 }
 
 export interface Settlement {
   readonly recipient: WaitingRecipient
+  readonly outcome: Outcome['kind']
   /** null: nothing is left to do for it. */
   readonly nextTry: number | null
   readonly report: ReportAction | null
@@ -39,7 +41,7 @@ interface Circumstances {
 /** Reports are what the recipient's NOTIFY asks for; whether anybody can be told (a reverse-path) is the caller's to see. */
 export function settle(recipient: WaitingRecipient, outcome: Outcome, circumstances: Circumstances): Settlement {
   const { remote } = outcome
-  const gone = { recipient, nextTry: null, remote, expired: false }
+  const gone = { recipient, outcome: outcome.kind, nextTry: null, remote, expired: false }
   if (outcome.kind === 'delivered') {
     const report = outcome.dsnRelayed || !wants(recipient.notify, 'success') ? null : remote ? 'relayed' : 'delivered'
     return { ...gone, report, reply: outcome.by }
@@ -53,6 +55,7 @@ export function settle(recipient: WaitingRecipient, outcome: Outcome, circumstan
   const late = now >= arrived + schedule.warnAfter && !recipient.warned
   return {
     recipient,
+    outcome: outcome.kind,
     // The last try falls on the very end, so that nobody waits longer for bad news.
     nextTry: Math.min(now + delayAfter(schedule, recipient.tries + 1, random), end),
     report: late && wants(recipient.notify, 'delay') ? 'delayed' : null,

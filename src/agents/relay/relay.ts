@@ -14,8 +14,8 @@ import { type Reply, reply } from '#formats/smtp/reply.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Resolver } from '#policy/dns/resolver.ts'
-import { hasOnlyCrlf } from '../queue/line-ends.ts'
 import type { DeliveryAgent, Outcome, QueuedMail } from '../queue/queue.ts'
+import { hasOnlyCrlf } from '../queue/queue-content.ts'
 import type { Credentials } from './authentication.ts'
 import { type Hop, type NextHops, nextHops, resolveHosts } from './next-hops.ts'
 import { createRelayTls } from './relay-tls.ts'
@@ -33,9 +33,9 @@ import { type Transacted, transact, unfit } from './transaction.ts'
 export interface Smarthost {
   readonly host: string
   readonly port: number
-  /** `starttls` and `implicit` want a valid certificate; `none` is for a host on this machine. */
-  readonly tls: 'starttls' | 'implicit' | 'none'
-  /** Both or neither; not with `none`. */
+  /** `required` (STARTTLS) and `implicit` want a valid certificate. */
+  readonly tls: TlsMode
+  /** Both or neither, and only with `required` or `implicit`. */
   readonly user?: string | undefined
   readonly passwordFile?: string | undefined
 }
@@ -64,8 +64,8 @@ export function createRelay(options: RelayOptions): Relay {
   if (smarthost && (smarthost.user === undefined) !== (smarthost.passwordFile === undefined)) {
     throw new Error('smarthost: user and passwordFile belong together')
   }
-  if (smarthost?.user !== undefined && smarthost.tls === 'none') {
-    throw new Error('smarthost: a login needs tls "starttls" or "implicit"')
+  if (smarthost?.user !== undefined && smarthost.tls !== 'required' && smarthost.tls !== 'implicit') {
+    throw new Error('smarthost: a login needs tls "required" or "implicit"')
   }
   return new MailRelay(options)
 }

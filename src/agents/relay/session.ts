@@ -36,8 +36,9 @@ export const STANDARD_TIMEOUTS: RelayTimeouts = {
 export type TlsMode =
   /** Where offered, whoever is there; in clear where that fails (RFC 7435). */
   | 'opportunistic'
-  /** With a certificate that is valid for the host's name, or not at all. */
-  | 'starttls'
+  /** STARTTLS with a certificate that is valid for the host's name, or not at all. */
+  | 'required'
+  /** The same without STARTTLS: TLS from the first octet on. */
   | 'implicit'
   | 'none'
 
@@ -119,10 +120,10 @@ class Opening {
     if (!isPositive(greeting)) return refusal(greeting, client)
     let keywords = await this.#hello()
     if ('code' in keywords) return refusal(keywords, client)
-    if (mode === 'opportunistic' || mode === 'starttls') {
+    if (mode === 'opportunistic' || mode === 'required') {
       const upgraded = keywords.has('STARTTLS') ? await this.#startTls(mode) : 'not offered'
       if (upgraded === 'handshake failed') return upgraded
-      if (upgraded === 'not offered' && mode === 'starttls') return { kind: 'unreachable', why: NO_TLS }
+      if (upgraded === 'not offered' && mode === 'required') return { kind: 'unreachable', why: NO_TLS }
       // RFC 3207 §4.2: what was learned before the handshake counts no more.
       if (upgraded === 'done') keywords = await this.#hello()
       if ('code' in keywords) return refusal(keywords, client)
@@ -171,7 +172,7 @@ class Opening {
     if (answer.code !== 220) return 'not offered'
     const { host } = this.#hop
     try {
-      await client.startTls(mode === 'starttls' ? tls.verified(host) : tls.opportunistic(host), timeouts.command)
+      await client.startTls(mode === 'required' ? tls.verified(host) : tls.opportunistic(host), timeouts.command)
       return 'done'
     } catch (error) {
       if (error instanceof ConnectionLost) return 'handshake failed'

@@ -1,0 +1,250 @@
+/** The queue over one SQLite file. See queue.ts for what it promises. */
+import { type Address, domainOf } from '#formats/message/address.ts'
+import type { EnvelopeRecipient } from '#formats/message/envelope.ts'
+import { reply } from '#formats/smtp/reply.ts'
+import type { Clock } from '#lib/clock.ts'
+import { randomId } from '#lib/ids.ts'
+import type { Logger } from '#lib/log.ts'
+import type { Metrics } from '#lib/metrics.ts'
+import { openSqlite, type SqliteDatabase } from '#lib/sqlite.ts'
+import { ContentDamaged, sealContent, unsealContent } from './content-seal.ts'
+import { Dispatcher, type QueueLimits, STANDARD_LIMITS } from './dispatcher.ts'
+import { logSettlement } from './journey-log.ts'
+import type { DeliveryAgent, Outcome, Queue, QueuedMail, QueueId } from './queue.ts'
+import { createQueueDesk, type QueueDesk } from './queue-desk.ts'
+import {
+  type Batch,
+  countRows,
+  insertEntry,
+  LOCAL,
+  type NewEntry,
+  putOff,
+  type QueueSchema,
+  queueMigrations,
+  readContent,
+  recipientsLeft,
+  release,
+  removeIfDone,
+  writeSettlement,
+} from './queue-table.ts'
+import { composeReports, type Reportable } from './reports.ts'
+import { type Schedule, STANDARD_SCHEDULE } from './schedule.ts'
+import { type Settlement, settle } from './settlement.ts'
+
+export interface QueueOptions {
+  readonly path: string
+  /** 32 octets; stays the caller's, who wipes it after the queue is closed. */
+  readonly key: Buffer
+  /** Our own mailboxes, and everything else. */
+  readonly local: DeliveryAgent
+  readonly relay: DeliveryAgent
+  /** Whether we are the provider of the domain (lower case, A-labels; `` for a bare `<postmaster>`). */
+  readonly isLocal: (domain: string) => boolean | Promise<boolean>
+  /** Names this server in reports (RFC 3464 §2.2.2). */
+  readonly hostname: string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly schedule?: Partial<Schedule>
+  readonly limits?: Partial<QueueLimits>
+  readonly newQueueId?: () => QueueId
+  /** From 0 to 1; for tests. */
+  readonly random?: () => number
+}
+
+/** Opens or creates the file. Nothing is tried before `start`. */
+export async function openQueue(options: QueueOptions): Promise<Queue> {
+  const db = await openSqlite<QueueSchema>({ path: options.path, migrations: queueMigrations })
+  return new DurableQueue(db, options)
+}
+
+const GIVEN_UP = reply(554, '5.3.0', 'given up by the operator of this server')
+
+class DurableQueue implements Queue {
+  readonly #db: SqliteDatabase<QueueSchema>
+  readonly #options: QueueOptions
+  readonly #schedule: Schedule
+  readonly #random: () => number
+  readonly #desk: QueueDesk
+  readonly #dispatcher: Dispatcher
+  #started: Promise<void> | null = null
+
+  constructor(db: SqliteDatabase<QueueSchema>, options: QueueOptions) {
+    const { local, relay, clock, logger } = options
+    this.#db = db
+    this.#options = options
+    this.#schedule = { ...STANDARD_SCHEDULE, ...options.schedule }
+    this.#random = options.random ?? Math.random
+    this.#desk = createQueueDesk(db, clock)
+    this.#dispatcher = new Dispatcher({
+      db,
+      agentOf: (route) => (route === LOCAL ? local : relay),
+      contentOf: (batch) => this.#content(batch.queueId),
+      record: (batch, content, outcomes, putOffUntil) => this.#record(batch, content, outcomes, putOffUntil),
+      givenUp: { kind: 'failed', why: GIVEN_UP, remote: null },
+      schedule: this.#schedule,
+      limits: { ...STANDARD_LIMITS, ...options.limits },
+      random: this.#random,
+      clock,
+      logger,
+    })
+  }
+
+  async enqueue(mail: QueuedMail): Promise<void> {
+    const entry = await this.#entryOf(mail)
+    await this.#db.write((change) => insertEntry(change, entry))
+    const { queueId, envelope, content } = mail
+    this.#options.logger.info({ queueId, recipients: envelope.recipients.length, size: content.length }, 'mail queued')
+    this.#dispatcher.wake()
+  }
+
+  start(): void {
+    // What was being tried when the last process ended is simply tried again.
+    this.#started ??= this.#db
+      .write((change) => release(change, null))
+      .then(
+        () => this.#dispatcher.start(),
+        (error: Error) => {
+          this.#options.logger.error({ error }, 'queue cannot start')
+        },
+      )
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    await this.#started
+    await this.#dispatcher.stop(graceMs)
+  }
+
+  entries = () => this.#desk.entries()
+  entry = (id: QueueId) => this.#desk.entry(id)
+
+  async retry(id: QueueId | null): Promise<number> {
+    const concerned = await this.#desk.retry(id)
+    this.wake()
+    return concerned
+  }
+
+  async drop(id: QueueId, bounce: boolean): Promise<boolean> {
+    const found = await this.#desk.drop(id, bounce)
+    this.#options.logger.info({ queueId: id, bounce, found }, 'drop asked for')
+    this.wake()
+    return found
+  }
+
+  wake(): void {
+    this.#dispatcher.wake()
+  }
+
+  async reportDelivered(mail: QueuedMail, delivered: readonly EnvelopeRecipient[]): Promise<void> {
+    const now = this.#options.clock.now()
+    const outcome: Outcome = { kind: 'delivered', by: null, remote: null, dsnRelayed: false }
+    const settled = delivered.map((recipient, position) => {
+      const waiting = { ...recipient, position, tries: 0, nextTry: now, warned: false, givenUp: false }
+      return settle(waiting, outcome, { arrived: mail.arrived, now, schedule: this.#schedule, random: 0 })
+    })
+    const entries = await this.#reports(mail, settled)
+    if (entries.length === 0) return
+    await this.#db.write(async (change) => {
+      for (const entry of entries) await insertEntry(change, entry)
+    })
+    this.#dispatcher.wake()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop(0)
+    await this.#db[Symbol.asyncDispose]()
+  }
+
+  async #routeOf(address: Address): Promise<string> {
+    const domain = domainOf(address)
+    return (await this.#options.isLocal(domain)) ? LOCAL : domain
+  }
+
+  async #entryOf(mail: QueuedMail): Promise<NewEntry> {
+    const { queueId, arrived, envelope, content } = mail
+    const { clock, key } = this.#options
+    const routes = await Promise.all(envelope.recipients.map(({ address }) => this.#routeOf(address)))
+    const sealed = sealContent(key, queueId, content)
+    const now = clock.now()
+    const nextTry = (route: string) => Math.max(now, this.#dispatcher.notBefore(route))
+    return { queueId, arrived, envelope, size: content.length, sealed, routes, nextTry }
+  }
+
+  async #content(queueId: QueueId): Promise<Buffer> {
+    const sealed = await readContent(this.#db.query, queueId)
+    if (!sealed) throw new ContentDamaged('the message is gone')
+    return unsealContent(this.#options.key, queueId, sealed)
+  }
+
+  /** Everything that follows from the outcomes, in one transaction. */
+  async #record(
+    batch: Batch,
+    content: Buffer,
+    outcomes: readonly Outcome[],
+    putOffUntil: number | null,
+  ): Promise<void> {
+    const { queueId, arrived, envelope, recipients, route } = batch
+    const { clock, logger } = this.#options
+    const circumstances = { arrived, now: clock.now(), schedule: this.#schedule, random: this.#random() }
+    const mail = { queueId, arrived, envelope: { ...envelope, recipients }, content }
+    const settleAll = (left: ReadonlyMap<number, boolean>): Settlement[] =>
+      recipients.flatMap((recipient, index) => {
+        const outcome = outcomes[index]!
+        const givenUp = left.get(recipient.position)
+        if (givenUp === undefined) return []
+        const final: Outcome =
+          givenUp && outcome.kind === 'deferred' ? { kind: 'failed', why: GIVEN_UP, remote: null } : outcome
+        return [settle(recipient, final, circumstances)]
+      })
+    // Where a report goes is asked before the transaction: nothing may be waited for inside but the database.
+    const home = envelope.reversePath && (await this.#routeOf(envelope.reversePath))
+    const written = await this.#db.write(async (change) => {
+      const settled = settleAll(await recipientsLeft(change, queueId))
+      for (const one of settled) await writeSettlement(change, queueId, one)
+      const reports = home === null ? [] : this.#compose({ mail, settled }, home)
+      for (const report of reports) await insertEntry(change, report)
+      await removeIfDone(change, queueId)
+      if (putOffUntil !== null) await putOff(change, route, putOffUntil)
+      return { settled, reports }
+    })
+    for (const one of written.settled) logSettlement(logger, this.#options.metrics, queueId, one)
+    this.#logReports(queueId, written.reports)
+    await this.#count()
+  }
+
+  async #reports(mail: QueuedMail, settled: readonly Settlement[]): Promise<readonly NewEntry[]> {
+    const { reversePath } = mail.envelope
+    if (!reversePath || settled.every((one) => one.report === null)) return []
+    const entries = this.#compose({ mail, settled }, await this.#routeOf(reversePath))
+    this.#logReports(mail.queueId, entries)
+    return entries
+  }
+
+  #compose(reportable: Reportable, home: string): NewEntry[] {
+    const { clock, key, hostname, newQueueId = () => randomId(14) } = this.#options
+    const now = clock.now()
+    return composeReports(reportable, { hostname, now, giveUpAfter: this.#schedule.giveUpAfter, newQueueId }).map(
+      (report) => ({
+        queueId: report.queueId,
+        arrived: report.arrived,
+        envelope: report.envelope,
+        size: report.content.length,
+        sealed: sealContent(key, report.queueId, report.content),
+        routes: [home],
+        nextTry: (route) => Math.max(now, this.#dispatcher.notBefore(route)),
+      }),
+    )
+  }
+
+  #logReports(queueId: QueueId, reports: readonly NewEntry[]): void {
+    for (const report of reports) {
+      this.#options.logger.info({ queueId, report: report.queueId }, 'sender is told')
+    }
+  }
+
+  async #count(): Promise<void> {
+    const { messages, recipients } = await countRows(this.#db.query)
+    this.#options.metrics.gauge('queue_messages', messages)
+    this.#options.metrics.gauge('queue_recipients', recipients)
+  }
+}

@@ -1,0 +1,34 @@
+/** What a submitted message lacks is added, what must not travel is taken out (RFC 6409 §8). */
+import { formatDate } from '#formats/message/date.ts'
+import { editHeader, formatField, type Header, type HeaderField } from '#formats/message/header.ts'
+import type { Bytes } from '#lib/bytes.ts'
+
+export interface Completed {
+  /** As it goes out, without trace field. */
+  readonly outgoing: Buffer
+  /** As the author keeps it: with Bcc. */
+  readonly kept: Buffer
+}
+
+interface Additions {
+  /** Without angle brackets. */
+  readonly messageId: string
+  /** Milliseconds since the epoch. */
+  readonly time: number
+}
+
+// RFC 5322 §3.6.3: how Bcc stays blind. RFC 5321 §4.4: Return-Path is for final delivery to add.
+const BLIND = new Set(['bcc', 'resent-bcc'])
+const NOT_OURS = new Set(['return-path'])
+
+export function complete(content: Bytes, header: Header, { messageId, time }: Additions): Completed {
+  const has = (name: string) => header.fields.some((field) => field.name === name)
+  const added = [
+    has('message-id') ? '' : formatField('Message-ID', `<${messageId}>`), // RFC 6409 §8.3
+    has('date') ? '' : formatField('Date', formatDate(time)), // RFC 6409 §8.2
+  ].join('')
+  return {
+    outgoing: editHeader(content, header, added, ({ name }: HeaderField) => BLIND.has(name) || NOT_OURS.has(name)),
+    kept: editHeader(content, header, added, ({ name }: HeaderField) => NOT_OURS.has(name)),
+  }
+}
