@@ -1,0 +1,37 @@
+import type { AccountId } from '../accounts/directory.ts'
+
+/** What the sessions of an account need to know of each other. */
+export class SharedWork {
+  readonly #folding = new Set<AccountId>()
+  readonly #rebinding = new Map<AccountId, Set<Promise<void>>>()
+
+  /** null: another session is at it. Otherwise dispose when done. */
+  startFolding(account: AccountId): Disposable | null {
+    if (this.#folding.has(account)) return null
+    this.#folding.add(account)
+    return { [Symbol.dispose]: () => this.#folding.delete(account) }
+  }
+
+  /** Runs what follows a copy or move: until it is done, records of the new places are still bound to the old ones. */
+  async rebind(account: AccountId, run: () => Promise<void>): Promise<void> {
+    const under = this.#rebinding.get(account) ?? new Set()
+    this.#rebinding.set(account, under)
+    const done = run()
+    const settled = done.catch(() => {})
+    under.add(settled)
+    try {
+      await done
+    } finally {
+      under.delete(settled)
+      if (under.size === 0 && this.#rebinding.get(account) === under) this.#rebinding.delete(account)
+    }
+  }
+
+  isRebinding(account: AccountId): boolean {
+    return this.#rebinding.has(account)
+  }
+
+  async rebound(account: AccountId): Promise<void> {
+    await Promise.all(this.#rebinding.get(account) ?? [])
+  }
+}
