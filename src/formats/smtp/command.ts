@@ -25,7 +25,10 @@ export type Command =
   | { readonly verb: 'MAIL'; readonly reversePath: Address | null; readonly parameters: MailParameters }
   /** A bare `<postmaster>` has the domain `` . */
   | { readonly verb: 'RCPT'; readonly recipient: Address; readonly parameters: RcptParameters }
-  | { readonly verb: 'DATA' | 'RSET' | 'QUIT' | 'STARTTLS' }
+  | { readonly verb: 'DATA' }
+  | { readonly verb: 'RSET' }
+  | { readonly verb: 'QUIT' }
+  | { readonly verb: 'STARTTLS' }
   | { readonly verb: 'BDAT'; readonly size: number; readonly last: boolean }
   | { readonly verb: 'NOOP' | 'HELP' | 'VRFY' | 'EXPN'; readonly argument: string }
   /** The initial response is a view of the line, still base64: null when absent. Its owner wipes it. */
