@@ -20,18 +20,22 @@ import type { Bytes } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import { randomId } from '#lib/ids.ts'
 import type { Logger } from '#lib/log.ts'
+import type { Metrics } from '#lib/metrics.ts'
 import { isDiskFull } from '#lib/sqlite.ts'
-import type { LocalDelivery, Outcome, QueuedMail } from '../queue/queue.ts'
+import type { LocalDelivery, Outcome, Queue, QueuedMail } from '../queue/queue.ts'
 import { type AccountTarget, type Expansion, expand } from './expansion.ts'
 import { QuotaView } from './quota-view.ts'
 
 export interface DeliveryOptions {
   readonly directory: Directory
   readonly store: MailStore
+  /** Takes what aliases send elsewhere. */
+  readonly queue: Pick<Queue, 'enqueue'>
+  /** Our own name: says whose the bare `<postmaster>` is. */
+  readonly hostname: string
   readonly clock: Clock
   readonly logger: Logger
-  /** Takes what aliases send elsewhere; resolves when it is durable (`Queue.enqueue`). */
-  readonly forward: (mail: QueuedMail) => Promise<void>
+  readonly metrics: Metrics
   /** What becomes of mail for a full mailbox: wait for room (452), or return it (552). */
   readonly overQuota?: 'wait' | 'return'
   readonly newQueueId?: () => string
@@ -81,7 +85,9 @@ class MailDelivery implements LocalDelivery {
 
   async deliver(mail: QueuedMail, recipients: readonly EnvelopeRecipient[]): Promise<readonly Outcome[]> {
     const filing = new Filing(mail, this.#options)
-    return await Promise.all(recipients.map((recipient) => this.#deliverTo(recipient, filing)))
+    const outcomes = await Promise.all(recipients.map((recipient) => this.#deliverTo(recipient, filing)))
+    for (const { kind } of outcomes) this.#options.metrics.count('deliveries', { outcome: kind })
+    return outcomes
   }
 
   async #deliverTo(recipient: EnvelopeRecipient, filing: Filing): Promise<Outcome> {
@@ -117,24 +123,29 @@ class MailDelivery implements LocalDelivery {
     { address, notify, orcpt }: EnvelopeRecipient,
     targets: readonly Address[],
   ): Promise<void> {
-    const { forward, newQueueId = () => randomId(14), logger } = this.#options
+    const { queue, newQueueId = () => randomId(12), logger } = this.#options
     const queueId = newQueueId()
     const original = orcpt ?? `rfc822;${formatAddress(address)}`
     const recipients = targets.map((target) => ({ address: target, notify, orcpt: original }))
     const content = Buffer.concat([Buffer.from(formatField('Delivered-To', formatAddress(address))), mail.content])
-    await forward({ queueId, envelope: { ...mail.envelope, recipients }, content, arrived: mail.arrived })
+    await queue.enqueue({ queueId, envelope: { ...mail.envelope, recipients }, content, arrived: mail.arrived })
     logger.info({ queueId: mail.queueId, as: queueId, targets: targets.length }, 'forwarded by an alias')
   }
 
   /** The refusal instead, when there is no place for it. */
   async #expand(recipient: Address): Promise<Expansion | Reply> {
-    const { directory } = this.#options
-    // RFC 5321 §4.5.1: a bare <postmaster> is the one of this server.
-    const domain = recipient.domain || ((await directory.domains())[0] ?? '')
-    const expansion = await expand(directory, { local: recipient.local, domain })
+    const address = recipient.domain === '' ? { ...recipient, domain: await this.#ownDomain() } : recipient
+    const expansion = await expand(this.#options.directory, address)
     if (expansion === 'unknown') return UNKNOWN
     if (expansion === 'foreign') return NOT_OURS
     return expansion === 'nowhere' ? NOWHERE : expansion
+  }
+
+  /** RFC 5321 §4.1.1.3: the bare `<postmaster>` is the one of the domain that this host belongs to. */
+  async #ownDomain(): Promise<string> {
+    const { directory, hostname } = this.#options
+    const domains = await directory.domains()
+    return domains.find((domain) => hostname === domain || hostname.endsWith(`.${domain}`)) ?? domains[0] ?? ''
   }
 
   async #checkRoom(account: AccountId, size: number | null): Promise<Reply | null> {

@@ -38,7 +38,7 @@ export interface QueueOptions {
   /** Our own mailboxes, and everything else. */
   readonly local: DeliveryAgent
   readonly relay: DeliveryAgent
-  /** Whether we are the provider of the domain (lower case, A-labels; `` for a bare `<postmaster>`). */
+  /** Whether we are the provider of the domain (lower case, A-labels). */
   readonly isLocal: (domain: string) => boolean | Promise<boolean>
   /** Names this server in reports (RFC 3464 §2.2.2). */
   readonly hostname: string
@@ -157,6 +157,8 @@ class DurableQueue implements Queue {
 
   async #routeOf(address: Address): Promise<string> {
     const domain = domainOf(address)
+    // RFC 5321 §4.1.1.3: a bare <postmaster> is ours.
+    if (domain === '') return LOCAL
     return (await this.#options.isLocal(domain)) ? LOCAL : domain
   }
 
@@ -221,7 +223,7 @@ class DurableQueue implements Queue {
   }
 
   #compose(reportable: Reportable, home: string): NewEntry[] {
-    const { clock, key, hostname, newQueueId = () => randomId(14) } = this.#options
+    const { clock, key, hostname, newQueueId = () => randomId(12) } = this.#options
     const now = clock.now()
     return composeReports(reportable, { hostname, now, giveUpAfter: this.#schedule.giveUpAfter, newQueueId }).map(
       (report) => ({
