@@ -2,9 +2,7 @@
  * The load generator, in a process of its own so that its cost is not the server's: raw sockets, prebuilt messages, the envelope
  * pipelined. It is told what to do by its parent's messages and answers each with one `LoadDone`.
  */
-import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
-import { connect as connectTls, createSecureContext } from 'node:tls'
+import { dotStuffed, openLine, type SmtpLine } from '../../test/support/smtp-line.ts'
 import { corpus } from '../corpus.ts'
 
 export interface Load {
@@ -29,82 +27,11 @@ export interface LoadDone {
   readonly refusal: string | null
 }
 
-/** RFC 5321 §4.5.2: dots stuffed, final dot added. Ready to be written as it is. */
-const wire = corpus().map((message) =>
-  Buffer.from(`${message.toString('latin1').replaceAll('\r\n.', '\r\n..')}.\r\n`, 'latin1'),
-)
+/** Ready to be written as they are. */
+const wire = corpus().map(dotStuffed)
 
-/** Made once: reading the certificates of the system's authorities for each connection would be most of its cost. */
-const secureContext = createSecureContext()
-
-class Refused extends Error {}
-
-/** One connection: writes, and waits for whole replies. */
-class Line {
-  socket: Socket
-  #text = ''
-  #wanted: { readonly count: number; resolve(lines: string[]): void; reject(error: Error): void } | null = null
-
-  constructor(socket: Socket) {
-    this.socket = socket
-    this.#listen()
-  }
-
-  #listen(): void {
-    this.socket.setNoDelay(true)
-    this.socket.on('data', (chunk) => {
-      this.#text += chunk.toString('latin1')
-      this.#settle()
-    })
-    const broken = (error?: Error) => this.#wanted?.reject(error ?? new Refused('the connection was closed'))
-    this.socket.on('error', broken)
-    this.socket.on('close', () => broken())
-  }
-
-  /** Final lines of replies: the fourth character is a space (RFC 5321 §4.2.1). */
-  #settle(): void {
-    if (this.#wanted === null) return
-    const finals: string[] = []
-    let at = 0
-    while (finals.length < this.#wanted.count) {
-      const end = this.#text.indexOf('\r\n', at)
-      if (end === -1) return
-      if (this.#text[at + 3] !== '-') finals.push(this.#text.slice(at, end))
-      at = end + 2
-    }
-    this.#text = this.#text.slice(at)
-    const { resolve } = this.#wanted
-    this.#wanted = null
-    resolve(finals)
-  }
-
-  /** Writes and waits for as many replies; each must begin with its code. */
-  async say(octets: string | Buffer, ...codes: readonly string[]): Promise<void> {
-    const answered = new Promise<string[]>((resolve, reject) => {
-      this.#wanted = { count: codes.length, resolve, reject }
-    })
-    if (octets.length > 0) this.socket.write(octets)
-    this.#settle()
-    const replies = await answered
-    for (const [index, code] of codes.entries()) {
-      if (!replies[index]!.startsWith(code)) throw new Refused(replies[index])
-    }
-  }
-
-  async startTls(): Promise<void> {
-    await this.say('STARTTLS\r\n', '220')
-    this.socket.removeAllListeners('data')
-    // Its certificate is one of a test; what is measured is the handshake.
-    this.socket = connectTls({ socket: this.socket, secureContext, rejectUnauthorized: false })
-    await once(this.socket, 'secureConnect')
-    this.#listen()
-  }
-}
-
-async function open(load: Load): Promise<Line> {
-  const socket = connect(load.port, load.host)
-  await once(socket, 'connect')
-  const line = new Line(socket)
+async function open(load: Load): Promise<SmtpLine> {
+  const line = await openLine(load.host, load.port)
   await line.say('', '220')
   await line.say('EHLO load.test\r\n', '250')
   if (load.style === 'starttls') {
@@ -115,7 +42,7 @@ async function open(load: Load): Promise<Line> {
 }
 
 /** RFC 2920 §3.1: MAIL, RCPT and DATA in one write. */
-async function deliver(line: Line, recipient: string, message: Buffer): Promise<void> {
+async function deliver(line: SmtpLine, recipient: string, message: Buffer): Promise<void> {
   await line.say(`MAIL FROM:<load@corpus.test>\r\nRCPT TO:<${recipient}>\r\nDATA\r\n`, '250', '250', '354')
   await line.say(message, '250')
 }
@@ -126,7 +53,7 @@ async function run(load: Load): Promise<LoadDone> {
   let acknowledged = 0
   let refusal: string | null = null
   const worker = async () => {
-    let line: Line | null = null
+    let line: SmtpLine | null = null
     try {
       while (next < load.messages && refusal === null) {
         const number = next++
@@ -134,14 +61,14 @@ async function run(load: Load): Promise<LoadDone> {
         await deliver(line, load.recipients[number % load.recipients.length]!, wire[number % wire.length]!)
         acknowledged++
         if (load.style === 'starttls') {
-          line.socket.end('QUIT\r\n')
+          line.end()
           line = null
         }
       }
-      line?.socket.end('QUIT\r\n')
+      line?.end()
     } catch (error) {
       refusal ??= String(error)
-      line?.socket.destroy()
+      line?.destroy()
     }
   }
   const started = performance.timeOrigin + performance.now()

@@ -40,11 +40,11 @@ export class Reader implements AsyncDisposable {
     return reader
   }
 
-  /** Everything received up to and with what `complete` waits for. */
-  async #until(complete: (text: string) => boolean): Promise<Buffer> {
+  /** Everything received up to and with what `complete` waits for; it is shown the last thousand octets. */
+  async #until(complete: (tail: string) => boolean): Promise<Buffer> {
     for (;;) {
-      const all = Buffer.concat(this.#received)
-      if (complete(all.toString('latin1'))) {
+      if (complete(this.#tail())) {
+        const all = Buffer.concat(this.#received)
         this.#received = []
         return all
       }
@@ -55,12 +55,20 @@ export class Reader implements AsyncDisposable {
     }
   }
 
+  #tail(): string {
+    let tail = ''
+    for (let index = this.#received.length - 1; index >= 0 && tail.length < 1000; index--) {
+      tail = this.#received[index]!.toString('latin1') + tail
+    }
+    return tail.slice(-1000)
+  }
+
   /** The whole answer to a command; throws unless it is OK. */
   async command(text: string): Promise<Buffer> {
     const tag = `read${this.#number++}`
     this.#socket.write(`${tag} ${text}\r\n`)
     const tagged = new RegExp(`(?:^|\\r\\n)${tag} (OK|NO|BAD)[^\\r\\n]*\\r\\n$`)
-    const answer = await this.#until((received) => tagged.test(received.slice(-1000)))
+    const answer = await this.#until((tail) => tagged.test(tail))
     const [line, status] = tagged.exec(answer.subarray(-1000).toString('latin1'))!
     if (status !== 'OK') throw new Error(`${text.split(' ')[0]}: ${line.trim()}`)
     return answer
@@ -74,14 +82,10 @@ export class Reader implements AsyncDisposable {
     return Number(found[1])
   }
 
-  /** The octets of one message, by its number in the inbox. */
-  async fetch(number: number): Promise<Buffer> {
+  /** Messages of the inbox, whole, by a sequence set such as "1:*"; nothing is marked as seen. */
+  async fetch(numbers: string): Promise<Buffer[]> {
     await this.command('EXAMINE INBOX')
-    const answer = await this.command(`FETCH ${number} BODY.PEEK[]`)
-    const literal = /\{(\d+)\}\r\n/.exec(answer.subarray(0, 1000).toString('latin1'))
-    if (literal === null) throw new Error('no literal in the answer to FETCH')
-    const start = literal.index + literal[0].length
-    return answer.subarray(start, start + Number(literal[1]))
+    return literalsOf(await this.command(`FETCH ${numbers} BODY.PEEK[]`))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -89,5 +93,23 @@ export class Reader implements AsyncDisposable {
     const closed = once(this.#socket, 'close')
     this.#socket.end('bye LOGOUT\r\n')
     await closed
+  }
+}
+
+/** RFC 3501 §4.3: `{n}`, CRLF, n octets. */
+function literalsOf(answer: Buffer): Buffer[] {
+  const literals: Buffer[] = []
+  let at = 0
+  for (;;) {
+    const open = answer.indexOf('{', at)
+    if (open === -1) return literals
+    const head = /^\{(\d+)\}\r\n/.exec(answer.subarray(open, open + 20).toString('latin1'))
+    if (head === null) {
+      at = open + 1
+      continue
+    }
+    const start = open + head[0].length
+    at = start + Number(head[1])
+    literals.push(answer.subarray(start, at))
   }
 }
