@@ -90,9 +90,23 @@ export interface StoreCommand {
   readonly unchangedSince: number | null
 }
 
+/** Commands without arguments. */
+export interface BareCommand {
+  readonly kind:
+    | 'capability'
+    | 'noop'
+    | 'logout'
+    | 'starttls'
+    | 'namespace'
+    | 'idle'
+    | 'check'
+    | 'close'
+    | 'unselect'
+    | 'expunge'
+}
+
 export type Command =
-  | { readonly kind: 'capability' | 'noop' | 'logout' | 'starttls' | 'namespace' | 'idle' }
-  | { readonly kind: 'check' | 'close' | 'unselect' | 'expunge' }
+  | BareCommand
   /** Mechanism in capitals. The initial response (RFC 4959) is decoded; the receiver wipes it. */
   | { readonly kind: 'authenticate'; readonly mechanism: string; readonly initialResponse: Buffer | null }
   /** Octets as they came; the receiver wipes them. */

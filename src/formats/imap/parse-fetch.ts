@@ -1,0 +1,104 @@
+/** FETCH (RFC 3501 §6.4.5, RFC 7162). */
+import type { FetchCommand } from './command.ts'
+import { type Cursor, ImapSyntaxError } from './cursor.ts'
+import type { FetchItem, Partial, Section, SectionText } from './fetch-item.ts'
+
+const SIMPLE = new Map<string, FetchItem>([
+  ['ENVELOPE', { kind: 'envelope' }],
+  ['FLAGS', { kind: 'flags' }],
+  ['INTERNALDATE', { kind: 'internalDate' }],
+  ['RFC822.SIZE', { kind: 'size' }],
+  ['UID', { kind: 'uid' }],
+  ['MODSEQ', { kind: 'modseq' }],
+  ['BODYSTRUCTURE', { kind: 'bodyStructure' }],
+  ['RFC822', { kind: 'rfc822' }],
+  ['RFC822.HEADER', { kind: 'rfc822Header' }],
+  ['RFC822.TEXT', { kind: 'rfc822Text' }],
+])
+
+const FAST: readonly FetchItem[] = [{ kind: 'flags' }, { kind: 'internalDate' }, { kind: 'size' }]
+const MACROS = new Map<string, readonly FetchItem[]>([
+  ['FAST', FAST],
+  ['ALL', [...FAST, { kind: 'envelope' }]],
+  ['FULL', [...FAST, { kind: 'envelope' }, { kind: 'body' }]],
+])
+
+/** A MIME tree is never deeper (message/mime-index.ts), so longer part numbers name nothing. */
+const PART_DEPTH = 102
+
+export function parseFetch(cursor: Cursor, uid: boolean): FetchCommand {
+  cursor.space()
+  const set = cursor.sequenceSet()
+  cursor.space()
+  const items = cursor.isNext('(') ? cursor.list(() => parseItem(cursor, cursor.word())) : parseMacroOrItem(cursor)
+  let changedSince: number | null = null
+  let vanished = false
+  if (cursor.skipSpaces() && !cursor.isEnd()) {
+    cursor.list(() => {
+      if (cursor.skipWord('VANISHED')) vanished = true
+      else if (cursor.skipWord('CHANGEDSINCE')) {
+        cursor.space()
+        changedSince = cursor.modseq()
+      } else cursor.fail('CHANGEDSINCE or VANISHED')
+    })
+  }
+  if (vanished && (!uid || changedSince === null))
+    throw new ImapSyntaxError('VANISHED needs UID FETCH and CHANGEDSINCE')
+  return { kind: 'fetch', uid, set, items, changedSince, vanished }
+}
+
+function parseMacroOrItem(cursor: Cursor): readonly FetchItem[] {
+  const word = cursor.word()
+  return MACROS.get(word.toUpperCase()) ?? [parseItem(cursor, word)]
+}
+
+function parseItem(cursor: Cursor, word: string): FetchItem {
+  const name = word.toUpperCase()
+  const simple = SIMPLE.get(name)
+  if (simple) return simple
+  if (name !== 'BODY' && name !== 'BODY.PEEK') throw new ImapSyntaxError('unknown fetch item')
+  if (!cursor.skip('[')) return name === 'BODY' ? { kind: 'body' } : cursor.fail('"["')
+  const section = parseSection(cursor)
+  cursor.expect(']')
+  return { kind: 'section', section, partial: parsePartial(cursor), peek: name === 'BODY.PEEK' }
+}
+
+function parseSection(cursor: Cursor): Section {
+  const part: number[] = []
+  while (cursor.isDigit()) {
+    part.push(cursor.positive())
+    if (part.length > PART_DEPTH) throw new ImapSyntaxError('the part number is too long')
+    if (!cursor.skip('.')) return { part, text: null }
+  }
+  const word = cursor.word().toUpperCase()
+  if (word === '' && part.length === 0) return { part, text: null }
+  return { part, text: parseSectionText(cursor, word, part.length > 0) }
+}
+
+function parseSectionText(cursor: Cursor, word: string, inPart: boolean): SectionText {
+  switch (word) {
+    case 'HEADER':
+      return { kind: 'header' }
+    case 'TEXT':
+      return { kind: 'text' }
+    case 'MIME':
+      return inPart ? { kind: 'mime' } : cursor.fail('a part number before MIME')
+    case 'HEADER.FIELDS':
+    case 'HEADER.FIELDS.NOT': {
+      cursor.space()
+      const names = cursor.list(() => cursor.astring('a field name').toString('latin1'))
+      return names.length > 0 ? { kind: 'fields', names, not: word.endsWith('.NOT') } : cursor.fail('a field name')
+    }
+    default:
+      return cursor.fail('a section')
+  }
+}
+
+function parsePartial(cursor: Cursor): Partial | null {
+  if (!cursor.skip('<')) return null
+  const start = cursor.number()
+  cursor.expect('.')
+  const length = cursor.positive()
+  cursor.expect('>')
+  return { start, length }
+}
