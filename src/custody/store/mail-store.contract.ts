@@ -26,8 +26,10 @@ export interface ContractStore extends AsyncDisposable {
 
 type MakeStore = () => Promise<ContractStore>
 
-const ALICE = 'alice0000000000000000001'
-const BOB = 'bob000000000000000000002'
+let accountsMade = 0
+/** Every test has accounts of its own, so that stores that are slow to start can be shared. */
+const newAccount = (): AccountId => `account${String(++accountsMade).padStart(16, '0')}`
+
 const DATE = 1_700_000_000_000
 
 export function newMessage(text: string, more: Partial<NewMessage> = {}): NewMessage {
@@ -45,6 +47,7 @@ const flagsOf = (rows: readonly MessageRow[]) => rows.map((row) => [...row.flags
 const text = (octets: Uint8Array | null) => (octets === null ? null : Buffer.from(octets).toString())
 
 interface Opened {
+  readonly account: AccountId
   readonly store: MailStore
   readonly mail: AccountMail
   mailbox(name: string): Promise<MailboxId>
@@ -52,14 +55,15 @@ interface Opened {
 
 async function withAccount(make: MakeStore, run: (opened: Opened) => Promise<void>): Promise<void> {
   await using made = await make()
-  await made.store.create(ALICE)
-  await using mail = await made.store.open(ALICE, made.keys(ALICE))
+  const account = newAccount()
+  await made.store.create(account)
+  await using mail = await made.store.open(account, made.keys(account))
   const mailbox = async (name: string) => {
     const found = (await mail.mailboxes()).find((one) => one.name === name)
     assert.ok(found, `mailbox ${name}`)
     return found.id
   }
-  await run({ store: made.store, mail, mailbox })
+  await run({ account, store: made.store, mail, mailbox })
 }
 
 /** Registers the tests. `name` says which store they are run on. */
@@ -83,10 +87,11 @@ type Check = (title: string, run: (opened: Opened) => Promise<void>) => void
 function accounts(make: MakeStore): void {
   test('an account begins with its six mailboxes, subscribed; making it again changes nothing', async () => {
     await using made = await make()
-    await made.store.create(ALICE)
-    await made.store.append(ALICE, 'INBOX', newMessage('one'))
-    await made.store.create(ALICE)
-    await using mail = await made.store.open(ALICE, made.keys(ALICE))
+    const alice = newAccount()
+    await made.store.create(alice)
+    await made.store.append(alice, 'INBOX', newMessage('one'))
+    await made.store.create(alice)
+    await using mail = await made.store.open(alice, made.keys(alice))
     const found = await mail.mailboxes()
     assert.deepEqual(
       found.map((one) => [one.name, one.specialUse, one.subscribed]),
@@ -105,21 +110,23 @@ function accounts(make: MakeStore): void {
 
   test('accounts do not see each other, and what is removed is gone', async () => {
     await using made = await make()
-    await made.store.create(ALICE)
-    await made.store.create(BOB)
-    await made.store.append(ALICE, 'INBOX', newMessage('for alice'))
-    assert.equal((await made.store.quota(BOB)).used, 0)
-    await made.store.remove(ALICE)
-    await assert.rejects(made.store.append(ALICE, 'INBOX', newMessage('late')), NoSuchAccount)
-    await made.store.create(ALICE)
-    assert.equal((await made.store.quota(ALICE)).used, 0)
+    const [alice, bob] = [newAccount(), newAccount()]
+    await made.store.create(alice)
+    await made.store.create(bob)
+    await made.store.append(alice, 'INBOX', newMessage('for alice'))
+    assert.equal((await made.store.quota(bob)).used, 0)
+    await made.store.remove(alice)
+    await assert.rejects(made.store.append(alice, 'INBOX', newMessage('late')), NoSuchAccount)
+    await made.store.create(alice)
+    assert.equal((await made.store.quota(alice)).used, 0)
   })
 
   test('what was never made is refused', async () => {
     await using made = await make()
-    await assert.rejects(made.store.append(ALICE, 'INBOX', newMessage('one')), NoSuchAccount)
-    await assert.rejects(made.store.quota(ALICE), NoSuchAccount)
-    await assert.rejects(made.store.open(ALICE, made.keys(ALICE)), NoSuchAccount)
+    const alice = newAccount()
+    await assert.rejects(made.store.append(alice, 'INBOX', newMessage('one')), NoSuchAccount)
+    await assert.rejects(made.store.quota(alice), NoSuchAccount)
+    await assert.rejects(made.store.open(alice, made.keys(alice)), NoSuchAccount)
   })
 }
 
@@ -154,31 +161,34 @@ function appending(check: Check): void {
     assert.deepEqual(flagsOf([row!]), ['$Work \\Draft \\Seen'])
   })
 
-  check('delivery finds mailboxes by name, and INBOX when there is none', async ({ store, mail, mailbox }) => {
-    const sent = await store.append(ALICE, 'Sent', newMessage('sent'))
+  check('delivery finds mailboxes by name, and INBOX when there is none', async ({ account, store, mail, mailbox }) => {
+    const sent = await store.append(account, 'Sent', newMessage('sent'))
     assert.equal(sent.mailbox, await mailbox('Sent'))
     const inbox = await mailbox('INBOX')
     for (const name of ['inbox', 'Nowhere', 'a//b', '']) {
-      assert.equal((await store.append(ALICE, name, newMessage(name))).mailbox, inbox)
+      assert.equal((await store.append(account, name, newMessage(name))).mailbox, inbox)
     }
     assert.deepEqual(uidsOf(await mail.list(inbox)), [1, 2, 3, 4])
   })
 
-  check('a delivery key is delivered once, wherever the message went since', async ({ store, mail, mailbox }) => {
-    const first = await store.append(ALICE, 'INBOX', newMessage('once', { deliveryKey: 'q1/alice' }))
-    await mail.move(first.mailbox, [first.uid], await mailbox('Trash'))
-    const again = await store.append(ALICE, 'INBOX', newMessage('once', { deliveryKey: 'q1/alice' }))
-    assert.deepEqual(again, first)
-    const both = await Promise.all(
-      [1, 2].map(() => store.append(ALICE, 'INBOX', newMessage('two', { deliveryKey: 'q2/alice' }))),
-    )
-    assert.deepEqual(both[0], both[1])
-    assert.equal((await mail.list(first.mailbox)).length, 1)
-  })
+  check(
+    'a delivery key is delivered once, wherever the message went since',
+    async ({ account, store, mail, mailbox }) => {
+      const first = await store.append(account, 'INBOX', newMessage('once', { deliveryKey: 'q1/alice' }))
+      await mail.move(first.mailbox, [first.uid], await mailbox('Trash'))
+      const again = await store.append(account, 'INBOX', newMessage('once', { deliveryKey: 'q1/alice' }))
+      assert.deepEqual(again, first)
+      const both = await Promise.all(
+        [1, 2].map(() => store.append(account, 'INBOX', newMessage('two', { deliveryKey: 'q2/alice' }))),
+      )
+      assert.deepEqual(both[0], both[1])
+      assert.equal((await mail.list(first.mailbox)).length, 1)
+    },
+  )
 
-  check('many at once get a uid each', async ({ store, mail, mailbox }) => {
+  check('many at once get a uid each', async ({ account, store, mail, mailbox }) => {
     const appended = await Promise.all(
-      Array.from({ length: 40 }, (_, i) => store.append(ALICE, 'INBOX', newMessage(`m${i}`))),
+      Array.from({ length: 40 }, (_, i) => store.append(account, 'INBOX', newMessage(`m${i}`))),
     )
     const inbox = await mailbox('INBOX')
     for (const [i, { uid }] of appended.entries()) {
@@ -476,27 +486,27 @@ function removing(check: Check): void {
 }
 
 function quotas(check: Check): void {
-  check('what does not fit is refused, and room comes back', async ({ store, mail, mailbox }) => {
+  check('what does not fit is refused, and room comes back', async ({ account, store, mail, mailbox }) => {
     const [inbox, archive] = [await mailbox('INBOX'), await mailbox('Archive')]
-    await store.setQuota(ALICE, 60_000)
+    await store.setQuota(account, 60_000)
     const big = newMessage('big', { content: randomBytes(40_000) })
-    await store.append(ALICE, 'INBOX', big)
-    await assert.rejects(store.append(ALICE, 'INBOX', big), OverQuota)
+    await store.append(account, 'INBOX', big)
+    await assert.rejects(store.append(account, 'INBOX', big), OverQuota)
     await assert.rejects(mail.append(inbox, big), OverQuota)
-    const { used, limit } = await store.quota(ALICE)
+    const { used, limit } = await store.quota(account)
     assert.equal(limit, 60_000)
     assert.ok(used >= 40_000 && used <= 60_000)
-    await store.setQuota(ALICE, used)
+    await store.setQuota(account, used)
     await assert.rejects(mail.copy(inbox, [1], archive), OverQuota)
     assert.equal((await mail.list(archive)).length, 0)
     assert.equal((await mail.move(inbox, [1], archive)).uids.length, 1, 'moving needs no room')
     await mail.setFlags(archive, [1], { mode: 'add', flags: ['\\Deleted'] })
     await mail.expunge(archive)
     assert.equal((await mail.quota()).used, 0)
-    await store.append(ALICE, 'INBOX', newMessage('small'))
-    await store.setQuota(ALICE, null)
-    await store.append(ALICE, 'INBOX', big)
-    assert.equal((await store.quota(ALICE)).limit, null)
+    await store.append(account, 'INBOX', newMessage('small'))
+    await store.setQuota(account, null)
+    await store.append(account, 'INBOX', big)
+    assert.equal((await store.quota(account)).limit, null)
   })
 }
 
@@ -528,19 +538,20 @@ function changes(make: MakeStore, check: Check): void {
 
   test('listeners hear of their account, and no more once disposed', async () => {
     await using made = await make()
-    for (const account of [ALICE, BOB]) await made.store.create(account)
+    const [alice, bob] = [newAccount(), newAccount()]
+    for (const account of [alice, bob]) await made.store.create(account)
     const heard: MailboxId[] = []
     let wake = () => {}
-    const subscription = made.store.changes.subscribe(ALICE, (mailbox) => {
+    const subscription = made.store.changes.subscribe(alice, (mailbox) => {
       heard.push(mailbox)
       wake()
     })
     const next = () => new Promise<void>((resolve) => (wake = resolve))
     const first = next()
-    await made.store.append(BOB, 'INBOX', newMessage('not mine'))
-    const { mailbox, uid } = await made.store.append(ALICE, 'INBOX', newMessage('mine'))
+    await made.store.append(bob, 'INBOX', newMessage('not mine'))
+    const { mailbox, uid } = await made.store.append(alice, 'INBOX', newMessage('mine'))
     await first
-    await using mail = await made.store.open(ALICE, made.keys(ALICE))
+    await using mail = await made.store.open(alice, made.keys(alice))
     const second = next()
     await mail.setFlags(mailbox, [uid], { mode: 'add', flags: ['\\Seen'] })
     await second
@@ -548,7 +559,7 @@ function changes(make: MakeStore, check: Check): void {
     const count = heard.length
     subscription[Symbol.dispose]()
     await mail.setFlags(mailbox, [uid], { mode: 'remove', flags: ['\\Seen'] })
-    await made.store.append(ALICE, 'Sent', newMessage('unheard'))
+    await made.store.append(alice, 'Sent', newMessage('unheard'))
     assert.equal(heard.length, count)
   })
 }

@@ -86,22 +86,19 @@ export class Opener {
     })
   }
 
-  /** When every one fails it is not the messages: the vault is gone, or the handle has ended. */
+  /** When the vault is gone, or the handle has ended, no message is to blame. */
   async #oneByOne(pkesks: readonly Bytes[], error: unknown): Promise<readonly (Bytes | Unopened | null)[]> {
-    if (pkesks.length < 2) throw error
-    let failed = 0
+    await this.#keys.indexKey().catch(() => {
+      throw error
+    })
     const answers: (Bytes | Unopened | null)[] = []
     for (const pkesk of pkesks)
       answers.push(
         await this.#keys.sessionKeys([pkesk]).then(
           ([one]) => one ?? null,
-          () => {
-            failed++
-            return 'damaged' as const
-          },
+          () => 'damaged' as const,
         ),
       )
-    if (failed === pkesks.length) throw error
     return answers
   }
 }

@@ -1,0 +1,156 @@
+import type { Bytes } from '#lib/bytes.ts'
+import type { AccountId } from '../accounts/directory.ts'
+import type {
+  AccountMail,
+  Appended,
+  Copied,
+  FlagChange,
+  Mailbox,
+  MailboxChanges,
+  MailboxId,
+  MailboxName,
+  MailboxStatus,
+  MessageRow,
+  NewMessage,
+  Quota,
+  ReadingKeys,
+  SpecialUse,
+  Uid,
+} from './mail-store.ts'
+import { type RowColumns, unpackRows } from './row-columns.ts'
+import type { StoreThread } from './store-thread.ts'
+import { type MailMethod, ownCopy } from './store-wire.ts'
+
+interface Handle {
+  readonly generation: number
+  readonly handle: number
+}
+
+/** An account's mail in a worker thread. It outlives the thread: after a restart the next call opens it again. */
+export class PooledAccountMail implements AccountMail {
+  readonly #thread: StoreThread
+  readonly #account: AccountId
+  readonly #keys: ReadingKeys | null
+  readonly #certificate: () => Promise<Bytes>
+  #opened: Promise<Handle> | null = null
+  #generation = 0
+
+  constructor(thread: StoreThread, account: AccountId, keys: ReadingKeys | null, certificate: () => Promise<Bytes>) {
+    this.#thread = thread
+    this.#account = account
+    this.#keys = keys
+    this.#certificate = certificate
+  }
+
+  async open(): Promise<this> {
+    await this.#handle()
+    return this
+  }
+
+  #handle(): Promise<Handle> {
+    const { generation } = this.#thread
+    if (!this.#opened || this.#generation !== generation) {
+      this.#generation = generation
+      const opening = this.#thread.open(this.#account, this.#keys).then((handle) => ({ generation, handle }))
+      opening.catch(() => {
+        if (this.#opened === opening) this.#opened = null
+      })
+      this.#opened = opening
+    }
+    return this.#opened
+  }
+
+  async #call<M extends MailMethod>(method: M, ...args: Parameters<AccountMail[M]>): Promise<unknown> {
+    const { handle } = await this.#handle()
+    return this.#thread.call({ on: 'mail', method, handle, args, certificate: null })
+  }
+
+  async append(mailbox: MailboxId, message: NewMessage): Promise<Appended> {
+    const { handle } = await this.#handle()
+    const certificate = await this.#certificate()
+    const { packed, transfer } = packMessage(message)
+    const args = [mailbox, packed]
+    return (await this.#thread.call({ on: 'mail', method: 'append', handle, args, certificate }, transfer)) as Appended
+  }
+
+  async list(mailbox: MailboxId): Promise<readonly MessageRow[]> {
+    return unpackRows((await this.#call('list', mailbox)) as RowColumns)
+  }
+
+  async changesSince(mailbox: MailboxId, modseq: number): Promise<MailboxChanges> {
+    const changes = (await this.#call('changesSince', mailbox, modseq)) as MailboxChanges & { changed: RowColumns }
+    return { ...changes, changed: unpackRows(changes.changed) }
+  }
+
+  async setFlags(mailbox: MailboxId, uids: readonly Uid[], change: FlagChange) {
+    const answer = await this.#call('setFlags', mailbox, uids, change)
+    const { rows, spared } = answer as { rows: RowColumns; spared: readonly Uid[] }
+    return { rows: unpackRows(rows), spared }
+  }
+
+  async mailboxes(): Promise<readonly Mailbox[]> {
+    return (await this.#call('mailboxes')) as readonly Mailbox[]
+  }
+
+  async subscriptions(): Promise<readonly MailboxName[]> {
+    return (await this.#call('subscriptions')) as readonly MailboxName[]
+  }
+
+  async subscribe(name: MailboxName, subscribed: boolean): Promise<void> {
+    await this.#call('subscribe', name, subscribed)
+  }
+
+  async createMailbox(name: MailboxName, specialUse?: SpecialUse): Promise<Mailbox> {
+    return (await this.#call('createMailbox', name, specialUse)) as Mailbox
+  }
+
+  async deleteMailbox(name: MailboxName): Promise<void> {
+    await this.#call('deleteMailbox', name)
+  }
+
+  async renameMailbox(from: MailboxName, to: MailboxName): Promise<void> {
+    await this.#call('renameMailbox', from, to)
+  }
+
+  async status(mailbox: MailboxId): Promise<MailboxStatus> {
+    return (await this.#call('status', mailbox)) as MailboxStatus
+  }
+
+  async summaries(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Bytes | null)[]> {
+    return (await this.#call('summaries', mailbox, uids)) as readonly (Bytes | null)[]
+  }
+
+  async read(mailbox: MailboxId, uid: Uid): Promise<Bytes | null> {
+    return (await this.#call('read', mailbox, uid)) as Bytes | null
+  }
+
+  async copy(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {
+    return (await this.#call('copy', from, uids, to)) as Copied
+  }
+
+  async move(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {
+    return (await this.#call('move', from, uids, to)) as Copied
+  }
+
+  async expunge(mailbox: MailboxId, uids?: readonly Uid[]): Promise<readonly Uid[]> {
+    return (await this.#call('expunge', mailbox, uids)) as readonly Uid[]
+  }
+
+  async quota(): Promise<Quota> {
+    return (await this.#call('quota')) as Quota
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const opened = await this.#opened?.catch(() => null)
+    this.#opened = null
+    // With its thread, the handle is gone already.
+    if (opened && opened.generation === this.#thread.generation) await this.#thread.close(opened.handle).catch(() => {})
+  }
+}
+
+/** The octets are copied once, and the copies handed over. */
+export function packMessage(message: NewMessage): { packed: NewMessage; transfer: ArrayBuffer[] } {
+  const transfer: ArrayBuffer[] = []
+  const content = ownCopy(message.content, transfer)
+  return { packed: { ...message, content, summary: ownCopy(message.summary, transfer) }, transfer }
+}

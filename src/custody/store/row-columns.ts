@@ -1,0 +1,58 @@
+/**
+ * Rows on their way between threads: a hundred thousand objects are slow to clone, a few typed arrays are handed over
+ * without a copy. Rows with the same flags share them.
+ */
+import type { MessageRow } from './mail-store.ts'
+
+export interface RowColumns {
+  readonly uids: Float64Array
+  readonly modseqs: Float64Array
+  readonly internalDates: Float64Array
+  readonly sizes: Float64Array
+  /** Index into `flagSets`. */
+  readonly flags: Uint32Array
+  readonly flagSets: readonly (readonly string[])[]
+}
+
+export function packRows(rows: readonly MessageRow[]): RowColumns {
+  const count = rows.length
+  const packed = {
+    uids: new Float64Array(count),
+    modseqs: new Float64Array(count),
+    internalDates: new Float64Array(count),
+    sizes: new Float64Array(count),
+    flags: new Uint32Array(count),
+    flagSets: [] as (readonly string[])[],
+  }
+  const known = new Map<string, number>()
+  for (let i = 0; i < count; i++) {
+    const row = rows[i]!
+    packed.uids[i] = row.uid
+    packed.modseqs[i] = row.modseq
+    packed.internalDates[i] = row.internalDate
+    packed.sizes[i] = row.paddedSize
+    const name = row.flags.join(' ')
+    let index = known.get(name)
+    if (index === undefined) {
+      index = packed.flagSets.push(row.flags) - 1
+      known.set(name, index)
+    }
+    packed.flags[i] = index
+  }
+  return packed
+}
+
+export function unpackRows(packed: RowColumns): readonly MessageRow[] {
+  const { uids, modseqs, internalDates, sizes, flags, flagSets } = packed
+  return Array.from({ length: uids.length }, (_, i) => ({
+    uid: uids[i]!,
+    modseq: modseqs[i]!,
+    internalDate: internalDates[i]!,
+    flags: flagSets[flags[i]!]!,
+    paddedSize: sizes[i]!,
+  }))
+}
+
+export function columnBuffers({ uids, modseqs, internalDates, sizes, flags }: RowColumns): ArrayBuffer[] {
+  return [uids, modseqs, internalDates, sizes, flags].map((column) => column.buffer as ArrayBuffer)
+}

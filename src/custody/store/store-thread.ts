@@ -1,0 +1,182 @@
+import { Worker } from 'node:worker_threads'
+import type { Bytes } from '#lib/bytes.ts'
+import { type Clock, pause } from '#lib/clock.ts'
+import type { Logger } from '#lib/log.ts'
+import type { AccountId } from '../accounts/directory.ts'
+import type { MailboxId, ReadingKeys } from './mail-store.ts'
+import {
+  type Call,
+  type FromWorker,
+  type KeysQuestion,
+  ownCopy,
+  packError,
+  StoreInterrupted,
+  type ToWorker,
+  unpackError,
+  type WorkerSetting,
+} from './store-wire.ts'
+
+interface ThreadOptions extends WorkerSetting {
+  readonly name: string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly changed: (account: AccountId, mailbox: MailboxId) => void
+}
+
+/** A thread that died sooner than this after its start waits as long before it starts again. */
+const RESTART_MS = 1000
+const END_MS = 30_000
+
+/** One worker thread, started again when it dies. */
+export class StoreThread implements AsyncDisposable {
+  readonly #options: ThreadOptions
+  readonly #pending = new Map<number, PromiseWithResolvers<unknown>>()
+  readonly #keys = new Map<number, ReadingKeys>()
+  readonly #watched = new Set<AccountId>()
+  #worker: Worker | null = null
+  #generation = 0
+  #lastId = 0
+  #lastHandle = 0
+  #ended: PromiseWithResolvers<void> | null = null
+
+  constructor(options: ThreadOptions) {
+    this.#options = options
+    this.#start()
+  }
+
+  /** Handles of an earlier generation mean nothing any more. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  #start(): void {
+    const { name, clock, logger, dataDir, openAccounts } = this.#options
+    const started = clock.now()
+    const workerData: WorkerSetting = { dataDir, openAccounts }
+    const worker = new Worker(new URL('./store-worker.ts', import.meta.url), { name, workerData, env: {}, argv: [] })
+    this.#worker = worker
+    this.#generation++
+    worker.on('message', (message: FromWorker) => this.#hear(message))
+    worker.on('error', (error) => logger.error({ thread: name, error }, 'a store thread failed'))
+    worker.on('exit', () => this.#exited(clock.now() - started))
+    for (const account of this.#watched) this.#post({ to: 'watch', account, watched: true })
+  }
+
+  #exited(lived: number): void {
+    this.#worker = null
+    this.#keys.clear()
+    for (const [id, pending] of this.#pending) {
+      this.#pending.delete(id)
+      pending.reject(new StoreInterrupted('the store thread ended'))
+    }
+    if (this.#ended) this.#ended.resolve()
+    else this.#restart(lived)
+  }
+
+  #restart(lived: number): void {
+    const { name, clock, logger } = this.#options
+    logger.warn({ thread: name }, 'a store thread ended and is started again')
+    if (lived >= RESTART_MS) this.#start()
+    else
+      clock.after(RESTART_MS, () => {
+        if (!this.#ended) this.#start()
+      })
+  }
+
+  #post(message: ToWorker, transfer: ArrayBuffer[] = []): void {
+    this.#worker?.postMessage(message, transfer)
+  }
+
+  call(call: Call, transfer: ArrayBuffer[] = []): Promise<unknown> {
+    if (!this.#worker || this.#ended) return Promise.reject(new StoreInterrupted('the store thread is not running'))
+    const id = ++this.#lastId
+    const pending = Promise.withResolvers<unknown>()
+    this.#pending.set(id, pending)
+    this.#post({ to: 'call', id, call }, transfer)
+    return pending.promise
+  }
+
+  async open(account: AccountId, keys: ReadingKeys | null): Promise<number> {
+    // Never used twice, so that a handle of a thread that died is nobody's.
+    const handle = ++this.#lastHandle
+    if (keys) this.#keys.set(handle, keys)
+    try {
+      await this.call({ on: 'open', account, handle, locked: keys === null })
+    } catch (error) {
+      this.#keys.delete(handle)
+      throw error
+    }
+    return handle
+  }
+
+  async close(handle: number): Promise<void> {
+    await this.call({ on: 'close', handle }).finally(() => this.#keys.delete(handle))
+  }
+
+  watch(account: AccountId, watched: boolean): void {
+    if (watched) this.#watched.add(account)
+    else this.#watched.delete(account)
+    this.#post({ to: 'watch', account, watched })
+  }
+
+  #hear(message: FromWorker): void {
+    switch (message.from) {
+      case 'answer': {
+        const pending = this.#pending.get(message.id)
+        this.#pending.delete(message.id)
+        if (message.answer.kind === 'value') pending?.resolve(message.answer.value)
+        else pending?.reject(unpackError(message.answer.error))
+        return
+      }
+      case 'keys':
+        void this.#askKeys(message.id, message.handle, message.question)
+        return
+      case 'change':
+        this.#options.changed(message.account, message.mailbox)
+        return
+      case 'log':
+        this.#options.logger[message.level](message.fields, message.msg)
+    }
+  }
+
+  async #askKeys(id: number, handle: number, question: KeysQuestion): Promise<void> {
+    const transfer: ArrayBuffer[] = []
+    try {
+      const keys = this.#keys.get(handle)
+      if (!keys) throw new Error('the session of these keys has ended')
+      const value =
+        question.ask === 'indexKey'
+          ? new Uint8Array(await keys.indexKey())
+          : (await keys.sessionKeys(question.pkesks)).map((key) => key && handOver(key, transfer))
+      this.#post({ to: 'keys', id, answer: { kind: 'value', value } }, transfer)
+    } catch (error) {
+      this.#post({ to: 'keys', id, answer: { kind: 'error', error: packError(error) } })
+    }
+  }
+
+  /** Lets calls under way finish. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#ended) return this.#ended.promise
+    this.#ended = Promise.withResolvers()
+    const worker = this.#worker
+    if (!worker) {
+      this.#ended.resolve()
+      return
+    }
+    this.#post({ to: 'end' })
+    const late = new AbortController()
+    const waited = pause(this.#options.clock, END_MS, late.signal).then(
+      () => worker.terminate(),
+      () => {},
+    )
+    await this.#ended.promise
+    late.abort()
+    await waited
+  }
+}
+
+function handOver(key: Bytes, transfer: ArrayBuffer[]): Bytes {
+  const copy = ownCopy(key, transfer)
+  key.fill(0)
+  return copy
+}

@@ -1,0 +1,121 @@
+/** What the store pool and its worker threads say to each other. */
+import type { Bytes } from '#lib/bytes.ts'
+import type { Fields } from '#lib/log.ts'
+import { isDiskFull } from '#lib/sqlite.ts'
+import type { AccountId } from '../accounts/directory.ts'
+import {
+  AccountDamaged,
+  type AccountMail,
+  KeysNeeded,
+  MailboxExists,
+  type MailboxId,
+  MailboxRefused,
+  type MailStore,
+  MessageUnreadable,
+  NoSuchAccount,
+  NoSuchMailbox,
+  OverQuota,
+} from './mail-store.ts'
+
+export type StoreMethod = 'create' | 'append' | 'quota' | 'setQuota' | 'remove'
+export type MailMethod = Exclude<keyof AccountMail, typeof Symbol.asyncDispose>
+
+export type StoreArguments<M extends StoreMethod> =
+  Parameters<MailStore[M]> extends [AccountId, ...infer Rest] ? Rest : never
+
+/** What to do; `certificate` comes with everything that seals. */
+export type Call =
+  | {
+      readonly on: 'store'
+      readonly method: StoreMethod
+      readonly account: AccountId
+      readonly args: readonly unknown[]
+      readonly certificate: Bytes | null
+    }
+  | { readonly on: 'open'; readonly account: AccountId; readonly handle: number; readonly locked: boolean }
+  | {
+      readonly on: 'mail'
+      readonly method: MailMethod
+      readonly handle: number
+      readonly args: readonly unknown[]
+      readonly certificate: Bytes | null
+    }
+  | { readonly on: 'close'; readonly handle: number }
+
+export type KeysQuestion =
+  | { readonly ask: 'sessionKeys'; readonly pkesks: readonly Bytes[] }
+  | { readonly ask: 'indexKey' }
+
+export type Answer =
+  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'error'; readonly error: WireError }
+
+export type ToWorker =
+  | { readonly to: 'call'; readonly id: number; readonly call: Call }
+  | { readonly to: 'keys'; readonly id: number; readonly answer: Answer }
+  | { readonly to: 'watch'; readonly account: AccountId; readonly watched: boolean }
+  | { readonly to: 'end' }
+
+export type FromWorker =
+  | { readonly from: 'answer'; readonly id: number; readonly answer: Answer }
+  | { readonly from: 'keys'; readonly id: number; readonly handle: number; readonly question: KeysQuestion }
+  | { readonly from: 'change'; readonly account: AccountId; readonly mailbox: MailboxId }
+  | {
+      readonly from: 'log'
+      readonly level: 'debug' | 'info' | 'warn' | 'error'
+      readonly fields: Fields
+      readonly msg: string
+    }
+
+export interface WorkerSetting {
+  readonly dataDir: string
+  readonly openAccounts: number
+}
+
+/** The thread that does this account's work ended meanwhile. Whether the change was made is not known; try again later. */
+export class StoreInterrupted extends Error {
+  override readonly name = 'StoreInterrupted'
+}
+
+/** An error as it crosses: cloning would lose its class. */
+export interface WireError {
+  readonly name: string
+  readonly message: string
+  readonly diskFull: boolean
+}
+
+const CLASSES = new Map<string, new (message: string) => Error>(
+  [
+    StoreInterrupted,
+    NoSuchMailbox,
+    MailboxExists,
+    MailboxRefused,
+    OverQuota,
+    KeysNeeded,
+    MessageUnreadable,
+    NoSuchAccount,
+    AccountDamaged,
+  ].map((one) => [one.name, one]),
+)
+
+export function packError(error: unknown): WireError {
+  const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) }
+  return { name, message, diskFull: isDiskFull(error) }
+}
+
+/** Of the same class when the store's door names it; isDiskFull says of it what it said before. */
+export function unpackError({ name, message, diskFull }: WireError): Error {
+  const known = CLASSES.get(name)
+  if (known) return new known(message)
+  return Object.assign(new Error(message), { name }, diskFull ? { code: 'ENOSPC' } : {})
+}
+
+/**
+ * A copy of its own: a view would be cloned with all of the memory behind it, and its owner keeps what was handed in. The copy
+ * itself is then handed over, not cloned again.
+ */
+export function ownCopy(octets: Bytes, transfer: ArrayBuffer[]): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(octets)
+  transfer.push(copy.buffer)
+  return copy
+}

@@ -1,0 +1,198 @@
+/**
+ * One thread of the store pool: the sealed SQL store of the accounts that fall to it. Keys stay on the main thread; what is
+ * asked of them goes there. It must never load the OpenPGP library (formats/openpgp/engine.ts): a thread would cost twice.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import type { Bytes } from '#lib/bytes.ts'
+import { systemClock } from '#lib/clock.ts'
+import type { Fields, Logger } from '#lib/log.ts'
+import type { AccountId } from '../accounts/directory.ts'
+import type { AccountMail, MailboxChanges, MailStore, MessageRow, ReadingKeys } from './mail-store.ts'
+import { columnBuffers, packRows } from './row-columns.ts'
+import { createSealedMailStore } from './sealed-mail-store.ts'
+import { createSqlMailStore } from './sql-mail-store.ts'
+import {
+  type Answer,
+  type Call,
+  type FromWorker,
+  type KeysQuestion,
+  ownCopy,
+  packError,
+  StoreInterrupted,
+  type ToWorker,
+  unpackError,
+  type WorkerSetting,
+} from './store-wire.ts'
+
+interface Value {
+  readonly value: unknown
+  readonly transfer: ArrayBuffer[]
+}
+
+type AnyMethod = (...args: readonly unknown[]) => Promise<unknown>
+
+class StoreWorker {
+  readonly #send: (message: FromWorker, transfer?: ArrayBuffer[]) => void
+  readonly #store: MailStore
+  readonly #certificates = new Map<AccountId, Bytes>()
+  readonly #mails = new Map<number, { readonly account: AccountId; readonly mail: AccountMail }>()
+  readonly #watches = new Map<AccountId, Disposable>()
+  readonly #questions = new Map<number, PromiseWithResolvers<unknown>>()
+  #lastQuestion = 0
+
+  constructor(setting: WorkerSetting, send: (message: FromWorker, transfer?: ArrayBuffer[]) => void) {
+    this.#send = send
+    const logger = forwardingLogger(send)
+    this.#store = createSealedMailStore(createSqlMailStore({ ...setting, clock: systemClock, logger }), {
+      logger,
+      // It came with the call that is asking.
+      certificate: async (account) => this.#certificates.get(account)!,
+    })
+  }
+
+  async hear(message: ToWorker): Promise<void> {
+    switch (message.to) {
+      case 'call':
+        return this.#answer(message.id, message.call)
+      case 'keys':
+        return this.#settle(message.id, message.answer)
+      case 'watch':
+        return this.#watch(message.account, message.watched)
+      case 'end':
+        for (const { mail } of this.#mails.values()) await mail[Symbol.asyncDispose]()
+        await this.#store[Symbol.asyncDispose]()
+    }
+  }
+
+  async #answer(id: number, call: Call): Promise<void> {
+    try {
+      const { value, transfer } = await this.#run(call)
+      this.#send({ from: 'answer', id, answer: { kind: 'value', value } }, transfer)
+    } catch (error) {
+      this.#send({ from: 'answer', id, answer: { kind: 'error', error: packError(error) } })
+    }
+  }
+
+  async #run(call: Call): Promise<Value> {
+    switch (call.on) {
+      case 'store': {
+        if (call.certificate) this.#certificates.set(call.account, call.certificate)
+        const method = this.#store[call.method].bind(this.#store) as AnyMethod
+        return plain(await method(call.account, ...call.args))
+      }
+      case 'open':
+        return plain(await this.#open(call.account, call.handle, call.locked))
+      case 'close': {
+        const opened = this.#mails.get(call.handle)
+        this.#mails.delete(call.handle)
+        return plain(await opened?.mail[Symbol.asyncDispose]())
+      }
+      case 'mail': {
+        const opened = this.#mails.get(call.handle)
+        if (!opened) throw new StoreInterrupted('the session was opened in a store thread that ended')
+        const { account, mail } = opened
+        if (call.certificate) this.#certificates.set(account, call.certificate)
+        return packValue(call.method, await (mail[call.method].bind(mail) as AnyMethod)(...call.args))
+      }
+    }
+  }
+
+  async #open(account: AccountId, handle: number, locked: boolean): Promise<void> {
+    const keys: ReadingKeys = {
+      sessionKeys: (pkesks) => {
+        const transfer: ArrayBuffer[] = []
+        const copies = pkesks.map((pkesk) => ownCopy(pkesk, transfer))
+        return this.#ask(handle, { ask: 'sessionKeys', pkesks: copies }, transfer) as Promise<(Bytes | null)[]>
+      },
+      indexKey: () => this.#ask(handle, { ask: 'indexKey' }, []) as Promise<Bytes>,
+    }
+    this.#mails.set(handle, { account, mail: await this.#store.open(account, locked ? null : keys) })
+  }
+
+  #ask(handle: number, question: KeysQuestion, transfer: ArrayBuffer[]): Promise<unknown> {
+    const id = ++this.#lastQuestion
+    const asked = Promise.withResolvers<unknown>()
+    this.#questions.set(id, asked)
+    this.#send({ from: 'keys', id, handle, question }, transfer)
+    return asked.promise
+  }
+
+  #settle(id: number, answer: Answer): void {
+    const asked = this.#questions.get(id)
+    this.#questions.delete(id)
+    if (answer.kind === 'value') asked?.resolve(answer.value)
+    else asked?.reject(unpackError(answer.error))
+  }
+
+  #watch(account: AccountId, watched: boolean): void {
+    this.#watches.get(account)?.[Symbol.dispose]()
+    this.#watches.delete(account)
+    if (!watched) return
+    const tell = (mailbox: number) => this.#send({ from: 'change', account, mailbox })
+    this.#watches.set(account, this.#store.changes.subscribe(account, tell))
+  }
+}
+
+function plain(value: unknown): Value {
+  return { value, transfer: [] }
+}
+
+/** Octets and rows are handed over rather than cloned. */
+function packValue(method: string, value: unknown): Value {
+  const transfer: ArrayBuffer[] = []
+  if (value instanceof Uint8Array) return { value: ownCopy(value, transfer), transfer }
+  switch (method) {
+    case 'summaries': {
+      const copies = (value as readonly (Bytes | null)[]).map((one) => one && ownCopy(one, transfer))
+      return { value: copies, transfer }
+    }
+    case 'list': {
+      const packed = packRows(value as readonly MessageRow[])
+      return { value: packed, transfer: columnBuffers(packed) }
+    }
+    case 'changesSince': {
+      const changes = value as MailboxChanges
+      const changed = packRows(changes.changed)
+      return { value: { ...changes, changed }, transfer: columnBuffers(changed) }
+    }
+    case 'setFlags': {
+      const answer = value as { rows: readonly MessageRow[]; spared: readonly number[] }
+      const rows = packRows(answer.rows)
+      return { value: { ...answer, rows }, transfer: columnBuffers(rows) }
+    }
+    default:
+      return { value, transfer }
+  }
+}
+
+function forwardingLogger(send: (message: FromWorker) => void): Logger {
+  const at = (level: 'debug' | 'info' | 'warn' | 'error', more: Fields) => (fields: Fields, msg: string) =>
+    send({ from: 'log', level, fields: cloneable({ ...more, ...fields }), msg })
+  const logger = (more: Fields): Logger => ({
+    debug: () => {},
+    info: at('info', more),
+    warn: at('warn', more),
+    error: at('error', more),
+    with: (fields) => logger({ ...more, ...fields }),
+  })
+  return logger({})
+}
+
+/** What an error hangs on to may not be cloneable; its name and words are enough. */
+function cloneable(fields: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? packError(value) : value]),
+  )
+}
+
+if (parentPort) {
+  const port = parentPort
+  const worker = new StoreWorker(workerData as WorkerSetting, (message, transfer) =>
+    port.postMessage(message, transfer),
+  )
+  port.on('message', (message: ToWorker) => {
+    void worker.hear(message).finally(() => {
+      if (message.to === 'end') port.close()
+    })
+  })
+}
