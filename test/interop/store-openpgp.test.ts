@@ -1,0 +1,71 @@
+/**
+ * Certificates that GnuPG made, of each kind people have: what the store seals to them lies on the disk as GnuPG and Sequoia open it,
+ * to the exact octets, without any code of ours.
+ */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createSealedMailStore } from '#custody/store/sealed-mail-store.ts'
+import { createSqlMailStore } from '#custody/store/sql-mail-store.ts'
+import { encodeSummary, summarize } from '#formats/message/summary.ts'
+import { systemClock } from '#lib/clock.ts'
+import { silentLogger } from '#lib/log.ts'
+import { letters } from '../support/letters.ts'
+import { needs } from '../support/needs.ts'
+import { sqopDecrypt, startGpg } from '../support/peers/gpg.ts'
+import { sealedBlobs } from '../support/stored.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+
+const account = 'reader00000000000000000001'
+const kinds = [
+  { name: 'Curve25519', primary: 'ed25519', subkey: 'cv25519' },
+  { name: 'RSA 3072', primary: 'rsa3072', subkey: 'rsa3072' },
+  { name: 'NIST P-256', primary: 'nistp256', subkey: 'nistp256' },
+  { name: 'NIST P-521', primary: 'nistp521', subkey: 'nistp521' },
+  // Debian builds Sequoia on Nettle, which has no Brainpool curves.
+  { name: 'Brainpool P-384', primary: 'brainpoolP384r1', subkey: 'brainpoolP384r1', sequoia: false },
+]
+
+async function keysOf(primary: string, subkey: string) {
+  const gpg = await startGpg()
+  await gpg.run(['--quick-generate-key', 'reader@alpha.test', primary, 'sign', 'never'])
+  const listed = (await gpg.run(['--list-keys', '--with-colons'])).stdout.toString()
+  const fingerprint = /^fpr:{9}([0-9A-F]+):/m.exec(listed)![1]!
+  await gpg.run(['--quick-add-key', fingerprint, subkey, 'encr', 'never'])
+  return {
+    gpg,
+    certificate: (await gpg.run(['--export', fingerprint])).stdout,
+    secretKey: (await gpg.run(['--export-secret-keys', fingerprint])).stdout,
+  }
+}
+
+describe('what is stored for a certificate that gpg made', needs('gpg', 'sqop'), () => {
+  for (const { name, primary, subkey, sequoia = true } of kinds) {
+    it(`is what ${sequoia ? 'gpg and Sequoia open' : 'gpg opens'}: ${name}`, async () => {
+      const { gpg, certificate, secretKey } = await keysOf(primary, subkey)
+      await using _ = gpg
+      await using directory = await temporaryDirectory('store')
+      const sent = letters('a@beta.test', 'reader@alpha.test', 'A subject', 'a body').map((letter) => letter.content)
+      {
+        await using sql = createSqlMailStore({ dataDir: directory.path, clock: systemClock, logger: silentLogger })
+        const store = createSealedMailStore(sql, { certificate: async () => certificate, logger: silentLogger })
+        await store.create(account)
+        for (const content of sent) {
+          const summary = encodeSummary(summarize(content))
+          await store.append(account, 'INBOX', { content, summary, internalDate: 1_795_000_000_000, flags: [] })
+        }
+      }
+      const opened = new Map<string, Buffer>()
+      for (const blob of await sealedBlobs(directory.path)) {
+        opened.set((await gpg.decrypt(blob)).toString('latin1'), blob)
+      }
+      for (const content of sent) {
+        const blob = opened.get(content.toString('latin1'))
+        assert.ok(blob, 'not among what gpg opened')
+        assert.ok(!blob.includes('A subject') && !blob.includes('a body'))
+      }
+      if (!sequoia) return
+      const first = opened.get(sent[0]!.toString('latin1'))!
+      assert.deepEqual(await sqopDecrypt(secretKey, '', first), sent[0])
+    })
+  }
+})
