@@ -1,0 +1,64 @@
+/** ENVELOPE, BODY and BODYSTRUCTURE (RFC 3501 §7.4.2) from the index of a message. Text as in writer.ts: one octet per character. */
+import type { ListedAddress, MessageEnvelope, MimePart } from '#formats/message/mime-index.ts'
+import { formatNstring, formatString } from './writer.ts'
+
+export function formatEnvelope(envelope: MessageEnvelope): string {
+  const { date, subject, from, to, cc, bcc, inReplyTo, messageId } = envelope
+  // RFC 3501 §7.4.2: absent or empty, both are said to be From.
+  const sender = envelope.sender?.length ? envelope.sender : from
+  const replyTo = envelope.replyTo?.length ? envelope.replyTo : from
+  const lists = [from, sender, replyTo, to, cc, bcc].map(formatAddresses).join(' ')
+  return `(${formatNstring(date)} ${formatNstring(subject)} ${lists} ${formatNstring(inReplyTo)} ${formatNstring(messageId)})`
+}
+
+function formatAddresses(list: readonly ListedAddress[] | null): string {
+  if (!list?.length) return 'NIL'
+  return `(${list.map(formatAddress).join('')})`
+}
+
+/** The second member is the source route, which nobody has any more. */
+function formatAddress({ name, mailbox, host }: ListedAddress): string {
+  return `(${formatNstring(name)} NIL ${formatNstring(mailbox)} ${formatNstring(host)})`
+}
+
+/** BODY, or with `extended` BODYSTRUCTURE. */
+export function formatBodyStructure(part: MimePart, extended: boolean): string {
+  if (part.type === 'multipart') {
+    const parts = part.children.map((child) => formatBodyStructure(child, extended)).join('')
+    const extension = extended ? ` ${formatParameters(part.parameters)}${formatExtension(part)}` : ''
+    return `(${parts} ${formatString(part.subtype)}${extension})`
+  }
+  const fields = [
+    formatString(part.type),
+    formatString(part.subtype),
+    formatParameters(part.parameters),
+    formatNstring(part.id),
+    formatNstring(part.description),
+    formatString(part.encoding),
+    String(part.body.end - part.body.start),
+  ]
+  const message = messageInside(part)
+  if (message) fields.push(formatEnvelope(message.envelope!), formatBodyStructure(message, extended))
+  if (message || part.type === 'text') fields.push(String(part.lines))
+  const extension = extended ? ` ${formatNstring(part.md5)}${formatExtension(part)}` : ''
+  return `(${fields.join(' ')}${extension})`
+}
+
+/** Only message/rfc822 is shown with what is in it: clients of RFC 3501 read message/global as a part like any other. */
+function messageInside(part: MimePart): MimePart | null {
+  return part.type === 'message' && part.subtype === 'rfc822' ? (part.children[0] ?? null) : null
+}
+
+/** body-fld-dsp, body-fld-lang and body-fld-loc, which both kinds of parts end with. */
+function formatExtension({ disposition, language, location }: MimePart): string {
+  const disposed = disposition
+    ? `(${formatString(disposition.type)} ${formatParameters(disposition.parameters)})`
+    : 'NIL'
+  const languages = language.length > 0 ? `(${language.map(formatString).join(' ')})` : 'NIL'
+  return ` ${disposed} ${languages} ${formatNstring(location)}`
+}
+
+function formatParameters(parameters: MimePart['parameters']): string {
+  if (parameters.length === 0) return 'NIL'
+  return `(${parameters.map(([name, value]) => `${formatString(name)} ${formatString(value)}`).join(' ')})`
+}
