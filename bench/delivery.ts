@@ -3,7 +3,8 @@
  *
  * 10 connections, 20 accounts, one corpus for both. Peer: Postfix -> LMTP -> Dovecot with mail_crypt, per-user P-256 keys locked by the
  * password, `mail_fsync=always`. Ours: straight to the MX port. CPU is that of all server processes, from /proc (processes.ts).
- * `--messages=N` and `--runs=N` change the amount of work, `--only=peer|ours` measures one side alone.
+ * `--messages=N` and `--runs=N` change the amount of work, `--only=peer|ours` measures one side alone, `--peer=plain` compares with a
+ * Dovecot that encrypts nothing.
  */
 import { join } from 'node:path'
 import { cpuMs } from '../test/support/processes.ts'
@@ -131,13 +132,14 @@ async function run(report: Reporter, options: ReadonlyMap<string, string>): Prom
   await using stack = new AsyncDisposableStack()
   const loader = stack.use(await startLoader())
   const contestants: Contestant[] = []
-  for (const [side, start] of [
-    ['peer', startPeer],
-    ['ours', startOurs],
-  ] as const) {
+  const sides = {
+    peer: () => startPeer(join(directory.path, 'peer'), accounts, options.get('peer') !== 'plain'),
+    ours: () => startOurs(join(directory.path, 'ours'), accounts),
+  }
+  for (const [side, start] of Object.entries(sides)) {
     if (only !== undefined && only !== side) continue
     report.note(`starting ${side}, ${accounts.length} accounts`)
-    contestants.push(await enter(stack, stack.use(await start(join(directory.path, side), accounts))))
+    contestants.push(await enter(stack, stack.use(await start())))
   }
   for (const { style, label, share, target } of styles) {
     const amount = Math.round(messages * share)

@@ -18,7 +18,7 @@ export interface MailServer extends AsyncDisposable {
   readonly roots: readonly number[]
 }
 
-export const domain = 'bench.test'
+const domain = 'bench.test'
 
 export function benchAccounts(count: number): BenchAccount[] {
   return Array.from({ length: count }, (_, number) => ({
@@ -27,11 +27,11 @@ export function benchAccounts(count: number): BenchAccount[] {
   }))
 }
 
-/** Postfix takes the mail and hands it by LMTP to Dovecot, which encrypts it to each user's key. */
+/** Postfix takes the mail and hands it by LMTP to Dovecot, which with `mailCrypt` encrypts it to each user's key. */
 export async function startPeer(
   directory: string,
   accounts: readonly BenchAccount[],
-  mailCrypt = true,
+  mailCrypt: boolean,
 ): Promise<MailServer> {
   const at = (name: string) => join(directory, name)
   for (const name of ['dovecot', 'postfix']) await mkdir(at(name), { recursive: true })

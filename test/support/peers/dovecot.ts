@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { makeCertificate } from './certificate.ts'
 import { freePort, ownLoopback, run, startDaemon } from './run.ts'
 
-export interface DovecotUser {
+interface DovecotUser {
   readonly address: string
   readonly password: string
 }

@@ -136,7 +136,7 @@ function killGroup(pid: number): void {
 }
 
 /** Resolves as soon as something accepts connections there. */
-export async function listening(host: string, port: number, timeoutMs = 20_000): Promise<void> {
+async function listening(host: string, port: number, timeoutMs = 20_000): Promise<void> {
   const deadline = performance.now() + timeoutMs
   for (;;) {
     if (await accepts(host, port)) return
