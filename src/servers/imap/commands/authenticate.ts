@@ -1,0 +1,46 @@
+import type { Command } from '#formats/imap/command.ts'
+import { decodeSaslBase64 } from '#formats/imap/sasl-base64.ts'
+import { wipe } from '#lib/bytes.ts'
+import { type Completion, done } from '../completion.ts'
+import type { Conversation } from '../conversation.ts'
+import { bad, ConnectionOver, no } from '../imap-error.ts'
+import { enter } from '../login.ts'
+import { parsePlain } from '../sasl-plain.ts'
+
+type Authenticate = Command & { kind: 'authenticate' }
+
+/** RFC 3501 §6.2.2 with the initial response of RFC 4959. PLAIN alone: the password unlocks the mail. */
+export async function authenticate(talk: Conversation, command: Authenticate): Promise<Completion> {
+  if (!talk.secure) {
+    if (command.initialResponse) wipe(command.initialResponse)
+    throw no('PRIVACYREQUIRED', 'Start TLS first')
+  }
+  if (command.mechanism !== 'PLAIN') {
+    if (command.initialResponse) wipe(command.initialResponse)
+    throw no('CANNOT', 'This mechanism is not supported')
+  }
+  const credential = parsePlain(command.initialResponse ?? (await askForResponse(talk)))
+  try {
+    // RFC 4616 §2: nobody may act as somebody else here.
+    if (credential.authorization !== '' && credential.authorization !== credential.user)
+      throw no('AUTHORIZATIONFAILED', 'You can act only as yourself')
+    return done('Welcome', await enter(talk, credential.user, credential.password))
+  } finally {
+    wipe(credential.password)
+  }
+}
+
+async function askForResponse(talk: Conversation): Promise<Buffer> {
+  talk.wire.send('+ \r\n')
+  await talk.wire.flush()
+  const line = await talk.input.line()
+  if (line === null) throw new ConnectionOver()
+  try {
+    if (line.length === 1 && line[0] === 0x2a) throw bad('Cancelled')
+    const response = decodeSaslBase64(line)
+    if (!response) throw bad('Not base64')
+    return response
+  } finally {
+    wipe(line)
+  }
+}

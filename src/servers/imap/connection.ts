@@ -1,0 +1,172 @@
+/**
+ * One client's connection from greeting to goodbye: reads a command, has it done, tells what happened in the mailbox
+ * meanwhile, and answers. The only place that turns errors into answers.
+ */
+import type { Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
+import type { Command } from '#formats/imap/command.ts'
+import type { Admission } from './admission.ts'
+import { capabilities } from './capabilities.ts'
+import { perform } from './commands/dispatch.ts'
+import type { ServerContext } from './context.ts'
+import { Conversation } from './conversation.ts'
+import { ConnectionOver } from './imap-error.ts'
+import { Input } from './input.ts'
+import { refusalOf } from './refusal.ts'
+import type { Telling } from './selected.ts'
+import { Wire } from './wire.ts'
+
+/** What browsers and scanners say first; no IMAP client has such tags. */
+const HTTP_VERBS: ReadonlySet<string> = new Set([
+  ...['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'CONNECT', 'DELETE', 'PATCH', 'TRACE'],
+])
+
+/** Commands of one client after which others get their turn. */
+const TURN = 64
+
+/** After login, a client may get this many times as much wrong in a row. */
+const PATIENCE_AFTER_LOGIN = 10
+
+export class Connection {
+  /** Resolves when everything of it is over. */
+  readonly done: Promise<void>
+  readonly #context: ServerContext
+  readonly #wire: Wire
+  readonly #input: Input
+  readonly #talk: Conversation
+  readonly #implicitTls: boolean
+  readonly #begun: number
+  #finish: () => void = () => {}
+  /** Commands refused as BAD, in a row after login. */
+  #bad = 0
+
+  constructor(socket: Socket, ip: string, implicitTls: boolean, admission: Admission, context: ServerContext) {
+    const { clock, limits } = context
+    this.#context = context
+    this.#implicitTls = implicitTls
+    this.#begun = clock.now()
+    this.#wire = new Wire(socket, clock, limits.stall)
+    this.#input = new Input(this.#wire, context)
+    this.#talk = new Conversation(context, this.#wire, this.#input, admission, ip)
+    this.done = new Promise((resolve) => {
+      this.#finish = resolve
+    })
+  }
+
+  /** Never rejects. */
+  async run(): Promise<void> {
+    try {
+      if (this.#implicitTls) await this.#startTls()
+      const state = { secure: this.#talk.secure, loggedIn: false }
+      this.#talk.untagged(`OK [CAPABILITY ${capabilities(state)}] Letterlock is ready`)
+      await this.#serve()
+    } catch (error) {
+      if (!(error instanceof ConnectionOver))
+        this.#talk.logger.error({ error: error as Error }, 'imap connection failed')
+    } finally {
+      await this.#close()
+    }
+  }
+
+  /** Says goodbye: now to a client that waits, otherwise once its command is done. */
+  leave(text: string): void {
+    if (this.#input.waiting) this.#talk.leave(text)
+    else this.#talk.leaveAfter(text)
+  }
+
+  destroy(): void {
+    this.#wire.destroy()
+  }
+
+  async #startTls(): Promise<void> {
+    const { clock, limits, tls } = this.#context
+    using _patience = clock.after(limits.loginTime, () => this.#wire.destroy())
+    await this.#wire.startTls(tls())
+    this.#input.restart()
+    this.#talk.secure = true
+  }
+
+  async #serve(): Promise<void> {
+    const talk = this.#talk
+    for (;;) {
+      if (talk.leaving !== null) return talk.leave(talk.leaving)
+      // Many commands at once must neither pile up answers nor keep others waiting.
+      if (this.#wire.congested) await this.#wire.flush()
+      if (talk.tally.commands % TURN === TURN - 1) await setImmediate()
+      const said = await this.#input.next()
+      switch (said.kind) {
+        case 'gone':
+          return
+        case 'late':
+          return talk.leave(talk.user ? 'Nothing was heard for too long' : 'Login took too long')
+        case 'fatal':
+          return talk.leave(said.text)
+        case 'line':
+          throw new Error('a line came that nobody waited for')
+        case 'rejected':
+          this.#answer(said.tag ?? '*', said.status, said.code, said.text)
+          if (!talk.user && HTTP_VERBS.has(said.tag?.toUpperCase() ?? '')) return talk.leave('This is not HTTP')
+          break
+        case 'command':
+          await this.#perform(said.tag, said.command)
+          if (said.command.kind === 'logout') return this.#wire.finish()
+      }
+      if (this.#bad >= this.#context.limits.badCommands * (talk.user ? PATIENCE_AFTER_LOGIN : 1))
+        return talk.leave('Too many bad commands')
+    }
+  }
+
+  async #perform(tag: string, command: Command): Promise<void> {
+    const talk = this.#talk
+    talk.tag = tag
+    talk.tally.commands++
+    try {
+      const { code, text } = await perform(talk, command)
+      await talk.tellNews(tellingAfter(command))
+      this.#answer(tag, 'OK', code, text)
+    } catch (error) {
+      if (error instanceof ConnectionOver) throw error
+      const { answer, ours } = refusalOf(error)
+      if (ours) talk.logger.error({ error: error as Error, command: command.kind }, 'imap command failed')
+      await talk.tellNews(tellingAfter(command))
+      this.#answer(tag, answer.status, answer.code, answer.message)
+    }
+    if (!talk.upgrading) return
+    talk.upgrading = false
+    await this.#startTls()
+  }
+
+  #answer(tag: string, status: 'OK' | 'NO' | 'BAD', code: string | null, text: string): void {
+    this.#bad = status === 'BAD' ? this.#bad + 1 : this.#talk.user ? 0 : this.#bad
+    this.#wire.send(`${tag} ${status} ${code === null ? '' : `[${code}] `}${text}\r\n`)
+  }
+
+  async #close(): Promise<void> {
+    const talk = this.#talk
+    talk.deselect()
+    this.#input.restart()
+    try {
+      await talk.user?.session[Symbol.asyncDispose]()
+    } catch (error) {
+      talk.logger.error({ error: error as Error }, 'session could not be closed')
+    }
+    this.#wire.finish()
+    await this.#wire.closed()
+    if (talk.user) {
+      const { received, sent } = this.#wire
+      const seconds = Math.round((this.#context.clock.now() - this.#begun) / 1000)
+      talk.logger.info({ client: talk.client, seconds, received, sent, ...talk.tally }, 'imap logout')
+    }
+    this.#finish()
+  }
+}
+
+/**
+ * What may be told at the end of a command. RFC 3501 §7.4.1: no EXPUNGE after FETCH, STORE and SEARCH, whose answers are
+ * read by message sequence number; their UID forms are other commands.
+ */
+function tellingAfter(command: Command): Telling {
+  const uid = 'uid' in command && command.uid
+  const byNumber = command.kind === 'fetch' || command.kind === 'store' || command.kind === 'search'
+  return { expunge: !byNumber || uid, uid }
+}

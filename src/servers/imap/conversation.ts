@@ -1,0 +1,138 @@
+/**
+ * The state of one connection, as commands see it (RFC 3501 §3): who is logged in, what is selected, and how to answer.
+ */
+import { type AccountMail, type Mailbox, NoSuchMailbox } from '#custody/store/mail-store.ts'
+import type { Logger } from '#lib/log.ts'
+import type { UserSession } from '#session/session.ts'
+import type { Admission } from './admission.ts'
+import type { ServerContext } from './context.ts'
+import { bad, ConnectionOver, no } from './imap-error.ts'
+import type { Input } from './input.ts'
+import { SelectedMailbox, type Telling } from './selected.ts'
+import type { Wire } from './wire.ts'
+
+export interface User {
+  readonly session: UserSession
+  readonly mail: AccountMail
+}
+
+/** Figures for the line that is logged at the end. */
+export interface Tally {
+  commands: number
+  fetched: number
+  appended: number
+  expunged: number
+}
+
+export class Conversation {
+  readonly context: ServerContext
+  readonly wire: Wire
+  readonly input: Input
+  readonly admission: Admission
+  readonly ip: string
+  logger: Logger
+  /** TLS is on. */
+  secure = false
+  user: User | null = null
+  selected: SelectedMailbox | null = null
+  /** RFC 2971, as far as the client told. */
+  client: string | null = null
+  failedLogins = 0
+  /** Of the command that is being done. */
+  tag = ''
+  /** TLS begins once the answer is out. */
+  upgrading = false
+  /** Say BYE with these words once the answer is out. */
+  leaving: string | null = null
+  readonly tally: Tally = { commands: 0, fetched: 0, appended: 0, expunged: 0 }
+
+  constructor(context: ServerContext, wire: Wire, input: Input, admission: Admission, ip: string) {
+    this.context = context
+    this.wire = wire
+    this.input = input
+    this.admission = admission
+    this.ip = ip
+    this.logger = context.logger.with({ protocol: 'imap', ip })
+  }
+
+  get session(): UserSession {
+    if (!this.user) throw bad('Log in first')
+    return this.user.session
+  }
+
+  get mail(): AccountMail {
+    if (!this.user) throw bad('Log in first')
+    return this.user.mail
+  }
+
+  /** The selected mailbox, for commands that the state check lets through only with one. */
+  get mailbox(): SelectedMailbox {
+    if (!this.selected) throw bad('Select a mailbox first')
+    return this.selected
+  }
+
+  /** The selected mailbox for a command that changes it. */
+  get writable(): SelectedMailbox {
+    if (this.mailbox.readOnly) throw no('CANNOT', 'The mailbox is selected read-only')
+    return this.mailbox
+  }
+
+  untagged(text: string): void {
+    this.wire.send(`* ${text}\r\n`)
+  }
+
+  async find(name: string): Promise<Mailbox | null> {
+    return (await this.mail.mailboxes()).find((mailbox) => mailbox.name === name) ?? null
+  }
+
+  /** `code` is what a missing mailbox is answered with: TRYCREATE where the client may make it and try again (RFC 3501 §7.1). */
+  async existing(name: string, code: 'NONEXISTENT' | 'TRYCREATE' = 'NONEXISTENT'): Promise<Mailbox> {
+    const mailbox = await this.find(name)
+    if (!mailbox) throw no(code, 'There is no such mailbox')
+    return mailbox
+  }
+
+  async select(mailbox: Mailbox, readOnly: boolean): Promise<SelectedMailbox> {
+    const { account, changes } = this.session
+    const { recent } = this.context
+    this.selected = await SelectedMailbox.open({
+      mail: this.mail,
+      account: account.id,
+      changes,
+      recent,
+      mailbox: mailbox.id,
+      readOnly,
+    })
+    return this.selected
+  }
+
+  deselect(): void {
+    this.selected?.[Symbol.dispose]()
+    this.selected = null
+  }
+
+  /** Tells what has happened in the selected mailbox, as far as it may be told now. */
+  async tellNews(telling: Telling, asked = false): Promise<void> {
+    if (!this.selected) return
+    try {
+      this.wire.send(await this.selected.catchUp(telling, asked))
+    } catch (error) {
+      if (error instanceof ConnectionOver) throw error
+      // RFC 2180 §3.3: there is no way to say that the selected mailbox is no more.
+      if (error instanceof NoSuchMailbox) this.leave('The selected mailbox was deleted')
+      // The command itself was done; the news come with the next one.
+      else this.logger.error({ error: error as Error }, 'mailbox changes could not be read')
+    }
+  }
+
+  leaveAfter(text: string): void {
+    this.leaving = text
+  }
+
+  /** Says BYE and closes (RFC 3501 §7.1.5). */
+  leave(text: string): void {
+    if (this.wire.over) return
+    this.untagged(`BYE ${text}`)
+    this.wire.finish()
+  }
+}

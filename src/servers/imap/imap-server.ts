@@ -1,0 +1,104 @@
+/**
+ * The IMAP4rev1 server (RFC 3501), over implicit TLS and STARTTLS: what any mail client opens to read its mail.
+ *
+ * A connection (connection.ts) reads one command after the other, checks that it fits the state and hands it to its file
+ * under commands/. What a person may do comes from the session desk alone; this room knows no key and no password longer
+ * than the login takes. The selected mailbox (selected.ts) is the client's own picture of it, kept in step with the store.
+ *
+ * Promises: message sequence numbers are always those the client knows; content goes out octet by octet as it came in;
+ * commands run in order, and nothing is read while answers are unsent; nothing is advertised that is not complete. It must
+ * never log mail content or a credential, and never accept a password without TLS.
+ *
+ * RFCs: 3501, 2177 (IDLE), 2342 (NAMESPACE), 2971 (ID), 3691 (UNSELECT), 4315 (UIDPLUS), 4731 (ESEARCH), 4959 (SASL-IR),
+ * 5161 (ENABLE), 5258 (LIST-EXTENDED), 5530 (response codes), 5819 (LIST-STATUS), 6154 (SPECIAL-USE), 6851 (MOVE), 7888 (LITERAL-),
+ * 2180 (mailboxes that several clients change), 8314 (TLS).
+ */
+import { createServer, type Server, type Socket } from 'node:net'
+import type { SecureContext } from 'node:tls'
+import { type Clock, pause } from '#lib/clock.ts'
+import type { Logger } from '#lib/log.ts'
+import type { Metrics } from '#lib/metrics.ts'
+import type { SessionDesk } from '#session/session.ts'
+import { ConnectionCounts } from './admission.ts'
+import { Connection } from './connection.ts'
+import type { ServerContext } from './context.ts'
+import { defaultImapLimits, type ImapLimits } from './limits.ts'
+import { RecentMarks } from './recent.ts'
+
+export interface ImapServerOptions {
+  /** Whether listeners speak TLS from the first octet on, unless `listen` says otherwise. */
+  readonly implicitTls: boolean
+  /** The certificate to use now; asked for every handshake, so that it can be renewed. */
+  readonly tls: () => SecureContext
+  readonly desk: SessionDesk
+  readonly limits?: Partial<ImapLimits>
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+export interface ImapServer {
+  /** Returns the port, which is a free one when 0 is given. Several listeners share limits and what is \Recent. */
+  listen(host: string, port: number, implicitTls?: boolean): Promise<number>
+  /** Takes no more clients, says BYE to all, and lets running commands finish for up to `graceMs` milliseconds. */
+  stop(graceMs: number): Promise<void>
+}
+
+export function createImapServer(options: ImapServerOptions): ImapServer {
+  const { clock, logger, metrics } = options
+  const limits: ImapLimits = { ...defaultImapLimits, ...options.limits }
+  const counts = new ConnectionCounts(limits)
+  const context: ServerContext = { ...options, limits, recent: new RecentMarks(clock.now()), receiving: { octets: 0 } }
+  const listeners = new Set<Server>()
+  const connections = new Set<Connection>()
+
+  const accept = async (socket: Socket, implicitTls: boolean): Promise<void> => {
+    const ip = socket.remoteAddress
+    const admission = ip === undefined ? null : counts.admit(ip)
+    if (!admission) {
+      metrics.count('imap_connections', { result: 'refused' })
+      socket.on('error', () => {})
+      if (!implicitTls) socket.write('* BYE [UNAVAILABLE] Too many connections\r\n')
+      socket.destroySoon()
+      return
+    }
+    metrics.count('imap_connections', { result: 'accepted' })
+    metrics.gauge('imap_connections_open', counts.all)
+    const connection = new Connection(socket, ip!, implicitTls, admission, context)
+    connections.add(connection)
+    try {
+      await connection.run()
+    } finally {
+      connections.delete(connection)
+      admission.leave()
+      metrics.gauge('imap_connections_open', counts.all)
+    }
+  }
+
+  return {
+    async listen(host, port, implicitTls = options.implicitTls) {
+      const listener = createServer((socket) => {
+        accept(socket, implicitTls).catch((error) => logger.error({ error }, 'imap connection failed'))
+      })
+      await new Promise<void>((resolve, reject) => {
+        listener.once('error', reject)
+        listener.listen(port, host, resolve)
+      })
+      listener.on('error', (error) => logger.error({ error }, 'imap listener failed'))
+      listeners.add(listener)
+      const address = listener.address()
+      return typeof address === 'object' && address ? address.port : port
+    },
+    async stop(graceMs) {
+      for (const listener of listeners) listener.close()
+      listeners.clear()
+      for (const connection of connections) connection.leave('The server is shutting down')
+      const over = Promise.all([...connections].map((connection) => connection.done))
+      const waiting = new AbortController()
+      await Promise.race([over, pause(clock, graceMs, waiting.signal).catch(() => {})])
+      waiting.abort()
+      for (const connection of connections) connection.destroy()
+      await over
+    },
+  }
+}

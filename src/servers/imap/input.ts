@@ -1,0 +1,109 @@
+/**
+ * What the client says, as commands. Asks for literals, and gives up on clients that never log in, that fall silent, or that
+ * take forever over one command.
+ */
+import type { ReaderEvent } from '#formats/imap/command.ts'
+import { CommandReader } from '#formats/imap/parser.ts'
+import type { ServerContext } from './context.ts'
+import type { Wire } from './wire.ts'
+
+export type Said = Exclude<ReaderEvent, { kind: 'continue' }> | { readonly kind: 'gone' | 'late' }
+
+export class Input {
+  /** Nothing is being done but waiting for the client. */
+  waiting = false
+  readonly #wire: Wire
+  readonly #context: ServerContext
+  readonly #reader = new CommandReader({ authenticated: false, appendOctets: 0 })
+  readonly #loginUntil: number
+  #loggedIn = false
+  /** Octets of a command that is not yet whole, and since when. */
+  #begun = 0
+  #begunAt = 0
+
+  constructor(wire: Wire, context: ServerContext) {
+    this.#wire = wire
+    this.#context = context
+    this.#loginUntil = context.clock.now() + context.limits.loginTime
+  }
+
+  /** From now on there is time, and messages may come. */
+  loggedIn(): void {
+    this.#loggedIn = true
+    this.#reader.limits = { authenticated: true, appendOctets: this.#context.limits.messageSize }
+  }
+
+  /** Nothing that came so far counts. */
+  restart(): void {
+    this.#reader.discard()
+    this.#settle()
+  }
+
+  /** The next command. What is left to send goes out before this waits. */
+  async next(): Promise<Said> {
+    for (;;) {
+      const event = this.#reader.next()
+      if (event?.kind === 'continue') this.#wire.send('+ Go ahead\r\n')
+      else if (event) {
+        this.#settle()
+        return event
+      } else {
+        const octets = await this.#wait()
+        if (octets === null) return { kind: 'gone' }
+        if (octets === 'late') return { kind: 'late' }
+        if (!this.#count(octets.length))
+          return { kind: 'fatal', text: '[UNAVAILABLE] The server is busy, try again later' }
+        this.#reader.push(octets)
+      }
+    }
+  }
+
+  /** One line, whatever is in it; null when there will be none, which the client has then been told. Never rejects. */
+  async line(): Promise<Buffer | null> {
+    this.#reader.expectLine()
+    const said = await this.next().catch(() => null)
+    if (said?.kind === 'line') return said.line
+    if (said && said.kind !== 'gone' && !this.#wire.over) {
+      this.#wire.send(
+        `* BYE ${said.kind === 'late' ? 'Nothing was heard for too long' : 'This is not what was asked for'}\r\n`,
+      )
+      this.#wire.finish()
+    }
+    return null
+  }
+
+  async #wait(): Promise<Buffer | null | 'late'> {
+    await this.#wire.flush()
+    const patience = this.#patience()
+    if (patience <= 0) return 'late'
+    this.waiting = true
+    try {
+      return await this.#wire.read(patience)
+    } finally {
+      this.waiting = false
+    }
+  }
+
+  /** Milliseconds that the client may stay silent. */
+  #patience(): number {
+    const { clock, limits } = this.#context
+    if (!this.#loggedIn) return this.#loginUntil - clock.now()
+    if (this.#begun === 0) return limits.autologout
+    const until = this.#begunAt + limits.stall + (this.#begun / limits.pace) * 1000
+    return Math.min(limits.stall, until - clock.now())
+  }
+
+  /** Takes note of octets that came; false when all clients together have sent more than fits. */
+  #count(octets: number): boolean {
+    const { clock, limits, receiving } = this.#context
+    if (this.#begun === 0) this.#begunAt = clock.now()
+    this.#begun += octets
+    receiving.octets += octets
+    return receiving.octets <= limits.appendMemory
+  }
+
+  #settle(): void {
+    this.#context.receiving.octets -= this.#begun
+    this.#begun = 0
+  }
+}

@@ -1,0 +1,36 @@
+/** The way in: from a user and a credential to a session, the same for LOGIN and AUTHENTICATE. */
+import { capabilities } from './capabilities.ts'
+import type { Conversation } from './conversation.ts'
+import { ConnectionOver, no } from './imap-error.ts'
+
+/**
+ * Logs in and answers the response code with what works now. The desk delays failures and wipes the credential. Throws NO
+ * with the same words whatever was wrong (RFC 5530 §3).
+ */
+export async function enter(talk: Conversation, user: string, credential: Buffer): Promise<string> {
+  const { desk, limits, metrics } = talk.context
+  const result = await desk.login({ user, credential, protocol: 'imap', ip: talk.ip })
+  metrics.count('imap_logins', { result: result.kind })
+  if (result.kind !== 'welcome') {
+    talk.failedLogins++
+    if (talk.failedLogins >= limits.loginAttempts) talk.leaveAfter('Too many failed logins')
+    if (result.kind === 'unavailable') throw no('UNAVAILABLE', 'Login is not possible now, try again later')
+    throw no('AUTHENTICATIONFAILED', 'User or password is wrong')
+  }
+  const { session } = result
+  try {
+    if (talk.wire.over) throw new ConnectionOver()
+    if (!talk.admission.login(session.account.id)) throw no('LIMIT', 'Too many connections of this account')
+    talk.input.loggedIn()
+    talk.user = { session, mail: await session.mail() }
+  } catch (error) {
+    await session[Symbol.asyncDispose]()
+    throw error
+  }
+  talk.logger = talk.logger.with({ account: session.account.id })
+  talk.logger.info({ tls: talk.wire.tlsVersion, client: talk.client }, 'imap login')
+  const end = () => talk.leave('The session has ended, please log in again')
+  if (session.ended.aborted) end()
+  else session.ended.addEventListener('abort', end, { once: true })
+  return `CAPABILITY ${capabilities({ secure: talk.secure, loggedIn: true })}`
+}

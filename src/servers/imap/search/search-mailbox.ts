@@ -1,0 +1,61 @@
+/** Searches a mailbox: first by what the view knows, then by summaries, then by contents, always only what is still undecided. */
+import { setImmediate } from 'node:timers/promises'
+import type { SearchKey } from '#formats/imap/search-key.ts'
+import type { Logger } from '#lib/log.ts'
+import { openedMessages } from '../fetch/opened-messages.ts'
+import type { SelectedMailbox } from '../selected.ts'
+import { criterion, hasCost } from './criteria.ts'
+
+/** Messages tested before others get their turn. */
+const AT_ONCE = 5000
+
+export interface SearchOptions {
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  readonly logger: Logger
+  /** Asked now and then; throws when nobody waits for the answer any more. */
+  readonly goOn: () => void
+}
+
+/** Places (from 0) of the messages that match, ascending. Messages that cannot be read match nothing and are logged. */
+export async function searchMailbox(
+  mailbox: SelectedMailbox,
+  key: SearchKey,
+  { now, logger, goOn }: SearchOptions,
+): Promise<number[]> {
+  const { view } = mailbox
+  const test = criterion(key, { view, now })
+  const matching = new Uint8Array(view.length)
+  let undecided: number[] = []
+  for (let place = 0; place < matching.length; place++) {
+    if (place % AT_ONCE === AT_ONCE - 1) await setImmediate()
+    const truth = test({ place, summary: null, content: null })
+    if (truth === undefined) undecided.push(place)
+    else if (truth) matching[place] = 1
+  }
+  /** Answers the places that are undecided even then. */
+  const decide = async (places: readonly number[], content: boolean): Promise<number[]> => {
+    const left: number[] = []
+    const uids = places.map((place) => view.uidAt(place))
+    let next = 0
+    for await (const group of openedMessages(mailbox, uids, { summary: true, content })) {
+      for (const opened of group) {
+        const place = places[next++]!
+        if (opened.kind === 'unreadable')
+          logger.error({ uid: opened.uid, error: opened.error as Error }, 'message is unreadable')
+        if (opened.kind !== 'open') continue
+        const truth = test({ place, summary: opened.summary, content: opened.content })
+        if (truth === undefined) left.push(place)
+        else if (truth) matching[place] = 1
+      }
+      goOn()
+      await setImmediate()
+    }
+    return left
+  }
+  if (undecided.length > 0 && hasCost(key, 1)) undecided = await decide(undecided, false)
+  if (undecided.length > 0) await decide(undecided, true)
+  const places: number[] = []
+  for (let place = 0; place < matching.length; place++) if (matching[place]) places.push(place)
+  return places
+}

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { createMemoryMailStore } from '#custody/store/memory-mail-store.ts'
+import { RecentMarks } from './recent.ts'
+import { SelectedMailbox } from './selected.ts'
+
+const ACCOUNT = 'a'
+const ALL = { expunge: true, uid: false } as const
+const LATER = { expunge: false, uid: false } as const
+
+async function account(messages: number) {
+  const store = createMemoryMailStore()
+  await store.create(ACCOUNT)
+  const mail = await store.open(ACCOUNT, null)
+  const inbox = (await mail.mailboxes()).find(({ name }) => name === 'INBOX')!.id
+  const deliver = (flags: readonly string[] = [], internalDate = 1_000_000) =>
+    store.append(ACCOUNT, 'INBOX', { content: Buffer.from('x'), summary: Buffer.from('s'), internalDate, flags })
+  for (let i = 0; i < messages; i++) await deliver()
+  const recent = new RecentMarks(2_000_000)
+  const select = (readOnly = false) =>
+    SelectedMailbox.open({ mail, account: ACCOUNT, changes: store.changes, recent, mailbox: inbox, readOnly })
+  return { store, mail, inbox, deliver, recent, select }
+}
+
+test('news of others are told in order, expunges only when allowed', async () => {
+  const { mail, inbox, deliver, select } = await account(4)
+  using mine = await select()
+  assert.equal(await mine.catchUp(ALL), '')
+  await mail.setFlags(inbox, [1, 3], { mode: 'add', flags: ['\\Deleted', '$Later'] })
+  await mail.expunge(inbox, [3])
+  await deliver()
+  assert.equal(
+    await mine.catchUp(LATER),
+    [
+      '* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Later)',
+      '* 1 FETCH (FLAGS (\\Deleted $Later))',
+      '* 5 EXISTS',
+      '* 1 RECENT\r\n',
+    ].join('\r\n'),
+  )
+  assert.ok(mine.isGone(3))
+  assert.equal(await mine.catchUp(LATER), '')
+  assert.equal(await mine.catchUp(ALL), '* 3 EXPUNGE\r\n')
+  assert.deepEqual([...mine.view.uids], [1, 2, 4, 5])
+  assert.equal(await mine.catchUp(ALL, true), '')
+})
+
+test('a message that came and went between is never told of', async () => {
+  const { mail, inbox, deliver, select } = await account(1)
+  using mine = await select()
+  const { uid } = await deliver(['\\Deleted'])
+  await mail.expunge(inbox, [uid])
+  assert.equal(await mine.catchUp(ALL), '')
+  await deliver()
+  assert.equal(await mine.catchUp(ALL), '* 2 EXISTS\r\n* 1 RECENT\r\n')
+})
+
+test('own changes are not told twice', async () => {
+  const { mail, inbox, select } = await account(3)
+  using mine = await select()
+  const { rows } = await mail.setFlags(inbox, [2], { mode: 'add', flags: ['\\Seen'] })
+  assert.deepEqual(mine.update(rows), [2])
+  assert.equal(await mine.catchUp(ALL), '')
+  await mail.setFlags(inbox, [1, 3], { mode: 'add', flags: ['\\Deleted'] })
+  assert.equal(mine.expunged(await mail.expunge(inbox)), '* 3 EXPUNGE\r\n* 1 EXPUNGE\r\n')
+  assert.equal(await mine.catchUp(ALL), '')
+})
+
+test('a message is recent for the first session that may change the mailbox', async () => {
+  const { deliver, select } = await account(2)
+  using looking = await select(true)
+  assert.equal(looking.view.recentCount, 0, 'delivered before the server started')
+  await deliver()
+  using first = await select()
+  using second = await select()
+  assert.deepEqual([first.view.recentCount, second.view.recentCount], [1, 0])
+  await deliver()
+  assert.equal(await looking.catchUp(ALL), '* 4 EXISTS\r\n* 1 RECENT\r\n', 'reading takes nothing away')
+  assert.equal(await second.catchUp(ALL), '* 4 EXISTS\r\n* 1 RECENT\r\n')
+  assert.equal(await first.catchUp(ALL), '* 4 EXISTS\r\n* 1 RECENT\r\n')
+  assert.ok(second.view.isRecent(4) && !first.view.isRecent(4))
+})
+
+test('what arrived since the start is recent for the first who looks', async () => {
+  const { deliver, select } = await account(2)
+  await deliver([], 2_000_500)
+  using mine = await select()
+  assert.equal(mine.view.recentCount, 1)
+})
+
+/** Applies responses as a client does, which asks for the flags of every new message. */
+function clientApplies(known: string[][], responses: string, fetched: (place: number) => readonly string[]): void {
+  for (const line of responses.split('\r\n').filter((one) => one !== '')) {
+    const [, number, what] = line.split(' ')
+    if (what === 'EXPUNGE') known.splice(Number(number) - 1, 1)
+    else if (what === 'EXISTS') while (known.length < Number(number)) known.push([...fetched(known.length)])
+    else if (what === 'FETCH') {
+      assert.ok(known[Number(number) - 1], line)
+      const flags = /FLAGS \((.*)\)\)$/.exec(line)![1]!.split(' ')
+      known[Number(number) - 1] = flags.filter((flag) => flag !== '' && flag !== '\\Recent')
+    }
+  }
+}
+
+test('two sessions that change one mailbox end up with the same picture, which is the true one', async () => {
+  const step = fc.record({
+    who: fc.constantFrom(0, 1),
+    what: fc.constantFrom('deliver', 'flag', 'unflag', 'expunge', 'later', 'all'),
+    place: fc.nat(6),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      const { mail, inbox, deliver, select } = await account(3)
+      const sessions = [await select(), await select()]
+      const pictures = sessions.map((one): string[][] => Array.from({ length: one.view.length }, () => []))
+      for (const { who, what, place } of steps) {
+        const session = sessions[who]!
+        const hears = (responses: string) =>
+          clientApplies(pictures[who]!, responses, (at) => session.view.flagsAt(at).flags)
+        const uid = session.view.length === 0 ? 0 : session.view.uidAt(place % session.view.length)
+        if (what === 'deliver') await deliver()
+        else if (what === 'flag' || what === 'unflag') {
+          const mode = what === 'flag' ? 'add' : 'remove'
+          const { rows } = await mail.setFlags(inbox, [uid], { mode, flags: ['\\Deleted'] })
+          session.update(rows)
+          const uids = rows.map((row) => row.uid)
+          hears(session.tellFlags(uids, false))
+        } else if (what === 'expunge') hears(session.expunged(await mail.expunge(inbox)))
+        else hears(await session.catchUp(what === 'all' ? ALL : LATER))
+        assert.equal(pictures[who]!.length, session.view.length)
+      }
+      const truth = await mail.list(inbox)
+      for (const [index, session] of sessions.entries()) {
+        clientApplies(pictures[index]!, await session.catchUp(ALL), (place) => truth[place]!.flags)
+        assert.deepEqual(
+          [...session.view.uids],
+          truth.map(({ uid }) => uid),
+        )
+        assert.deepEqual(
+          pictures[index],
+          truth.map(({ flags }) => flags),
+        )
+        session[Symbol.dispose]()
+      }
+    }),
+    { numRuns: 200 },
+  )
+})

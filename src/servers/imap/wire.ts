@@ -1,0 +1,173 @@
+/**
+ * The octets of one connection. Reading is pulled: while nobody reads, the kernel holds what the client sends and TCP slows
+ * it down, so a pipelining client costs no memory. Writing gathers small responses into one packet and waits, in `flush`,
+ * for clients that read slowly.
+ */
+import type { Socket } from 'node:net'
+import { type SecureContext, TLSSocket } from 'node:tls'
+import { asBuffer, type Bytes } from '#lib/bytes.ts'
+import type { Clock } from '#lib/clock.ts'
+import { ConnectionOver } from './imap-error.ts'
+
+const GATHERED = 32_768
+
+export class Wire {
+  #socket: Socket
+  readonly #clock: Clock
+  /** Milliseconds that a client may leave our octets unread. */
+  readonly #stall: number
+  /** Text of responses not yet handed to the socket; one octet per character. */
+  #gathered = ''
+  #over = false
+  #wakeReader: () => void = () => {}
+  #wakeWriter: () => void = () => {}
+  received = 0
+  sent = 0
+
+  constructor(socket: Socket, clock: Clock, stall: number) {
+    this.#socket = socket
+    this.#clock = clock
+    this.#stall = stall
+    socket.setNoDelay(true)
+    this.#listen()
+  }
+
+  get over(): boolean {
+    return this.#over
+  }
+
+  #listen(): void {
+    const socket = this.#socket
+    const end = () => {
+      if (socket === this.#socket) this.#end()
+    }
+    socket.on('readable', () => this.#wakeReader())
+    socket.on('end', () => this.#wakeReader())
+    socket.on('drain', () => this.#wakeWriter())
+    socket.on('error', end)
+    socket.on('close', end)
+  }
+
+  #end(): void {
+    this.#over = true
+    this.#wakeReader()
+    this.#wakeWriter()
+  }
+
+  /**
+   * What the client has sent next; null when it is gone, 'late' when nothing came for `patience` milliseconds. One reader at
+   * a time.
+   */
+  async read(patience: number): Promise<Buffer | null | 'late'> {
+    let late = false
+    for (;;) {
+      if (this.#over) return null
+      const octets = this.#socket.read() as Buffer | null
+      if (octets !== null) {
+        this.received += octets.length
+        return octets
+      }
+      if (this.#socket.readableEnded) return null
+      if (late) return 'late'
+      using _timer = this.#clock.after(patience, () => {
+        late = true
+        this.#wakeReader()
+      })
+      await new Promise<void>((resolve) => {
+        this.#wakeReader = resolve
+      })
+    }
+  }
+
+  /** Queues one whole response: text of one octet per character, and content that is sent from where it lies. */
+  send(...pieces: readonly (string | Bytes)[]): void {
+    if (this.#over) throw new ConnectionOver()
+    for (const piece of pieces) {
+      if (typeof piece === 'string') this.#gathered += piece
+      else if (piece.length <= 512) this.#gathered += asBuffer(piece).toString('latin1')
+      else {
+        this.#push()
+        this.sent += piece.length
+        this.#socket.write(piece)
+      }
+    }
+    if (this.#gathered.length >= GATHERED) this.#push()
+  }
+
+  #push(): void {
+    if (this.#gathered === '') return
+    const octets = Buffer.from(this.#gathered, 'latin1')
+    this.#gathered = ''
+    this.sent += octets.length
+    this.#socket.write(octets)
+  }
+
+  /** The client has not taken what it was sent. */
+  get congested(): boolean {
+    return this.#socket.writableNeedDrain
+  }
+
+  /** Hands everything to the socket and waits until the client has taken enough of it. Ends a client that takes nothing. */
+  async flush(): Promise<void> {
+    this.#push()
+    while (!this.#over && this.#socket.writableNeedDrain) {
+      const taken = this.#socket.bytesWritten - this.#socket.writableLength
+      using _timer = this.#clock.after(this.#stall, () => {
+        if (this.#socket.bytesWritten - this.#socket.writableLength === taken) this.destroy()
+        else this.#wakeWriter()
+      })
+      await new Promise<void>((resolve) => {
+        this.#wakeWriter = resolve
+      })
+    }
+    if (this.#over) throw new ConnectionOver()
+  }
+
+  /**
+   * Server side of TLS from here on; resolves when the handshake is done. Whatever the client sent before is thrown away
+   * (RFC 3501 §6.2.1; the command injection of CVE-2011-0411).
+   */
+  async startTls(context: SecureContext): Promise<void> {
+    this.#push()
+    const plain = this.#socket
+    plain.removeAllListeners('readable')
+    while (plain.read() !== null);
+    const secured = new TLSSocket(plain, { isServer: true, secureContext: context })
+    this.#socket = secured
+    this.#listen()
+    await new Promise<void>((resolve, reject) => {
+      const fail = () => reject(new ConnectionOver())
+      secured.once('secure', resolve)
+      secured.once('error', fail)
+      secured.once('close', fail)
+    })
+  }
+
+  get tlsVersion(): string | null {
+    return this.#socket instanceof TLSSocket ? this.#socket.getProtocol() : null
+  }
+
+  /** Says what is left to say and closes; what the client sends from now on is not read. */
+  finish(): void {
+    if (this.#over) return
+    this.#push()
+    this.#socket.end()
+    const socket = this.#socket
+    const timer = this.#clock.after(this.#stall, () => socket.destroy())
+    socket.once('close', () => timer[Symbol.dispose]())
+    socket.removeAllListeners('readable')
+    socket.resume()
+    this.#end()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+    this.#end()
+  }
+
+  /** Resolves when the socket is closed for good. */
+  async closed(): Promise<void> {
+    if (this.#socket.closed) return
+    await new Promise<void>((resolve) => this.#socket.once('close', () => resolve()))
+  }
+}
