@@ -2,6 +2,22 @@
  * The keyring: the side of the vault that the rest of the program sees. It keeps the keyslot tables and locked keys as files
  * in the account's folder, and asks the vault process (custody/vault) for everything that needs a secret. What it gives out
  * are handles; no key and no AMK ever crosses the socket.
+ *
+ * Files below the data directory, all for their owner alone, each replaced whole (write, fsync, rename, fsync of the folder):
+ *
+ *   keys/service.key                            seals the generic revocations; made at the first need
+ *   accounts/ID/keyslots.a, keyslots.b          two copies of the keyslot table (vault/protocol/slot-table.ts), written one
+ *                                               after the other; the newer whole one counts and repairs the other
+ *   accounts/ID/keyslots.lock                   held while a process changes the account's keys
+ *   accounts/ID/keys/FINGERPRINT.locked         a secret key under the AMK, with its certificate (locked-key-file.ts)
+ *   accounts/ID/revocations/FINGERPRINT         the generic revocation of the certificate, sealed
+ *
+ * A change of password adds the new slot, syncs, reads it back and opens it, and only then drops the old slot: interrupted
+ * anywhere, the old or the new password opens. A reset writes the new key first, then the table that names it, then the
+ * directory; the next unlocking finishes one that was interrupted.
+ *
+ * Passwords are octets and stay as the client sends them; nothing is normalised (no OpaqueString, RFC 8265 §4): a client that
+ * changes its mind about composition would have to be told, and a password prompt cannot. New ones have 8 to 1024 octets.
  */
 import type { Address } from '#formats/message/address.ts'
 import type { Bytes } from '#lib/bytes.ts'
@@ -11,9 +27,15 @@ import type { AccountId, StoredCertificate } from '../accounts/directory.ts'
 /** An unlocked account. Dispose it when its session ends; the keys are wiped when the last handle goes and the grace period is over. */
 export interface UnlockedKeys extends AsyncDisposable {
   readonly account: AccountId
-  /** Takes one PKESK packet body each; the session key as algorithm octet followed by the key, null when not for these keys. Throws when for us and broken. */
+  /**
+   * Takes one PKESK packet body each; the session key as algorithm octet followed by the key, null when not for these keys.
+   * Throws SessionKeysBroken when one is for us and broken, SessionEnded, VaultGone.
+   */
   sessionKeys(pkesks: readonly Bytes[]): Promise<readonly (Bytes | null)[]>
+  /** 32 octets, the same as long as the account's AMK lives. Throws SessionEnded, VaultGone. */
   indexKey(): Promise<Bytes>
+  /** A detached signature packet (RFC 9580 §5.2) over up to 7 MiB, as of `created`, milliseconds since the epoch. */
+  sign(content: Bytes, created: number): Promise<Bytes>
   /** Aborts when the handle ends from the other side: password changed, account suspended or removed, vault gone. */
   readonly ended: AbortSignal
 }
@@ -26,22 +48,71 @@ export interface NewKeys {
   readonly recoveryCode: Secret<string>
 }
 
-/** Passwords and codes are Buffers that the keyring wipes once they are used. */
+/**
+ * Passwords and codes are Buffers that the keyring wipes once they are used. Everything throws VaultGone while the vault cannot
+ * run, VaultBusy when too many logins wait, and AccountKeysDamaged for an account whose files do not fit together; what takes
+ * a new password throws PasswordRefused.
+ */
 export interface Keyring extends AsyncDisposable {
-  /** Makes AMK, slots, key pair and generic revocation; everything is on the disk when it resolves. */
+  /** Makes AMK, slots, key pair and generic revocation; everything is on the disk when it resolves. The caller enters the account in the directory. */
   create(account: AccountId, address: Address, password: Buffer, algorithm: KeyAlgorithm): Promise<NewKeys>
   /** null: wrong credential or no such account (`account` null), after the same work in both cases. */
   unlock(account: AccountId | null, credential: Buffer): Promise<UnlockedKeys | null>
   /** false: the old password is wrong. Ends other sessions. Never touches a key. */
   changePassword(account: AccountId, old: Buffer, next: Buffer): Promise<boolean>
-  /** Same with the recovery code, which is used up: the new one is handed back. null: wrong code. */
+  /** Same with the recovery code, which is used up: the new one is handed back. null: wrong code. Throws RecoveryCodeMistyped. */
   recover(account: AccountId, code: Buffer, next: Buffer): Promise<{ readonly recoveryCode: Secret<string> } | null>
-  /** Without any credential: new AMK and key pair, old slots parked, old certificate revoked. Old mail stays sealed until relinked. */
+  /**
+   * Without any credential: new AMK and key pair, old slots parked, old certificate revoked. Old mail stays sealed until
+   * relinked. The directory has the new certificate when it resolves.
+   */
   reset(account: AccountId, address: Address, next: Buffer, algorithm: KeyAlgorithm): Promise<NewKeys>
-  /** Opens parked slots with an old password or recovery code, so that old mail is readable again. null: nothing opened. */
+  /** Opens parked slots with an old password or recovery code, so that old mail is readable again. null: nothing opened. Ends other sessions. */
   relink(account: AccountId, password: Buffer, old: Buffer): Promise<{ readonly relinked: number } | null>
-  /** Transferable secret key(s), armored, locked with `passphrase` by S2K (RFC 9580 §10.2). null: wrong password. */
+  /** Transferable secret key(s), armored, current first, locked with `passphrase` by S2K (RFC 9580 §10.2). null: wrong password. */
   exportSecretKey(account: AccountId, password: Buffer, passphrase: Buffer): Promise<string | null>
-  /** Ends all handles of the account. */
+  /** Ends all handles of the account, in this process. */
   endSessions(account: AccountId): Promise<void>
+}
+
+class KeyringError extends Error {}
+/** Too many logins wait for their turn; try again. */
+export class VaultBusy extends KeyringError {
+  override readonly name = 'VaultBusy'
+}
+/** The vault process does not run, or ended before it answered. The next call starts it again. */
+export class VaultGone extends KeyringError {
+  override readonly name = 'VaultGone'
+}
+/** The handle has ended; see `ended`. */
+export class SessionEnded extends KeyringError {
+  override readonly name = 'SessionEnded'
+}
+/** The message says what a new password must be. */
+export class PasswordRefused extends KeyringError {
+  override readonly name = 'PasswordRefused'
+}
+/** A typing error: the code's checksum is wrong. Nothing was tried with it. */
+export class RecoveryCodeMistyped extends KeyringError {
+  override readonly name = 'RecoveryCodeMistyped'
+}
+/** This account's files are damaged, or were changed by somebody; others are not concerned. The message names them and the remedy. */
+export class AccountKeysDamaged extends KeyringError {
+  override readonly name = 'AccountKeysDamaged'
+}
+/** The account has as many credentials, parked ones included, as a table holds. */
+export class KeyslotsFull extends KeyringError {
+  override readonly name = 'KeyslotsFull'
+}
+/** PKESKs that are for these keys and do not open. `taken` has the keys of the others. */
+export class SessionKeysBroken extends KeyringError {
+  override readonly name = 'SessionKeysBroken'
+  /** Indexes of the broken ones. */
+  readonly broken: readonly number[]
+  readonly taken: readonly (Bytes | null)[]
+  constructor(broken: readonly number[], taken: readonly (Bytes | null)[]) {
+    super(`${broken.length} of ${taken.length} encrypted session keys are broken`)
+    this.broken = broken
+    this.taken = taken
+  }
 }

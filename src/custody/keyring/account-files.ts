@@ -1,0 +1,118 @@
+/** An account's key files, as the keyring's door describes them. */
+import { join } from 'node:path'
+import type { AccountId } from '../accounts/directory.ts'
+import { decodeTable, MalformedTable, type SlotTable } from '../vault/protocol/slot-table.ts'
+import { withAccountLock } from './account-lock.ts'
+import { type Disk, makeFolder, namesIn, readIfThere, replaceFile } from './durable-files.ts'
+import { AccountKeysDamaged } from './keyring.ts'
+import { decodeLockedKey, encodeLockedKey, type LockedKeyFile } from './locked-key-file.ts'
+
+export interface StoredTable {
+  readonly table: SlotTable
+  readonly octets: Buffer
+  /** The other copy is missing, damaged or older. */
+  readonly needsRepair: boolean
+}
+
+const REMEDY = 'Restore them from a backup; other accounts are not concerned.'
+
+export class AccountFiles {
+  readonly #account: AccountId
+  readonly #folder: string
+  readonly #disk: Disk
+
+  constructor(dataDir: string, account: AccountId, steps: Disk) {
+    this.#account = account
+    this.#folder = join(dataDir, 'accounts', account)
+    this.#disk = steps
+  }
+
+  get #copies(): readonly string[] {
+    return [join(this.#folder, 'keyslots.a'), join(this.#folder, 'keyslots.b')]
+  }
+
+  #keyPath(fingerprint: string): string {
+    return join(this.#folder, 'keys', `${fingerprint}.locked`)
+  }
+
+  #revocationPath(fingerprint: string): string {
+    return join(this.#folder, 'revocations', fingerprint)
+  }
+
+  async makeFolders(): Promise<void> {
+    for (const name of ['keys', 'revocations']) await makeFolder(this.#disk, join(this.#folder, name))
+  }
+
+  /** Whether the account has keyslots, whole or damaged. */
+  async isThere(): Promise<boolean> {
+    for (const path of this.#copies) if (await readIfThere(path)) return true
+    return false
+  }
+
+  exclusively<T>(change: () => Promise<T>): Promise<T> {
+    return withAccountLock(join(this.#folder, 'keyslots.lock'), change)
+  }
+
+  /** The newest whole copy. Throws AccountKeysDamaged when there is none. */
+  async table(): Promise<StoredTable> {
+    const found: StoredTable[] = []
+    for (const path of this.#copies) {
+      const octets = await readIfThere(path)
+      const table = octets && this.#decode(octets)
+      if (table) found.push({ table, octets, needsRepair: false })
+    }
+    const [newest, other] = found.sort((a, b) => b.table.sequence - a.table.sequence)
+    if (!newest) {
+      throw new AccountKeysDamaged(
+        `both keyslot files are missing or damaged: ${this.#copies.join(' and ')}. ${REMEDY}`,
+      )
+    }
+    return { ...newest, needsRepair: !other?.octets.equals(newest.octets) }
+  }
+
+  #decode(octets: Buffer): SlotTable | null {
+    try {
+      const table = decodeTable(octets)
+      return table.account === this.#account ? table : null
+    } catch (error) {
+      if (error instanceof MalformedTable) return null
+      throw error
+    }
+  }
+
+  /** One copy after the other: at every moment one of them is whole. Hold the lock. */
+  async writeTable(octets: Uint8Array): Promise<void> {
+    for (const path of this.#copies) await replaceFile(this.#disk, path, octets)
+  }
+
+  async repairTable(): Promise<void> {
+    await this.exclusively(async () => {
+      const { octets, needsRepair } = await this.table()
+      if (needsRepair) await this.writeTable(octets)
+    })
+  }
+
+  /** All generations, in no order. Throws AccountKeysDamaged. */
+  async lockedKeys(): Promise<readonly LockedKeyFile[]> {
+    const keys: LockedKeyFile[] = []
+    for (const path of await namesIn(join(this.#folder, 'keys'), '.locked')) {
+      const octets = await readIfThere(path)
+      const key = octets && decodeLockedKey(octets)
+      if (key && path === this.#keyPath(key.fingerprint)) keys.push(key)
+      else throw new AccountKeysDamaged(`${path} is damaged. ${REMEDY}`)
+    }
+    return keys
+  }
+
+  async writeLockedKey(key: LockedKeyFile): Promise<void> {
+    await replaceFile(this.#disk, this.#keyPath(key.fingerprint), encodeLockedKey(key))
+  }
+
+  revocation(fingerprint: string): Promise<Buffer | null> {
+    return readIfThere(this.#revocationPath(fingerprint))
+  }
+
+  async writeRevocation(fingerprint: string, sealed: Uint8Array): Promise<void> {
+    await replaceFile(this.#disk, this.#revocationPath(fingerprint), sealed)
+  }
+}

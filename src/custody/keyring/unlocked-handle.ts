@@ -1,0 +1,116 @@
+/** One session's hold on an unlocked account, as the vault counts it. */
+
+import type { Bytes } from '#lib/bytes.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Logger } from '#lib/log.ts'
+import type { Metrics } from '#lib/metrics.ts'
+import type { AccountId } from '../accounts/directory.ts'
+import { PKESK_OCTETS_MAX, PKESKS_MAX } from '../vault/protocol/protocol.ts'
+import { SessionEnded, SessionKeysBroken, type UnlockedKeys } from './keyring.ts'
+import { type VaultProcess, VaultRefusal } from './vault-process.ts'
+
+export interface HandleDuties {
+  readonly vault: VaultProcess
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** Called once, when the handle is of no more use. */
+  readonly onEnd: (handle: UnlockedHandle) => void
+}
+
+export class UnlockedHandle implements UnlockedKeys {
+  readonly account: AccountId
+  readonly #handle: number
+  readonly #duties: HandleDuties
+  readonly #ended = new AbortController()
+  readonly #since: number
+  #taken = 0
+  #requests = 0
+
+  constructor(account: AccountId, handle: number, duties: HandleDuties) {
+    this.account = account
+    this.#handle = handle
+    this.#duties = duties
+    this.#since = duties.clock.now()
+  }
+
+  get ended(): AbortSignal {
+    return this.#ended.signal
+  }
+
+  async sessionKeys(pkesks: readonly Bytes[]): Promise<readonly (Bytes | null)[]> {
+    const taken: (Bytes | null)[] = []
+    const broken: number[] = []
+    for (let from = 0; from < pkesks.length; from += PKESKS_MAX) {
+      // What no key of ours could have made is not asked for.
+      const batch = pkesks
+        .slice(from, from + PKESKS_MAX)
+        .map((one) => (one.byteLength > PKESK_OCTETS_MAX ? NOTHING : one))
+      const answers = await this.#ask(() =>
+        this.#duties.vault.call('sessionKeys', { handle: this.#handle, pkesks: batch }),
+      )
+      for (const answer of answers) {
+        if (answer.kind === 'broken') broken.push(taken.length)
+        taken.push(answer.kind === 'key' ? answer.key : null)
+      }
+    }
+    this.#count(taken, broken.length)
+    if (broken.length > 0) throw new SessionKeysBroken(broken, taken)
+    return taken
+  }
+
+  async indexKey(): Promise<Bytes> {
+    return (await this.#ask(() => this.#duties.vault.call('indexKey', { handle: this.#handle }))).key
+  }
+
+  async sign(content: Bytes, created: number): Promise<Bytes> {
+    const request = { handle: this.#handle, content, created }
+    return (await this.#ask(() => this.#duties.vault.call('sign', request))).signature
+  }
+
+  /** The other side has ended it. */
+  end(): void {
+    if (this.#ended.signal.aborted) return
+    this.#leave()
+    this.#ended.abort(new SessionEnded('the session was ended'))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#ended.signal.aborted || this.#isClosed) return
+    this.#leave()
+    await this.#duties.vault.call('close', { handle: this.#handle }).catch(() => {})
+  }
+
+  #isClosed = false
+
+  #leave(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    const { account } = this
+    const seconds = Math.round((this.#duties.clock.now() - this.#since) / 1000)
+    this.#duties.logger.info({ account, requests: this.#requests, keys: this.#taken, seconds }, 'account closed')
+    this.#duties.onEnd(this)
+  }
+
+  async #ask<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw new SessionEnded('the session has ended')
+    try {
+      return await call()
+    } catch (error) {
+      if (!(error instanceof VaultRefusal) || error.why !== 'closed') throw error
+      this.end()
+      throw new SessionEnded('the session has ended')
+    }
+  }
+
+  #count(taken: readonly (Bytes | null)[], broken: number): void {
+    const keys = taken.filter((one) => one !== null).length
+    this.#requests++
+    this.#taken += keys
+    this.#duties.metrics.count('session_keys', { outcome: 'taken' }, keys)
+    this.#duties.metrics.count('session_keys', { outcome: 'broken' }, broken)
+    this.#duties.metrics.count('session_keys', { outcome: 'foreign' }, taken.length - keys - broken)
+  }
+}
+
+const NOTHING = new Uint8Array(0)

@@ -1,0 +1,195 @@
+/** The keyring over the account's files and the vault process. */
+
+import type { Address } from '#formats/message/address.ts'
+import { wipe } from '#lib/bytes.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Logger } from '#lib/log.ts'
+import type { Metrics } from '#lib/metrics.ts'
+import type { Secret } from '#lib/secret.ts'
+import type { AccountId, Directory } from '../accounts/directory.ts'
+import { type AnswerOf, CREDENTIAL_OCTETS_MAX, type RequestOf } from '../vault/protocol/protocol.ts'
+import { AccountFiles } from './account-files.ts'
+import { readAccount } from './account-reading.ts'
+import { type Disk, disk } from './durable-files.ts'
+import * as changes from './key-changes.ts'
+import type { KeyAlgorithm, Keyring, NewKeys, UnlockedKeys } from './keyring.ts'
+import type { VaultPlacement } from './launch.ts'
+import { asked } from './refusals.ts'
+import { RevocationDesk } from './revocations.ts'
+import { UnlockedHandle } from './unlocked-handle.ts'
+import { VaultProcess } from './vault-process.ts'
+
+export interface KeyringOptions {
+  readonly dataDir: string
+  readonly directory: Directory
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** How long keys stay unlocked after the last handle of an account is closed. */
+  readonly graceMs: number
+  readonly vault: VaultPlacement
+  /** Another cost than the standard one makes sense in tests only. */
+  readonly argon2?: Omit<RequestOf<'configure'>, 'graceMs'>
+  /** Set in tests to stop between two steps. */
+  readonly disk?: Disk
+}
+
+/** A keyring that tests can look into. */
+export interface VaultKeyring extends Keyring {
+  /** Live handles, unlocked accounts (those in their grace period too), slow derivations since the vault started. */
+  status(): Promise<AnswerOf<'status'>>
+  /** Of the vault process, which is started when it does not run. */
+  vaultPid(): Promise<number>
+}
+
+/** RFC 9106 §4, second recommended option, with one lane since many may log in at once. Some seconds' worth of logins may wait. */
+const ARGON2 = { memory: 64 * 1024, passes: 3, waiting: 64 }
+
+/** Starts the vault. Throws VaultGone, with what it said, when it does not run here. */
+export async function openKeyring(options: KeyringOptions): Promise<VaultKeyring> {
+  const keyring = new FileKeyring(options)
+  await keyring.vaultPid()
+  return keyring
+}
+
+class FileKeyring implements VaultKeyring {
+  readonly #options: KeyringOptions
+  readonly #vault: VaultProcess
+  readonly #revocations: RevocationDesk
+  readonly #handles = new Map<AccountId, Set<UnlockedHandle>>()
+
+  constructor(options: KeyringOptions) {
+    this.#options = options
+    this.#revocations = new RevocationDesk(options.dataDir)
+    this.#vault = new VaultProcess({
+      placement: options.vault,
+      configuration: { graceMs: options.graceMs, ...(options.argon2 ?? ARGON2) },
+      clock: options.clock,
+      logger: options.logger,
+      onGone: () => {
+        for (const account of [...this.#handles.keys()]) this.#endHandles(account)
+      },
+    })
+  }
+
+  #desk(account: AccountId): changes.ChangeDesk {
+    const { dataDir, directory, clock } = this.#options
+    const files = new AccountFiles(dataDir, account, this.#options.disk ?? disk)
+    return { account, files, vault: this.#vault, directory, revocations: this.#revocations, clock }
+  }
+
+  create(account: AccountId, address: Address, password: Buffer, algorithm: KeyAlgorithm): Promise<NewKeys> {
+    return wiping([password], () => changes.create(this.#desk(account), address, password, algorithm))
+  }
+
+  unlock(account: AccountId | null, credential: Buffer): Promise<UnlockedKeys | null> {
+    return wiping([credential], async () => {
+      const handle = await this.#unlock(account, credential)
+      this.#options.metrics.count('unlocks', { outcome: handle ? 'unlocked' : 'wrong' })
+      return handle
+    })
+  }
+
+  async #unlock(account: AccountId | null, credential: Buffer): Promise<UnlockedKeys | null> {
+    // One that is too long is wrong, and costs the same.
+    if (account === null || credential.length > CREDENTIAL_OCTETS_MAX) {
+      const decoy = { account: '', table: NOTHING, keys: [], credential: credential.subarray(0, CREDENTIAL_OCTETS_MAX) }
+      await asked('', this.#vault.call('unlock', decoy))
+      return null
+    }
+    const desk = this.#desk(account)
+    const reading = await readAccount(account, desk.files, this.#options.directory)
+    const { octets: table, keys } = reading
+    const answer = await asked(account, this.#vault.call('unlock', { account, table, keys, credential }))
+    if (answer.kind === 'wrong') return null
+    const handle = this.#hold(account, answer.handle)
+    // Only somebody who can unlock makes us write.
+    if (reading.needsRepair) await this.#mend(account, 'keyslot copy repaired', () => desk.files.repairTable())
+    if (reading.unfinished) await this.#mend(account, 'reset finished', () => changes.finishReset(desk, reading))
+    return handle
+  }
+
+  /** What could not be mended now is mended at the next unlocking. */
+  async #mend(account: AccountId, what: string, mend: () => Promise<void>): Promise<void> {
+    const { logger } = this.#options
+    try {
+      await mend()
+      logger.warn({ account }, what)
+    } catch (error) {
+      logger.error({ account, error: error as Error }, 'account files not mended')
+    }
+  }
+
+  #hold(account: AccountId, id: number): UnlockedHandle {
+    const { clock, logger, metrics } = this.#options
+    const held = this.#handles.get(account) ?? new Set()
+    const onEnd = (handle: UnlockedHandle) => {
+      held.delete(handle)
+      if (held.size === 0 && this.#handles.get(account) === held) this.#handles.delete(account)
+    }
+    const handle = new UnlockedHandle(account, id, { vault: this.#vault, clock, logger, metrics, onEnd })
+    this.#handles.set(account, held.add(handle))
+    return handle
+  }
+
+  #endHandles(account: AccountId): void {
+    for (const handle of [...(this.#handles.get(account) ?? [])]) handle.end()
+  }
+
+  async endSessions(account: AccountId): Promise<void> {
+    this.#endHandles(account)
+    await this.#vault.call('endAll', { account })
+  }
+
+  /** Whoever logged in with what no longer counts has to log in again. */
+  async #ending<T>(account: AccountId, change: Promise<T>): Promise<T> {
+    const changed = await change
+    if (changed) await this.endSessions(account)
+    return changed
+  }
+
+  changePassword(account: AccountId, old: Buffer, next: Buffer): Promise<boolean> {
+    return wiping([old, next], () => this.#ending(account, changes.changePassword(this.#desk(account), old, next)))
+  }
+
+  recover(account: AccountId, code: Buffer, next: Buffer): Promise<{ recoveryCode: Secret<string> } | null> {
+    return wiping([code, next], () => this.#ending(account, changes.recover(this.#desk(account), code, next)))
+  }
+
+  reset(account: AccountId, address: Address, next: Buffer, algorithm: KeyAlgorithm): Promise<NewKeys> {
+    const change = () => changes.reset(this.#desk(account), address, next, algorithm)
+    return wiping([next], () => this.#ending(account, change()))
+  }
+
+  relink(account: AccountId, password: Buffer, old: Buffer): Promise<{ relinked: number } | null> {
+    return wiping([password, old], () => this.#ending(account, changes.relink(this.#desk(account), password, old)))
+  }
+
+  exportSecretKey(account: AccountId, password: Buffer, passphrase: Buffer): Promise<string | null> {
+    const change = () => changes.exportSecretKey(this.#desk(account), password, passphrase)
+    return wiping([password, passphrase], change)
+  }
+
+  status(): Promise<AnswerOf<'status'>> {
+    return this.#vault.call('status', {})
+  }
+
+  async vaultPid(): Promise<number> {
+    return (await this.#vault.start()).child.pid!
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const account of [...this.#handles.keys()]) this.#endHandles(account)
+    await this.#vault[Symbol.asyncDispose]()
+  }
+}
+
+const NOTHING = new Uint8Array(0)
+
+async function wiping<T>(secrets: readonly Buffer[], use: () => Promise<T>): Promise<T> {
+  try {
+    return await use()
+  } finally {
+    for (const secret of secrets) wipe(secret)
+  }
+}
