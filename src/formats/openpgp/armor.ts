@@ -52,26 +52,44 @@ export function isArmored(octets: Bytes): boolean {
 /** Reads the first armor in the octets. Throws MalformedOpenPgp. */
 export function dearmor(octets: Bytes): Dearmored {
   // latin1: armor is ASCII, and one octet stays one character whatever surrounds it
+  const { label, octets: found } = armorAt(asBuffer(octets).toString('latin1'), 0)
+  return { label, octets: found }
+}
+
+/** Reads all that there are, one behind the other; at least one. Throws MalformedOpenPgp. */
+export function dearmorAll(octets: Bytes): readonly Dearmored[] {
   const text = asBuffer(octets).toString('latin1')
-  const begin = beginning(text)
+  const found: Dearmored[] = []
+  for (let at = 0; found.length === 0 || text.indexOf(BEGIN, at) >= 0; ) {
+    const { label, octets: one, end } = armorAt(text, at)
+    found.push({ label, octets: one })
+    at = end
+  }
+  return found
+}
+
+const BEGIN = '-----BEGIN PGP '
+
+function armorAt(text: string, from: number): Dearmored & { readonly end: number } {
+  const begin = beginning(text, from)
   const first = text.indexOf('\n', begin)
   if (first < 0) throw new MalformedOpenPgp('truncated armor')
   const label = labelOf(text.slice(begin, first).trimEnd())
-  const end = text.indexOf(`\n-----END PGP ${label}-----`, first)
+  const last = `\n-----END PGP ${label}-----`
+  const end = text.indexOf(last, first)
   if (end < 0) throw new MalformedOpenPgp('armor without its end')
-  return { label, octets: decode(bodyLines(text.slice(first + 1, end + 1))) }
+  return { label, octets: decode(bodyLines(text.slice(first + 1, end + 1))), end: end + last.length }
 }
 
-function beginning(text: string): number {
-  const mark = '-----BEGIN PGP '
-  if (text.startsWith(mark)) return 0
-  const found = text.indexOf(`\n${mark}`)
-  if (found < 0 || found > LONGEST_PREAMBLE) throw new MalformedOpenPgp('not armored')
+function beginning(text: string, from: number): number {
+  if (text.startsWith(BEGIN, from)) return from
+  const found = text.indexOf(`\n${BEGIN}`, from)
+  if (found < 0 || found - from > LONGEST_PREAMBLE) throw new MalformedOpenPgp('not armored')
   return found + 1
 }
 
 function labelOf(line: string): ArmorLabel {
-  const label = line.slice('-----BEGIN PGP '.length, -5)
+  const label = line.slice(BEGIN.length, -5)
   if (!line.endsWith('-----') || !LABELS.includes(label)) throw new MalformedOpenPgp('armor of an unknown kind')
   return label as ArmorLabel
 }

@@ -8,6 +8,7 @@ import { hashedKey } from './key-packet.ts'
 import { type KeyAlgorithm, makeKey } from './new-key.ts'
 import { PacketType } from './openpgp.ts'
 import { packet } from './packets.ts'
+import type { SecretKey } from './secret-material.ts'
 import { SignatureType } from './signature.ts'
 import { subpacket, writeSignature } from './signature-write.ts'
 
@@ -31,43 +32,59 @@ const CERTIFIES_AND_SIGNS = 0x03
 const ENCRYPTS = 0x0c
 
 /** Every call makes new keys. Each signature in it was verified. */
-export async function generateKeys({ userId, algorithm, created }: GenerateOptions): Promise<GeneratedKeys> {
-  const time = created.getTime()
-  const primary = await makeKey(algorithm, 'signing', time)
-  const subkey = await makeKey(algorithm, 'encryption', time)
-  const name = Buffer.from(userId, 'utf8')
+export function generateKeys({ userId, algorithm, created }: GenerateOptions): Promise<GeneratedKeys> {
+  return makeTransferableKey({ userIds: [userId], algorithm, created, encrypts: true })
+}
+
+export interface TransferableKeyOptions {
+  /** The first is the primary one; none at all is possible. */
+  readonly userIds: readonly string[]
+  readonly algorithm: KeyAlgorithm
+  readonly created: Date
+  /** With a subkey to seal to. */
+  readonly encrypts: boolean
+}
+
+/** Like `generateKeys`, for keys that are not an account's. */
+export async function makeTransferableKey(options: TransferableKeyOptions): Promise<GeneratedKeys> {
+  const time = options.created.getTime()
+  const primary = await makeKey(options.algorithm, 'signing', time)
+  const subkey = options.encrypts ? await makeKey(options.algorithm, 'encryption', time) : null
   const whole = hashedKey(4, primary.key.body)
-  const certification = writeSignature(primary, { type: 0x13, created: time, subpackets: preferences() }, [
-    whole,
-    userIdPrefix(name.length),
-    name,
-  ])
-  const flags = { type: SignatureType.subkeyBinding, created: time, subpackets: [subpacket(27, Buffer.of(ENCRYPTS))] }
-  const binding = writeSignature(primary, flags, [whole, hashedKey(4, subkey.key.body)])
+  const identity = identityPackets(primary, whole, options.userIds, time)
   const reason = { type: SignatureType.keyRevocation, created: time, subpackets: [subpacket(29, Buffer.of(0))] }
   const revocation = writeSignature(primary, reason, [whole])
-  const user = packet(PacketType.userId, name)
-  const secret = Buffer.concat([
-    packet(PacketType.secretKey, primary.body),
-    user,
-    certification,
-    packet(PacketType.secretSubkey, subkey.body),
-    binding,
-  ])
-  const certificate = Buffer.concat([
-    packet(PacketType.publicKey, primary.key.body),
-    user,
-    certification,
-    packet(PacketType.publicSubkey, subkey.key.body),
-    binding,
-  ])
-  wipe(primary.body)
-  wipe(subkey.body)
+  const secret = [packet(PacketType.secretKey, primary.body), identity]
+  const certificate = [packet(PacketType.publicKey, primary.key.body), identity]
+  if (subkey) {
+    const wish = { type: SignatureType.subkeyBinding, created: time, subpackets: [subpacket(27, Buffer.of(ENCRYPTS))] }
+    const binding = writeSignature(primary, wish, [whole, hashedKey(4, subkey.key.body)])
+    secret.push(packet(PacketType.secretSubkey, subkey.body), binding)
+    certificate.push(packet(PacketType.publicSubkey, subkey.key.body), binding)
+    wipe(subkey.body)
+  }
+  const answer = Buffer.concat(secret)
+  for (const part of [primary.body, ...secret]) wipe(part)
   return {
-    secret,
-    certificate,
+    secret: answer,
+    certificate: Buffer.concat(certificate),
     revocation: armor('PUBLIC KEY BLOCK', revocation, { headers: ['Comment: This revokes the key'] }),
   }
+}
+
+/** User ids with their certifications; a key without any says its preferences in a direct-key signature. */
+function identityPackets(primary: SecretKey, whole: Buffer, userIds: readonly string[], created: number): Buffer {
+  if (userIds.length === 0) {
+    return writeSignature(primary, { type: SignatureType.directKey, created, subpackets: preferences() }, [whole])
+  }
+  const packets = userIds.flatMap((userId, index) => {
+    const name = Buffer.from(userId, 'utf8')
+    const main = index === 0 ? [subpacket(25, Buffer.of(1))] : []
+    const wish = { type: SignatureType.positiveCertification, created, subpackets: [...preferences(), ...main] }
+    const certification = writeSignature(primary, wish, [whole, userIdPrefix(name.length), name])
+    return [packet(PacketType.userId, name), certification]
+  })
+  return Buffer.concat(packets)
 }
 
 function userIdPrefix(size: number): Buffer {
@@ -80,7 +97,6 @@ function userIdPrefix(size: number): Buffer {
 function preferences(): Buffer[] {
   return [
     subpacket(27, Buffer.of(CERTIFIES_AND_SIGNS)),
-    subpacket(25, Buffer.of(1)),
     subpacket(11, Buffer.of(9, 8, 7)),
     subpacket(21, Buffer.of(10, 9, 8)),
     subpacket(22, Buffer.of(0)),

@@ -33,50 +33,66 @@ export interface SealOptions {
 
 /** A header with a length field of five octets, whatever the length: sizes stay simple sums. */
 const WIDE_HEADER = 6
-/** Format `b`, empty file name, date 0 (RFC 9580 §5.9). */
+/** Format, empty file name, date (RFC 9580 §5.9). */
 const LITERAL_FIELDS = 6
 const LITERAL_HEAD = WIDE_HEADER + LITERAL_FIELDS
+const NOTHING = Buffer.alloc(0)
 const LARGEST = 0x7fff_ffff - (1 << 20)
 
 /** Throws MalformedOpenPgp for a key that cannot be encrypted to. At least one key. */
 export function seal(keys: readonly EncryptionKey[], content: Bytes, options: SealOptions = {}): Sealed {
   if (keys.length === 0) throw new MalformedOpenPgp('nobody to seal to')
-  if (content.length > LARGEST) throw new MalformedOpenPgp('too large to seal')
+  return sealPackets(keys, { head: literalHead(content.length), content, tail: NOTHING }, options)
+}
+
+/** Packets as they are to stand inside: `content` comes between the two others, and is not copied to be joined to them. */
+export interface InnerPackets {
+  readonly head: Bytes
+  readonly content: Bytes
+  readonly tail: Bytes
+}
+
+/** Seals packets, such as signed content. Without keys the caller must have other ways to hand on the session key. */
+export function sealPackets(keys: readonly EncryptionKey[], inner: InnerPackets, options: SealOptions = {}): Sealed {
+  if (inner.content.length > LARGEST) throw new MalformedOpenPgp('too large to seal')
   // RFC 9580 §13.7.2: version 2 only if every recipient reads it
-  const aead = keys.every((key) => key.seipdv2)
+  const aead = keys.length > 0 && keys.every((key) => key.seipdv2)
   const suite = aead ? commonSuite(keys) : commonCipher(keys) << 8
   const sessionKey = options.sessionKey ?? { cipher: suite >> 8, key: randomBytes(cipherKeySize(suite >> 8)!) }
   const padTo = options.padTo ?? paddedSize
   const pkesks = keys.map((key) => writePkesk(key, sessionKey, aead ? 6 : 3))
-  const container = aead
-    ? sealVersion2(content, padTo, sessionKey, suite & 0xff)
-    : sealVersion1(content, padTo, sessionKey)
+  const container = aead ? sealVersion2(inner, padTo, sessionKey, suite & 0xff) : sealVersion1(inner, padTo, sessionKey)
   return { message: Buffer.concat([...pkesks, ...container]), sessionKey }
 }
 
-function sealVersion1(content: Bytes, padTo: (size: number) => number, sessionKey: SessionKey): Buffer[] {
-  const needed = WIDE_HEADER + 1 + storedSize(LITERAL_HEAD + content.length)
+function sizeOf({ head, content, tail }: InnerPackets): number {
+  return head.length + content.length + tail.length
+}
+
+function sealVersion1(inner: InnerPackets, padTo: (size: number) => number, sessionKey: SessionKey): Buffer[] {
+  const needed = WIDE_HEADER + 1 + storedSize(sizeOf(inner))
   const size = padded(needed, padTo, canPad)
   const { whole, plain } = seipd1Plain(size)
   wideHeader(plain, PacketType.compressed, size - WIDE_HEADER)
   plain[WIDE_HEADER] = 1 // ZIP, RFC 9580 §9.4
-  writeStored(plain.subarray(WIDE_HEADER + 1), literalHead(content.length), content)
+  writeStored(plain.subarray(WIDE_HEADER + 1), [inner.head, inner.content, inner.tail])
   const header = Buffer.allocUnsafe(headerSize(seipd1Size(size)) + 1)
   header[writeHeader(header, 0, PacketType.seipd, seipd1Size(size))] = 1
   return [header, encryptSeipd1(whole, sessionKey)]
 }
 
 function sealVersion2(
-  content: Bytes,
+  inner: InnerPackets,
   padTo: (size: number) => number,
   { cipher, key }: SessionKey,
   aead: number,
 ): Buffer[] {
-  const needed = LITERAL_HEAD + content.length
+  const needed = sizeOf(inner)
   const size = padded(needed, padTo, (gap) => gap === 0 || gap >= WIDE_HEADER)
   const plain = Buffer.allocUnsafe(size)
-  plain.set(literalHead(content.length))
-  plain.set(content, LITERAL_HEAD)
+  plain.set(inner.head)
+  plain.set(inner.content, inner.head.length)
+  plain.set(inner.tail, needed - inner.tail.length)
   if (size > needed) {
     // RFC 9580 §5.14
     wideHeader(plain.subarray(needed), PacketType.padding, size - needed - WIDE_HEADER)
@@ -102,10 +118,11 @@ function wideHeader(target: Buffer, type: number, size: number): void {
   target.writeUInt32BE(size, 2)
 }
 
-function literalHead(size: number): Buffer {
+/** What comes before `size` octets of content to make them a literal packet: format `b` or `u`, no file name, date 0. */
+export function literalHead(size: number, format: 'b' | 'u' = 'b'): Buffer {
   const head = Buffer.alloc(LITERAL_HEAD)
   wideHeader(head, PacketType.literal, LITERAL_FIELDS + size)
-  head[WIDE_HEADER] = 0x62
+  head.write(format, WIDE_HEADER, 'latin1')
   return head
 }
 

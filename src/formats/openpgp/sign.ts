@@ -1,5 +1,6 @@
 /** What an account's unlocked keys sign: octets, detached. */
 import type { Bytes } from '#lib/bytes.ts'
+import { canonicalText } from './canonical-text.ts'
 import type { SecretKeys } from './secret-key.ts'
 import type { SecretKey } from './secret-material.ts'
 import { SignatureType } from './signature.ts'
@@ -13,12 +14,22 @@ export class CannotSign extends Error {
   }
 }
 
+export type SignatureMode = 'binary' | 'text'
+
 /**
- * A binary signature packet over `content` by the newest key that may sign. `created` in milliseconds since the epoch. The
- * hash is SHA-256 (`micalg=pgp-sha256`), with Ed448 SHA-512. Throws CannotSign, SignatureFault.
+ * A signature packet over `content` by the newest key that may sign. `created` in milliseconds since the epoch. The hash is
+ * SHA-256 (`micalg=pgp-sha256`), with Ed448 SHA-512. `text` signs the lines whatever their ends. Throws CannotSign,
+ * SignatureFault.
  */
-export function signDetached(keys: SecretKeys, content: Bytes, created: number): Buffer {
-  return writeSignature(signerAt(keys, created), { type: SignatureType.binary, created }, [content])
+export function signDetached(
+  keys: SecretKeys,
+  content: Bytes,
+  created: number,
+  mode: SignatureMode = 'binary',
+): Buffer {
+  const type = mode === 'text' ? SignatureType.text : SignatureType.binary
+  const signed = mode === 'text' ? canonicalText(content) : content
+  return writeSignature(signerAt(keys, created), { type, created }, [signed])
 }
 
 function signerAt({ certificate, keys }: SecretKeys, now: number): SecretKey {

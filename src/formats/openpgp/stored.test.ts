@@ -6,7 +6,7 @@ import { canPad, readStored, storedSize, writeStored } from './stored.ts'
 
 function stored(head: Buffer, content: Buffer, gap: number): Buffer {
   const target = Buffer.alloc(storedSize(head.length + content.length) + gap, 0xee)
-  writeStored(target, head, content)
+  writeStored(target, [head, content])
   return target
 }
 

@@ -21,24 +21,39 @@ export function canPad(gap: number): boolean {
   return gap >= 0 && (sixes === 0 || gap >= 6 * sixes + BLOCK_HEADER)
 }
 
-/** Writes head and content as one stream that fills `target` to its end; the size must be one that `canPad` allows. */
-export function writeStored(target: Buffer, head: Bytes, content: Bytes): void {
-  const size = head.length + content.length
+/** Writes the parts as one stream that fills `target` to its end; the size must be one that `canPad` allows. */
+export function writeStored(target: Buffer, parts: readonly Bytes[]): void {
+  const size = parts.reduce((sum, part) => sum + part.length, 0)
   const gap = target.length - storedSize(size)
-  let at = 0
-  for (let from = 0; from === 0 || from < size; from += LARGEST_BLOCK) {
-    const length = Math.min(LARGEST_BLOCK, size - from)
-    target[at] = gap === 0 && from + length === size ? 1 : 0
+  const blocks = Math.max(1, Math.ceil(size / LARGEST_BLOCK))
+  for (let index = 0; index < blocks; index++) {
+    const length = Math.min(LARGEST_BLOCK, size - index * LARGEST_BLOCK)
+    const at = index * (LARGEST_BLOCK + BLOCK_HEADER)
+    target[at] = gap === 0 && index === blocks - 1 ? 1 : 0
     target.writeUInt16LE(length, at + 1)
     target.writeUInt16LE(~length & 0xffff, at + 3)
-    at += BLOCK_HEADER
-    if (from === 0) target.set(head, at)
-    const begin = Math.max(0, from - head.length)
-    target.set(content.subarray(begin, from + length - head.length), from === 0 ? at + head.length : at)
-    at += length
   }
-  if (gap === 0) return
-  for (let sixes = gap % 5; sixes > 0; sixes--, at += EMPTY_SIX.length) target.set(EMPTY_SIX, at)
+  let from = 0
+  for (const part of parts) {
+    spread(target, part, from)
+    from += part.length
+  }
+  if (gap > 0) pad(target, target.length - gap)
+}
+
+/** Copies a part that begins at octet `from` of the content to where the blocks have room for it. */
+function spread(target: Buffer, part: Bytes, from: number): void {
+  for (let done = 0; done < part.length; ) {
+    const index = Math.floor((from + done) / LARGEST_BLOCK)
+    const end = Math.min(part.length, (index + 1) * LARGEST_BLOCK - from)
+    target.set(part.subarray(done, end), from + done + (index + 1) * BLOCK_HEADER)
+    done = end
+  }
+}
+
+function pad(target: Buffer, start: number): void {
+  let at = start
+  for (let sixes = (target.length - start) % 5; sixes > 0; sixes--, at += EMPTY_SIX.length) target.set(EMPTY_SIX, at)
   target.fill(EMPTY_FIVE, at)
   target[target.length - BLOCK_HEADER] = 1
 }
