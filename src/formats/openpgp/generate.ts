@@ -63,11 +63,10 @@ export async function makeTransferableKey(options: TransferableKeyOptions): Prom
     certificate.push(packet(PacketType.publicSubkey, subkey.key.body), binding)
     wipe(subkey.body)
   }
-  const answer = Buffer.concat(secret)
+  const made = { secret: Buffer.concat(secret), certificate: Buffer.concat(certificate) }
   for (const part of [primary.body, ...secret]) wipe(part)
   return {
-    secret: answer,
-    certificate: Buffer.concat(certificate),
+    ...made,
     revocation: armor('PUBLIC KEY BLOCK', revocation, { headers: ['Comment: This revokes the key'] }),
   }
 }
