@@ -31,7 +31,8 @@ export function formatAstring(octets: string): string {
 
 /** A Unicode mailbox name, quoted: in modified UTF-7, or in UTF-8 for a client that enabled it (RFC 6855 §3). */
 export function formatMailbox(name: string, utf8 = false): string {
-  return utf8 ? quote(Buffer.from(name).toString('latin1')) : formatString(encodeMailboxName(name))
+  if (!utf8 || /[\x00-\x1f\x7f]/.test(name)) return formatString(encodeMailboxName(name))
+  return quote(Buffer.from(name).toString('latin1'))
 }
 
 /** `(\Seen $Junk)` */
