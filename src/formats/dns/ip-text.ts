@@ -1,5 +1,4 @@
 /** IP addresses between octets and text. */
-import { isIP } from 'node:net'
 import { MalformedDns } from './malformed.ts'
 
 /** RFC 5952: lower case, the longest run of zero groups as `::`. */
@@ -19,20 +18,28 @@ export function ipText(octets: Buffer): string {
 
 /** Throws MalformedDns when the text is no address of that family. */
 export function ipOctets(text: string, family: 4 | 6): Buffer {
-  if (isIP(text) !== family || text.includes('%')) throw new MalformedDns(`no IPv${family} address`)
-  if (family === 4) return Buffer.from(text.split('.').map(Number))
-  const dotted = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text)
-  const whole = dotted ? `${dotted[1]}${lastGroups(dotted[2]!)}` : text
-  const [head = '', tail] = whole.split('::')
-  const groups = (part: string) => (part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16)))
-  const [before, after] = [groups(head), groups(tail ?? '')]
-  const zeros = new Array<number>(8 - before.length - after.length).fill(0)
-  const octets = Buffer.alloc(16)
-  for (const [at, group] of [...before, ...zeros, ...after].entries()) octets.writeUInt16BE(group, 2 * at)
+  const octets = family === 4 ? octetsOf4(text) : octetsOf6(text)
+  if (!octets) throw new MalformedDns(`no IPv${family} address`)
   return octets
 }
 
-function lastGroups(dotted: string): string {
-  const octets = Buffer.from(dotted.split('.').map(Number))
-  return `${octets.readUInt16BE(0).toString(16)}:${octets.readUInt16BE(2).toString(16)}`
+function octetsOf4(text: string): Buffer | null {
+  const parts = text.split('.')
+  const valid = parts.length === 4 && parts.every((part) => /^(0|[1-9][0-9]{0,2})$/.test(part) && Number(part) < 256)
+  return valid ? Buffer.from(parts.map(Number)) : null
+}
+
+/** RFC 4291 §2.2 */
+function octetsOf6(text: string): Buffer | null {
+  const dotted = text.includes('.') ? text.lastIndexOf(':') + 1 : -1
+  const last = dotted < 0 ? null : octetsOf4(text.slice(dotted))
+  if (dotted >= 0 && !last) return null
+  const whole = last ? `${text.slice(0, dotted)}${last.toString('hex', 0, 2)}:${last.toString('hex', 2)}` : text
+  const halves = whole.split('::').map((half) => (half === '' ? [] : half.split(':')))
+  const [before = [], after = []] = halves
+  const zeros = 8 - before.length - after.length
+  if (halves.length > 2 || (halves.length === 2 ? zeros < 1 : zeros !== 0)) return null
+  const groups = [...before, ...new Array<string>(zeros).fill('0'), ...after]
+  if (!groups.every((group) => /^[0-9a-fA-F]{1,4}$/.test(group))) return null
+  return Buffer.from(groups.map((group) => group.padStart(4, '0')).join(''), 'hex')
 }

@@ -1,8 +1,8 @@
 import { asBuffer, type Bytes } from '#lib/bytes.ts'
 
-const END = Buffer.from('.\r\n')
-const DOT = Buffer.from('.')
-const CRLF = Buffer.from('\r\n')
+const DOT = Buffer.of(46)
+const CRLF = Buffer.of(13, 10)
+const END = Buffer.of(46, 13, 10)
 
 /**
  * A message as it follows 354: a dot before every line that begins with one (RFC 5321 §4.5.2), a last CRLF if it is missing,

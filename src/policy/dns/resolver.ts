@@ -2,6 +2,7 @@
  * DNS with the one fact that Node's resolver does not give: whether the answer is DNSSEC-authenticated (`secure`).
  * AD is believed only from the configured validating resolver on loopback or DoT (RFC 7672 §2.1.1).
  */
+import type { CertificateAssociation, SrvContent } from '#formats/dns/record.ts'
 
 export type DnsStatus =
   /** Validated by DNSSEC. */
@@ -28,9 +29,28 @@ export interface MxRecord {
   readonly exchange: string
 }
 
+/** RFC 2782; the target is lower case, `` where the service is decidedly not offered. */
+export type SrvRecord = SrvContent
+
+/** RFC 6698, RFC 8162. */
+export type AssociationRecord = CertificateAssociation
+
+/** What finds the way of a message. Names are given without trailing dot; one that cannot exist is answered as `nxdomain`. */
 export interface Resolver {
   mx(domain: string): Promise<DnsAnswer<MxRecord>>
   /** A and AAAA together, as text; secure only when both are. */
   addresses(host: string): Promise<DnsAnswer<string>>
+  /** The strings of a record joined, as UTF-8 (RFC 7208 §3.3). */
   txt(name: string): Promise<DnsAnswer<string>>
+}
+
+/** The other records that mail lives by: discovery, DANE, keys in DNS, names of clients. */
+export interface RecordResolver extends Resolver {
+  srv(name: string): Promise<DnsAnswer<SrvRecord>>
+  tlsa(name: string): Promise<DnsAnswer<AssociationRecord>>
+  smimea(name: string): Promise<DnsAnswer<AssociationRecord>>
+  /** Octets of OpenPGP certificates (RFC 7929). */
+  openpgpkey(name: string): Promise<DnsAnswer<Buffer>>
+  /** Names of an IP address. */
+  ptr(ip: string): Promise<DnsAnswer<string>>
 }
