@@ -8,6 +8,8 @@ export interface FakeLog extends Logger {
   said(msg: string): readonly Fields[]
   /** Resolves once the sentence was said so many times; answers the last of them. */
   heard(msg: string, times?: number): Promise<Fields>
+  /** Resolves at the next line, whatever it says. */
+  next(): Promise<void>
 }
 
 export function createFakeLog(): FakeLog {
@@ -32,6 +34,9 @@ export function createFakeLog(): FakeLog {
     async heard(msg, times = 1) {
       while (said(msg).length < times) await once(events, 'line')
       return said(msg)[times - 1]!
+    },
+    async next() {
+      await once(events, 'line')
     },
   }
 }

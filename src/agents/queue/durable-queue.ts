@@ -225,17 +225,17 @@ class DurableQueue implements Queue {
   #compose(reportable: Reportable, home: string): NewEntry[] {
     const { clock, key, hostname, newQueueId = () => randomId(12) } = this.#options
     const now = clock.now()
-    return composeReports(reportable, { hostname, now, giveUpAfter: this.#schedule.giveUpAfter, newQueueId }).map(
-      (report) => ({
-        queueId: report.queueId,
-        arrived: report.arrived,
-        envelope: report.envelope,
-        size: report.content.length,
-        sealed: sealContent(key, report.queueId, report.content),
-        routes: [home],
-        nextTry: (route) => Math.max(now, this.#dispatcher.notBefore(route)),
-      }),
-    )
+    const { giveUpAfter } = this.#schedule
+    const reporter = { hostname, toOurOwn: home === LOCAL, now, giveUpAfter, newQueueId }
+    return composeReports(reportable, reporter).map((report) => ({
+      queueId: report.queueId,
+      arrived: report.arrived,
+      envelope: report.envelope,
+      size: report.content.length,
+      sealed: sealContent(key, report.queueId, report.content),
+      routes: [home],
+      nextTry: (route) => Math.max(now, this.#dispatcher.notBefore(route)),
+    }))
   }
 
   #logReports(queueId: QueueId, reports: readonly NewEntry[]): void {
