@@ -10,7 +10,7 @@
  * never log mail content or a credential, and never accept a password without TLS.
  *
  * RFCs: 3501, 2177 (IDLE), 2342 (NAMESPACE), 2971 (ID), 3691 (UNSELECT), 4315 (UIDPLUS), 4731 (ESEARCH), 4959 (SASL-IR),
- * 5161 (ENABLE), 5258 (LIST-EXTENDED), 5530 (response codes), 5819 (LIST-STATUS), 6154 (SPECIAL-USE), 6851 (MOVE), 7888 (LITERAL-),
+ * 5032 (WITHIN), 5161 (ENABLE), 5258 (LIST-EXTENDED), 5530 (response codes), 5819 (LIST-STATUS), 6154 (SPECIAL-USE), 6851 (MOVE), 7888 (LITERAL-),
  * 2180 (mailboxes that several clients change), 8314 (TLS).
  */
 import { createServer, type Server, type Socket } from 'node:net'

@@ -6,23 +6,24 @@
 import type { SearchKey } from '#formats/imap/search-key.ts'
 import { resolveSequence } from '#formats/imap/sequence-set.ts'
 import { dayOf, parseDate } from '#formats/message/date.ts'
-import type { MessageSummary } from '#formats/message/summary.ts'
-import { bad } from '../imap-error.ts'
+import { bad, no } from '../imap-error.ts'
 import type { MailboxView } from '../mailbox-view.ts'
 import { fold } from './fold.ts'
-import { bodyHas, headerFieldHas, messageHas } from './message-text.ts'
+import type { MessageText } from './message-text.ts'
 
 /** What is at hand of one message. */
 export interface Evidence {
   /** From 0. */
   readonly place: number
-  readonly summary: MessageSummary | null
-  readonly content: Buffer | null
+  /** Null as long as only the view is asked. */
+  readonly message: MessageText | null
 }
 
 export type Criterion = (evidence: Evidence) => boolean | undefined
 
 const DAY = 86_400_000
+const MOST_KEYS = 5000
+const MOST_TEXTS = 200
 
 /** How much a key may need: the view, the summary, the content. */
 export type Cost = 0 | 1 | 2
@@ -41,16 +42,23 @@ export function costOf(key: SearchKey): Cost {
       return costOf(key.key)
     case 'and':
     case 'or':
-      return Math.max(...key.keys.map(costOf)) as Cost
+      return key.keys.reduce<Cost>((most, one) => Math.max(most, costOf(one)) as Cost, 0)
     default:
       return 0
   }
 }
 
-/** Whether some part of the key costs exactly this much. */
-export function hasCost(key: SearchKey, cost: Cost): boolean {
-  if (key.kind === 'and' || key.kind === 'or') return key.keys.some((one) => hasCost(one, cost))
-  return key.kind === 'not' ? hasCost(key.key, cost) : costOf(key) === cost
+/** How many simple keys there are of each cost. Throws NO for a search beyond reason. */
+export function countKeys(key: SearchKey): readonly [number, number, number] {
+  const counts: [number, number, number] = [0, 0, 0]
+  const open: SearchKey[] = [key]
+  for (let one = open.pop(); one; one = open.pop()) {
+    if (one.kind === 'not') open.push(one.key)
+    else if (one.kind === 'and' || one.kind === 'or') for (const inner of one.keys) open.push(inner)
+    else counts[costOf(one)]++
+  }
+  if (counts[0] > MOST_KEYS || counts[1] + counts[2] > MOST_TEXTS) throw no('LIMIT', 'This search has too many keys')
+  return counts
 }
 
 export interface SearchGround {
@@ -72,11 +80,18 @@ export function criterion(key: SearchKey, ground: SearchGround): Criterion {
         return truth === undefined ? undefined : !truth
       }
     }
-    case 'header':
-      return headerCriterion(key.field, fold(key.text))
-    case 'body':
-    case 'text':
-      return contentCriterion(key.kind, fold(key.text))
+    case 'header': {
+      const wanted = fold(key.text)
+      return ({ message }) => message?.fieldHas(key.field, wanted)
+    }
+    case 'body': {
+      const wanted = fold(key.text)
+      return ({ message }) => message?.bodyHas(wanted)
+    }
+    case 'text': {
+      const wanted = fold(key.text)
+      return ({ message }) => message?.has(wanted)
+    }
     default:
       return simpleCriterion(key, ground)
   }
@@ -113,9 +128,10 @@ function simpleCriterion(key: SimpleKey, { view, now }: SearchGround): Criterion
       return ({ place }) => ranges.some(({ first, last }) => view.uidAt(place) >= first && view.uidAt(place) <= last)
     }
     case 'size':
-      return ({ summary }) => {
-        if (!summary) return undefined
-        return key.compare === 'larger' ? summary.size > key.octets : summary.size < key.octets
+      return ({ message }) => {
+        if (!message) return undefined
+        const { size } = message.summary
+        return key.compare === 'larger' ? size > key.octets : size < key.octets
       }
     case 'date':
       return dateCriterion(view, key)
@@ -138,18 +154,9 @@ function dateCriterion(view: MailboxView, { of, compare, day }: SearchKey & { ki
   const fits = (found: number) => (compare === 'before' ? found < day : compare === 'on' ? found === day : found >= day)
   // INTERNALDATE is shown in UTC, so its days are those of UTC.
   if (of === 'internal') return ({ place }) => fits(Math.floor(view.dateAt(place) / DAY))
-  return ({ summary }) => {
-    if (!summary) return undefined
-    const sent = parseDate(summary.root.envelope?.date ?? '')
+  return ({ message }) => {
+    if (!message) return undefined
+    const sent = parseDate(message.summary.root.envelope?.date ?? '')
     return sent !== null && fits(dayOf(sent))
   }
-}
-
-function headerCriterion(field: string, wanted: string): Criterion {
-  return ({ summary, content }) => (summary ? headerFieldHas(summary, content, field, wanted) : undefined)
-}
-
-function contentCriterion(kind: 'body' | 'text', wanted: string): Criterion {
-  const has = kind === 'body' ? bodyHas : messageHas
-  return ({ summary, content }) => (summary && content ? has(summary, content, wanted) : undefined)
 }

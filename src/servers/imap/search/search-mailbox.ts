@@ -4,10 +4,11 @@ import type { SearchKey } from '#formats/imap/search-key.ts'
 import type { Logger } from '#lib/log.ts'
 import { openedMessages } from '../fetch/opened-messages.ts'
 import type { SelectedMailbox } from '../selected.ts'
-import { criterion, hasCost } from './criteria.ts'
+import { countKeys, criterion } from './criteria.ts'
+import { MessageText } from './message-text.ts'
 
-/** Messages tested before others get their turn. */
-const AT_ONCE = 5000
+/** Messages tested times keys, before others get their turn. */
+const AT_ONCE = 50_000
 
 export interface SearchOptions {
   /** Milliseconds since the epoch. */
@@ -24,12 +25,14 @@ export async function searchMailbox(
   { now, logger, goOn }: SearchOptions,
 ): Promise<number[]> {
   const { view } = mailbox
+  const [plain, cheap, dear] = countKeys(key)
+  const turn = Math.ceil(AT_ONCE / (plain + cheap + dear))
   const test = criterion(key, { view, now })
   const matching = new Uint8Array(view.length)
   let undecided: number[] = []
   for (let place = 0; place < matching.length; place++) {
-    if (place % AT_ONCE === AT_ONCE - 1) await setImmediate()
-    const truth = test({ place, summary: null, content: null })
+    if (place % turn === turn - 1) await setImmediate()
+    const truth = test({ place, message: null })
     if (truth === undefined) undecided.push(place)
     else if (truth) matching[place] = 1
   }
@@ -44,7 +47,7 @@ export async function searchMailbox(
         if (opened.kind === 'unreadable')
           logger.error({ uid: opened.uid, error: opened.error as Error }, 'message is unreadable')
         if (opened.kind !== 'open') continue
-        const truth = test({ place, summary: opened.summary, content: opened.content })
+        const truth = test({ place, message: new MessageText(opened.summary!, opened.content) })
         if (truth === undefined) left.push(place)
         else if (truth) matching[place] = 1
       }
@@ -53,7 +56,7 @@ export async function searchMailbox(
     }
     return left
   }
-  if (undecided.length > 0 && hasCost(key, 1)) undecided = await decide(undecided, false)
+  if (undecided.length > 0 && cheap > 0) undecided = await decide(undecided, false)
   if (undecided.length > 0) await decide(undecided, true)
   const places: number[] = []
   for (let place = 0; place < matching.length; place++) if (matching[place]) places.push(place)

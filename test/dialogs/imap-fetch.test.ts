@@ -1,0 +1,257 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type AccountMail, MessageUnreadable } from '#custody/store/mail-store.ts'
+import type { Dialog } from '../support/dialog.ts'
+import { BROKEN, MULTIPART, PLAIN } from '../support/imap-messages.ts'
+import { ALICE, type ImapFixture, startImap } from '../support/imap-server.ts'
+
+const DATE = Date.UTC(2026, 10, 2, 9, 0, 5)
+
+async function selected(imap: ImapFixture): Promise<Dialog> {
+  const talk = await imap.login()
+  await talk.play('C: s SELECT INBOX\nS: ...\nS: s OK [READ-WRITE] …')
+  return talk
+}
+
+/** Sends a FETCH and answers the octets of its one response, between the braces of the literal if it has one. */
+async function fetchOctets(talk: Dialog, command: string): Promise<{ line: string; octets: Buffer }> {
+  const chunks: Buffer[] = []
+  const hear = (chunk: Buffer) => chunks.push(chunk)
+  talk.socket.on('data', hear)
+  await talk.play(`C: f ${command}\nS: ...\nS: f OK Fetched`)
+  talk.socket.off('data', hear)
+  const all = Buffer.concat(chunks)
+  const announced = /\{(\d+)\}\r\n/.exec(all.toString('latin1'))
+  const line = all.toString('latin1', 0, all.indexOf('\r\n'))
+  if (!announced) return { line, octets: Buffer.alloc(0) }
+  const start = announced.index + announced[0].length
+  return { line, octets: all.subarray(start, start + Number(announced[1])) }
+}
+
+test('the items that need no content', async () => {
+  await using imap = await startImap()
+  await imap.desk.deliver(ALICE, MULTIPART, { internalDate: DATE, flags: ['\\Flagged', '$Work'] })
+  imap.desk.wrap = withoutRead
+  await using talk = await selected(imap)
+  const address = (name: string, mailbox: string) => `(${name} NIL "${mailbox}" "beta.test")`
+  const from = `(${address('"=?utf-8?Q?J=C3=BCrgen?="', 'jurgen')})`
+  const to = `((NIL NIL "alice" "alpha.test")(NIL NIL "Team" NIL)${address('NIL', 'carol')}${address('NIL', 'dave')}(NIL NIL NIL NIL))`
+  await talk.play(`
+    C: 1 FETCH 1 (FLAGS UID INTERNALDATE RFC822.SIZE)
+    S: * 1 FETCH (FLAGS (\\Flagged $Work) UID 1 INTERNALDATE " 2-Nov-2026 09:00:05 +0000" RFC822.SIZE ${MULTIPART.length})
+    S: 1 OK Fetched
+    C: 2 FETCH 1 ENVELOPE
+    S: * 1 FETCH (ENVELOPE ("Tue, 3 Nov 2026 23:30:00 -0800" "=?utf-8?Q?Gr=C3=BC=C3=9Fe?= und Bilder" ${from} ${from} ${from} ${to} (${address('"Smith, Eve"', 'eve')}) NIL "<1@beta.test>" "<2@beta.test>"))
+    S: 2 OK Fetched
+    C: 3 FETCH 1 BODY
+    S: * 1 FETCH (BODY (("text" "plain" ("charset" "iso-8859-1") NIL NIL "quoted-printable" 19 0)("image" "png" ("name" "a.png") NIL NIL "base64" 12)("message" "rfc822" NIL NIL NIL "7bit" 246 … (("text" "plain" NIL NIL NIL "7bit" 12 0)("text" "html" ("charset" "utf-8") NIL NIL "base64" 28 0) "alternative") 13) "mixed"))
+    S: 3 OK Fetched
+    C: 4 UID FETCH 1 (BODY.PEEK[HEADER.FIELDS (Subject MESSAGE-ID)])
+    S: * 1 FETCH (UID 1 BODY[HEADER.FIELDS (Subject MESSAGE-ID)] {78}
+    S: Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?= und Bilder
+    S: Message-ID: <2@beta.test>
+    S:${' '}
+    S: )
+    S: 4 OK Fetched
+    C: 5 FETCH 1 FAST
+    S: * 1 FETCH (FLAGS (\\Flagged $Work) INTERNALDATE " 2-Nov-2026 09:00:05 +0000" RFC822.SIZE ${MULTIPART.length})
+    S: 5 OK Fetched
+    C: 6 FETCH 1 BODY.PEEK[HEADER.FIELDS (X-Missing)]
+    S: * 1 FETCH (BODY[HEADER.FIELDS (X-Missing)] {2}
+    S:${' '}
+    S: )
+    S: 6 OK Fetched
+  `)
+})
+
+/** A store whose contents nobody may open. */
+function withoutRead(mail: AccountMail): AccountMail {
+  return new Proxy(mail, {
+    get: (target, name) => {
+      if (name === 'read') return async () => assert.fail('the content was opened')
+      const value = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+test('sections are exact slices', async () => {
+  await using imap = await startImap()
+  await imap.desk.deliver(ALICE, MULTIPART)
+  await using talk = await selected(imap)
+  const whole = Buffer.from(MULTIPART)
+  const slice = (from: string, to: string) => whole.subarray(whole.indexOf(from), whole.indexOf(to))
+  const headerEnd = whole.indexOf('\r\n\r\n') + 4
+  const inner = slice('From: carol', '\r\n--outer--')
+  const expected: readonly (readonly [string, Buffer])[] = [
+    ['BODY.PEEK[]', whole],
+    ['RFC822', whole],
+    ['BODY.PEEK[HEADER]', whole.subarray(0, headerEnd)],
+    ['RFC822.HEADER', whole.subarray(0, headerEnd)],
+    ['BODY.PEEK[TEXT]', whole.subarray(headerEnd)],
+    ['RFC822.TEXT', whole.subarray(headerEnd)],
+    ['BODY.PEEK[1]', Buffer.from('Stra=DFe und K=E4se')],
+    ['BODY.PEEK[1.MIME]', slice('Content-Type: text/plain; charset=iso', 'Stra=DF')],
+    ['BODY.PEEK[2]', Buffer.from('iVBORw0KGgo=')],
+    ['BODY.PEEK[3]', inner],
+    ['BODY.PEEK[3.HEADER]', inner.subarray(0, inner.indexOf('\r\n\r\n') + 4)],
+    ['BODY.PEEK[3.TEXT]', inner.subarray(inner.indexOf('\r\n\r\n') + 4)],
+    ['BODY.PEEK[3.1]', Buffer.from('plain inside')],
+    ['BODY.PEEK[3.HEADER.FIELDS (subject)]', Buffer.from('Subject: Inner\r\n\r\n')],
+    ['BODY.PEEK[3.HEADER.FIELDS.NOT (SUBJECT Content-Type)]', Buffer.from('From: carol@beta.test\r\n\r\n')],
+    ['BODY.PEEK[]<0.10>', whole.subarray(0, 10)],
+    ['BODY.PEEK[TEXT]<3.7>', whole.subarray(headerEnd + 3, headerEnd + 10)],
+    ['BODY.PEEK[2]<10.100>', Buffer.from('o=')],
+  ]
+  for (const [item, octets] of expected) {
+    const fetched = await fetchOctets(talk, `FETCH 1 ${item}`)
+    assert.deepEqual(fetched.octets.toString('latin1'), octets.toString('latin1'), item)
+  }
+  await talk.play(`
+    C: 1 FETCH 1 (BODY.PEEK[9] BODY.PEEK[1.1] BODY.PEEK[2.HEADER] BODY.PEEK[]<99999.5>)
+    S: * 1 FETCH (BODY[9] NIL BODY[1.1] NIL BODY[2.HEADER] NIL BODY[]<99999> {0}
+    S: )
+    S: 1 OK Fetched
+  `)
+})
+
+test('the one part of a message that is no multipart', async () => {
+  await using imap = await startImap()
+  await imap.desk.deliver(ALICE, PLAIN)
+  await using talk = await selected(imap)
+  assert.equal((await fetchOctets(talk, 'FETCH 1 BODY.PEEK[1]')).octets.toString(), 'Noon at the usual place?\r\n')
+  assert.match((await fetchOctets(talk, 'FETCH 1 BODY.PEEK[1.MIME]')).octets.toString(), /^Date: .*\r\n\r\n$/s)
+  await talk.play(
+    'C: 1 FETCH 1 (BODY.PEEK[2] BODY.PEEK[1.HEADER])\nS: * 1 FETCH (BODY[2] NIL BODY[1.HEADER] NIL)\nS: 1 OK …',
+  )
+})
+
+test('what is broken is given back octet by octet', async () => {
+  await using imap = await startImap()
+  await imap.desk.deliver(ALICE, BROKEN)
+  await using talk = await selected(imap)
+  const { octets } = await fetchOctets(talk, 'FETCH 1 BODY.PEEK[]')
+  assert.ok(octets.equals(BROKEN))
+  await talk.play(`
+    C: 1 FETCH 1 (ENVELOPE BODYSTRUCTURE RFC822.SIZE)
+    S: ...
+    S: 1 OK Fetched
+  `)
+})
+
+test('a header too long for the summary is read from the content', async () => {
+  await using imap = await startImap()
+  const long = `Subject: long\r\nX-Long: ${'x'.repeat(20_000)}\r\nX-Last: 1\r\n\r\nbody\r\n`
+  await imap.desk.deliver(ALICE, long)
+  await using talk = await selected(imap)
+  const { octets } = await fetchOctets(talk, 'FETCH 1 BODY.PEEK[HEADER.FIELDS (X-Last)]')
+  assert.equal(octets.toString(), 'X-Last: 1\r\n\r\n')
+})
+
+test('reading sets \\Seen once, peeking and EXAMINE never', async () => {
+  await using imap = await startImap()
+  await imap.desk.deliver(ALICE, PLAIN)
+  await using talk = await imap.login()
+  await talk.play(`
+    C: 1 EXAMINE INBOX
+    S: ...
+    S: 1 OK [READ-ONLY] …
+    C: 2 FETCH 1 BODY[TEXT]
+    S: * 1 FETCH (BODY[TEXT] {26}
+    S: Noon at the usual place?
+    S: )
+    S: 2 OK …
+    C: 3 SELECT INBOX
+    S: ...
+    S: 3 OK …
+    C: 4 FETCH 1 (BODY.PEEK[1] RFC822.HEADER)
+    S: ...
+    S: 4 OK …
+    C: 5 FETCH 1 FLAGS
+    S: * 1 FETCH (FLAGS (\\Recent))
+    S: 5 OK …
+    C: 6 FETCH 1 BODY[1]<0.4>
+    S: * 1 FETCH (BODY[1]<0> {4}
+    S: Noon FLAGS (\\Seen \\Recent))
+    S: 6 OK …
+    C: 7 UID FETCH 1 (FLAGS RFC822.TEXT)
+    S: * 1 FETCH (UID 1 FLAGS (\\Seen \\Recent) RFC822.TEXT {26}
+    S: ...
+    S: 7 OK …
+  `)
+})
+
+test('sets of messages, and those that are not there', async () => {
+  await using imap = await startImap()
+  for (let i = 0; i < 4; i++) await imap.desk.deliver(ALICE, PLAIN)
+  await using talk = await selected(imap)
+  await talk.play(`
+    C: 1 FETCH 4,1:2 UID
+    S: * 1 FETCH (UID 1)
+    S: * 2 FETCH (UID 2)
+    S: * 4 FETCH (UID 4)
+    S: 1 OK …
+    C: 2 FETCH * UID
+    S: * 4 FETCH (UID 4)
+    S: 2 OK …
+    C: 3 UID FETCH 9:* UID
+    S: * 4 FETCH (UID 4)
+    S: 3 OK …
+    C: 4 FETCH 5 UID
+    S: 4 BAD …
+    C: 5 UID FETCH 7:8 UID
+    S: 5 OK …
+    C: 6 FETCH 1:* (MODSEQ)
+    S: 6 BAD …
+    C: 7 FETCH 0 UID
+    S: 7 BAD …
+  `)
+})
+
+test('messages that somebody else removed in the meantime', async () => {
+  await using imap = await startImap()
+  for (let i = 0; i < 3; i++) await imap.desk.deliver(ALICE, PLAIN)
+  await using talk = await selected(imap)
+  const mail = await imap.desk.mail(ALICE)
+  const inbox = (await mail.mailboxes()).find(({ name }) => name === 'INBOX')!.id
+  await mail.setFlags(inbox, [2], { mode: 'add', flags: ['\\Deleted'] })
+  await mail.expunge(inbox)
+  await talk.play(`
+    C: 1 FETCH 1:3 (UID RFC822.SIZE)
+    S: * 1 FETCH (UID 1 RFC822.SIZE ${PLAIN.length})
+    S: * 3 FETCH (UID 3 RFC822.SIZE ${PLAIN.length})
+    S: 1 NO [EXPUNGEISSUED] …
+    C: 2 FETCH 2 FLAGS
+    S: * 2 FETCH (FLAGS (\\Recent))
+    S: 2 OK …
+    C: 3 UID FETCH 1:3 RFC822.SIZE
+    S: * 1 FETCH (UID 1 RFC822.SIZE ${PLAIN.length})
+    S: * 3 FETCH (UID 3 RFC822.SIZE ${PLAIN.length})
+    S: * 2 EXPUNGE
+    S: 3 OK …
+    C: 4 FETCH 2 UID
+    S: * 2 FETCH (UID 3)
+    S: 4 OK …
+  `)
+})
+
+test('a message that cannot be read is left out and said so', async () => {
+  await using imap = await startImap()
+  for (let i = 0; i < 3; i++) await imap.desk.deliver(ALICE, PLAIN)
+  imap.desk.wrap = (mail) =>
+    Object.assign(mail, {
+      read: async (_: number, uid: number) => {
+        if (uid === 2) throw new MessageUnreadable('damaged')
+        return Buffer.from(PLAIN)
+      },
+    })
+  await using talk = await selected(imap)
+  const lines = await talk.play(
+    'C: 1 FETCH 1:3 BODY[]\nS: ...\nS: 1 NO [CONTACTADMIN] 1 of these messages cannot be read',
+  )
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith('* ')),
+    [1, 3].map((number) => `* ${number} FETCH (BODY[] {${PLAIN.length}}`),
+  )
+  await talk.play('C: 2 FETCH 1:3 FLAGS\nS: ...\nS: * 2 FETCH (FLAGS (\\Recent))\nS: ...\nS: 2 OK …')
+})
