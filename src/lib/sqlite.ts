@@ -95,24 +95,36 @@ function kyselyOver(database: DatabaseSync): SqliteDialect {
       iterate: (values: readonly unknown[]) => statement.iterate(...(values as SQLInputValue[])),
     }
   }
-  return new ImmediateDialect({ database: { prepare, close: () => database.close() } })
+  const closed = { prepare, close: () => database.close() }
+  return new ImmediateDialect({ database: closed }, () => database.isTransaction)
 }
 
 /** Takes the write lock at the start of a transaction: one that reads first and writes later cannot wait for it in SQLite. */
 class ImmediateDialect extends SqliteDialect {
   readonly #config: SqliteDialectConfig
-  constructor(config: SqliteDialectConfig) {
+  readonly #inTransaction: () => boolean
+  constructor(config: SqliteDialectConfig, inTransaction: () => boolean) {
     super(config)
     this.#config = config
+    this.#inTransaction = inTransaction
   }
   override createDriver(): SqliteDriver {
-    return new ImmediateDriver(this.#config)
+    return new ImmediateDriver(this.#config, this.#inTransaction)
   }
 }
 
 class ImmediateDriver extends SqliteDriver {
+  readonly #inTransaction: () => boolean
+  constructor(config: SqliteDialectConfig, inTransaction: () => boolean) {
+    super(config)
+    this.#inTransaction = inTransaction
+  }
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+  }
+  /** After a full disk or an I/O error SQLite has rolled back by itself. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#inTransaction()) await super.rollbackTransaction(connection)
   }
 }
 
@@ -215,7 +227,10 @@ class GroupCommit<S> implements SqliteDatabase<S> {
       await savepoint(transaction, 'release one')
       return { value }
     } catch (error) {
-      await savepoint(transaction, 'rollback to one')
+      // With a full disk the savepoint is gone, and the whole transaction with it: then nobody's change was made.
+      await savepoint(transaction, 'rollback to one').catch(() => {
+        throw error
+      })
       await savepoint(transaction, 'release one')
       return { error }
     }

@@ -45,17 +45,15 @@ export class ChangeWatch implements AsyncDisposable {
     }
     const now: Watched = { modseq: Number.MAX_SAFE_INTEGER, stamp: '', again: false }
     this.#watched.set(account, now)
-    this.#polling = this.#polling.then(() => this.#begin(account, now))
+    // An account that cannot be opened has no news.
+    this.#polling = this.#polling.then(() => this.#begin(account, now)).catch(() => {})
     this.#timer ??= this.#clock.after(POLL_MS, () => this.#poll())
   }
 
   /** From here on, what has a higher MODSEQ is news. */
   async #begin(account: AccountId, watched: Watched): Promise<void> {
     watched.stamp = await this.#stamp(account)
-    watched.modseq = await this.#highest(account, 0).then(
-      ({ modseq }) => modseq,
-      () => 0,
-    )
+    watched.modseq = (await this.#highest(account, 0)).modseq
   }
 
   async #highest(account: AccountId, modseq: number) {

@@ -182,7 +182,8 @@ export class MemoryAccountMail implements IndexedAccountMail {
 
   async waiting(mailbox: MailboxId, before: Uid | null, limit: number): Promise<readonly WaitingSummary[]> {
     const waiting: WaitingSummary[] = []
-    for (const { uid, summary } of [...this.#account.mailbox(mailbox).messages.values()].reverse()) {
+    const messages = this.#account.mailboxes.get(mailbox)?.messages ?? new Map<Uid, MemoryMessage>()
+    for (const { uid, summary } of [...messages.values()].reverse()) {
       if (waiting.length === limit) break
       if (summary && (before === null || uid < before)) waiting.push({ uid, summary })
     }
@@ -198,9 +199,9 @@ export class MemoryAccountMail implements IndexedAccountMail {
   }
 
   async keepRecords(mailbox: MailboxId, records: readonly IndexRecord[]): Promise<void> {
-    const { messages } = this.#account.mailbox(mailbox)
+    const messages = this.#account.mailboxes.get(mailbox)?.messages
     for (const { uid, record } of records) {
-      const message = messages.get(uid)
+      const message = messages?.get(uid)
       if (message) Object.assign(message, { record, summary: null })
     }
   }

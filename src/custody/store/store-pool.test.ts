@@ -1,16 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after } from 'node:test'
 import { systemClock } from '#lib/clock.ts'
 import { silentLogger } from '#lib/log.ts'
+import { temporaryDirectory } from '../../../test/support/temporary.ts'
 import { contract } from './mail-store.contract.ts'
 import { certificateOf, readingKeys } from './sealed-accounts.fixture.ts'
 import { createStorePool } from './store-pool.ts'
 
-const dataDir = await mkdtemp(join(tmpdir(), 'letterlock-store-'))
+const directory = await temporaryDirectory('store')
 const pool = createStorePool({
-  dataDir,
+  dataDir: directory.path,
   workers: 2,
   certificate: certificateOf,
   clock: systemClock,
@@ -18,7 +16,7 @@ const pool = createStorePool({
 })
 after(async () => {
   await pool[Symbol.asyncDispose]()
-  await rm(dataDir, { recursive: true })
+  await directory[Symbol.asyncDispose]()
 })
 
 contract('the store pool', async () => ({ store: pool, keys: readingKeys, async [Symbol.asyncDispose]() {} }))
