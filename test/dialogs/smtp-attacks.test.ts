@@ -248,7 +248,7 @@ test('a message that comes too slowly: what came buys time at the minimum rate',
 
 test('submission: who does not log in cannot stay', async () => {
   const clock = createFakeClock()
-  await using rig = await startRig({ role: 'submission', clock, implicitTls: true })
+  await using rig = await startRig({ role: 'submission', clock, implicitTls: true, limits: { loginMs: 60_000 } })
   await using talk = await rig.connect()
   await talk.play('S: 220 …')
   for (let minute = 0; minute < 3; minute++) {
@@ -299,6 +299,14 @@ test('a client that does not read its replies is not read from', async () => {
   }
   assert.equal(left, 0)
   assert.equal(asked, sent)
+})
+
+test('a message without end is read on only for a while', async () => {
+  await using rig = await startRig({ limits: { messageSize: 10 } })
+  await using talk = await rig.greeted()
+  await talk.play(ENVELOPE)
+  talk.send('x'.repeat(1_100_000))
+  await talk.play('S: 552 5.3.4 …\nCLOSED')
 })
 
 /** The next connection that there is room for. */

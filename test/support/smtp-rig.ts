@@ -26,6 +26,8 @@ export interface RigOptions {
 export interface Rig extends AsyncDisposable {
   readonly server: SmtpServer
   readonly port: number
+  /** PEM; good for 127.0.0.1 too. */
+  readonly certificate: string
   /** What the agent, or the session, was given. */
   readonly received: Omit<ReceivedMail, 'mode'>[]
   /** Log lines, parsed. */
@@ -38,7 +40,7 @@ export interface Rig extends AsyncDisposable {
   greeted(): Promise<Dialog>
 }
 
-const certificate = selfSigned('mx.alpha.test')
+const certificate = selfSigned('mx.alpha.test', '127.0.0.1')
 
 /** ann@alpha.test and bob@alpha.test exist; carl is over quota; every other local part of alpha.test is unknown. */
 async function fakeCheck({ local, domain }: Address): Promise<Reply | null> {
@@ -115,6 +117,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   return {
     server,
     port,
+    certificate: certificate.cert,
     received,
     log,
     logins,

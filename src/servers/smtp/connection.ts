@@ -114,7 +114,7 @@ async function obey(talk: Conversation, line: Buffer | 'too-long' | 'lone-lf'): 
   const command = parseCommand(line)
   switch (command.verb) {
     case 'MAIL':
-      return count(talk, await mail(talk, command))
+      return await mail(talk, command)
     case 'RCPT':
       return count(talk, await rcpt(talk, command))
     case 'DATA':
@@ -133,7 +133,7 @@ async function obey(talk: Conversation, line: Buffer | 'too-long' | 'lone-lf'): 
   }
 }
 
-/** Refusals of the agents, which are no errors of the client. */
+/** A refusal of the agent is counted, but is no error of the client. */
 function count(talk: Conversation, answer: Reply): Reply {
   if (answer.code >= 400) talk.refused(answer)
   return answer

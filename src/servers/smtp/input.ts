@@ -45,7 +45,7 @@ export class Input {
       this.#searched = head.length
       if (this.#skipping || head.length > cap) {
         this.#skipping = true
-        this.takePiece()
+        this.takePiece()?.fill(0)
       } else if (next) this.#join(head, next)
       else return null
     }

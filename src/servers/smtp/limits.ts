@@ -26,7 +26,7 @@ export interface SmtpLimits {
   readonly failedLoginDelayMs: number
   /** For one command to arrive whole; RFC 5321 §4.5.3.2.7 asks for five minutes. */
   readonly commandMs: number
-  /** Submission: from the connection to the login. */
+  /** Submission: from the connection to the login; some clients connect first and then ask for the password. */
   readonly loginMs: number
   readonly handshakeMs: number
   /** Message octets may come this late, and no slower than `minimumRate` octets a second over all. */
@@ -51,7 +51,7 @@ export const defaultLimits: SmtpLimits = {
   failedLoginWindowMs: 600_000,
   failedLoginDelayMs: 1000,
   commandMs: 300_000,
-  loginMs: 60_000,
+  loginMs: 120_000,
   handshakeMs: 30_000,
   dataMs: 180_000,
   minimumRate: 1000,

@@ -29,7 +29,7 @@ export interface Waiting {
 const INPUT_HIGH = 131_072
 const INPUT_LOW = 65_536
 const OUTPUT_HIGH = 16_384
-const LINGER_MS = 2000
+const LINGER_MS = 5000
 
 export class Wire {
   readonly ip: string

@@ -14,9 +14,9 @@ export async function mail(talk: Conversation, command: Extract<Command, { verb:
   if (!talk.helo) throw outOfOrder(talk.role === 'lmtp' ? 'Say LHLO first' : 'Say EHLO first')
   if (talk.transaction) throw outOfOrder('A message is under way already') // RFC 5321 §4.1.4
   // RFC 1870 §6.1
-  if ((parameters.size ?? 0) > limits.messageSize) return reply(552, '5.3.4', 'Message is too big')
+  if ((parameters.size ?? 0) > limits.messageSize) throw new SmtpError(reply(552, '5.3.4', 'Message is too big'))
   const refusal = (await talk.session?.checkSender(reversePath)) ?? null
-  if (refusal) return refusal
+  if (refusal) throw new SmtpError(refusal)
   const hold = memory.hold()
   talk.transaction = {
     reversePath,
