@@ -74,7 +74,15 @@ class PinoLogger implements Logger {
 export function createLogger(options: LogOptions, destination?: { write(line: string): void }): Logger {
   const target = destination ?? pino.destination({ fd: 2, sync: true })
   return new PinoLogger(
-    pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, target),
+    pino(
+      {
+        level: options.level,
+        base: null,
+        timestamp: pino.stdTimeFunctions.isoTime,
+        formatters: { level: (level) => ({ level }) },
+      },
+      target,
+    ),
     options.addresses,
   )
 }
