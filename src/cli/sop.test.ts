@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
+import { createSign } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { Writable } from 'node:stream'
 import { after, test } from 'node:test'
 import { loadEngine } from '#formats/openpgp/engine.ts'
+import { writeMpi } from '#formats/openpgp/octet-reader.ts'
+import { packet } from '#formats/openpgp/packets.ts'
+import { openSecretKeys } from '#formats/openpgp/secret-key.ts'
+import { hashedOctets } from '#formats/openpgp/signature.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { runSop } from './sop.ts'
 
@@ -134,25 +139,26 @@ test('locked keys open with their password and are refused without', async () =>
 })
 
 test('change-key-password unlocks, locks again, and keeps the key', async () => {
-  for (const name of ['locked', 'v6']) {
-    const old = name === 'locked' ? [`--old-key-password=${path('password')}`] : []
-    const [key, cert] = [path(`${name}.key`), path(`${name}.cert`)]
-    const changed = await done(['change-key-password', '--new-key-password=@ENV:NEXT', ...old], {
-      stdin: readFileSync(key),
-      env: { NEXT: 'sésame' },
-    })
-    writeFileSync(path(`${name}.changed`), changed)
-    const sealed = await done(['encrypt', cert], { stdin: letter })
-    const env = { NEXT: 'sésame' }
-    assert.deepEqual(
-      await done(['decrypt', '--with-key-password=@ENV:NEXT', path(`${name}.changed`)], { stdin: sealed, env }),
-      letter,
-    )
-    const open = await done(['change-key-password', '--old-key-password=@ENV:NEXT'], { stdin: changed, env })
-    writeFileSync(path(`${name}.open`), open)
-    assert.deepEqual(await done(['decrypt', path(`${name}.open`)], { stdin: sealed }), letter)
-  }
+  const env = { NEXT: 'sésame' }
+  const old = `--old-key-password=${path('password')}`
+  const change = ['change-key-password', '--new-key-password=@ENV:NEXT', old]
+  const changed = await done(change, { stdin: readFileSync(path('locked.key')), env })
+  await fails(67, ['change-key-password', old], { stdin: changed })
+  const open = await done(['change-key-password', '--old-key-password=@ENV:NEXT'], { stdin: changed, env })
+  writeFileSync(path('open.key'), open)
+  const sealed = await done(['encrypt', path('locked.cert')], { stdin: letter })
+  assert.deepEqual(await done(['decrypt', path('open.key')], { stdin: sealed }), letter)
   await fails(67, ['change-key-password'], { stdin: readFileSync(path('locked.key')) })
+})
+
+test('a locked version 6 key is opened', async () => {
+  const password = `--with-key-password=${path('password')}`
+  writeFileSync(
+    path('locked6.key'),
+    await done(['generate-key', '--profile=rfc9580', '--signing-only', password, 'Ada']),
+  )
+  await fails(67, ['sign', path('locked6.key')], { stdin: letter })
+  await done(['sign', password, path('locked6.key')], { stdin: letter })
 })
 
 test('passwords, session keys and keys each open a message', async () => {
@@ -213,21 +219,27 @@ test('signatures outside the wanted time do not count', async () => {
   await fails(37, verify('--not-before=yesterday'), { stdin: letter })
 })
 
-test('SHA-1 and MD5 signatures are none', async () => {
-  const engine = await loadEngine()
-  const signingKeys = await engine.readPrivateKey({ armoredKey: readFileSync(path('rsa.key'), 'utf8') })
-  for (const hash of [engine.enums.hash.sha1, engine.enums.hash.sha256]) {
-    const signature = new engine.SignaturePacket()
-    Object.assign(signature, { signatureType: 0, publicKeyAlgorithm: 1, hashAlgorithm: hash })
-    const packet = signingKeys.keyPacket as InstanceType<typeof engine.SecretKeyPacket>
-    const literal = new engine.LiteralDataPacket() as never as { setBytes(octets: Uint8Array, format: number): void }
-    literal.setBytes(new Uint8Array(letter), engine.enums.literal.binary)
-    await signature.sign(packet, literal as never, new Date(NOW - 1000), true)
-    const list = new engine.PacketList()
-    list.push(signature as never)
-    writeFileSync(path(`hash${hash}.sig`), list.write())
-    const { status } = await sop(['verify', path(`hash${hash}.sig`), path('rsa.cert')], { stdin: letter })
-    assert.equal(status, hash === engine.enums.hash.sha1 ? 3 : 0)
+/** A signature over the letter as RFC 9580 §5.2.3 describes it, with a hash of the caller's choice. */
+function signatureWith(hash: number, name: string): Buffer {
+  const { object } = openSecretKeys(readFileSync(path('rsa.key'))).keys[0]!
+  const created = Buffer.of(5, 2, 0, 0, 0, 0)
+  created.writeUInt32BE(NOW / 1000 - 1, 2)
+  const hashedPart = Buffer.concat([Buffer.of(4, 0, 1, hash, 0, created.length), created])
+  const signer = createSign(name)
+  for (const part of hashedOctets({ version: 4, hashedPart, salt: Buffer.alloc(0) }, [letter])) signer.update(part)
+  return packet(2, hashedPart, Buffer.of(0, 0, 0, 0), writeMpi(signer.sign(object)))
+}
+
+test('SHA-1, MD5 and RIPEMD-160 signatures are none', async () => {
+  for (const [hash, name, status] of [
+    [1, 'md5', 3],
+    [2, 'sha1', 3],
+    [3, 'ripemd160', 3],
+    [8, 'sha256', 0],
+  ] as const) {
+    writeFileSync(path(`${name}.sig`), signatureWith(hash, name))
+    const ran = await sop(['verify', path(`${name}.sig`), path('rsa.cert')], { stdin: letter })
+    assert.equal(ran.status, status, name)
   }
 })
 

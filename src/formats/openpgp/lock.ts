@@ -27,12 +27,17 @@ const USAGE_SHA1_CHECKED = 254
  * `passphrase`. Throws MalformedOpenPgp, and LockedSecretKey when it is locked already.
  */
 export async function lockForExport(tsk: Bytes, passphrase: Buffer): Promise<string> {
+  return armor('PRIVATE KEY BLOCK', await lockSecretKey(tsk, passphrase))
+}
+
+/** The same in binary. */
+export async function lockSecretKey(tsk: Bytes, passphrase: Buffer): Promise<Buffer> {
   const locked: Bytes[] = []
   for (const { type, body, octets } of readPackets(tsk)) {
     const isSecret = type === PacketType.secretKey || type === PacketType.secretSubkey
     locked.push(isSecret ? packet(type, await lockSecretPacket(body, passphrase)) : octets)
   }
-  return armor('PRIVATE KEY BLOCK', Buffer.concat(locked))
+  return Buffer.concat(locked)
 }
 
 async function lockSecretPacket(body: Bytes, passphrase: Buffer): Promise<Buffer> {
