@@ -221,7 +221,8 @@ class Filing {
   }
 }
 
-function ready({ envelope, content }: QueuedMail): { content: Bytes; summary: Bytes } {
-  const stored = Buffer.concat([Buffer.from(formatReturnPath(envelope.reversePath)), content])
-  return { content: stored, summary: encodeSummary(summarize(stored)) }
+// RFC 5321 §4.4: Return-Path in front of everything.
+function ready({ envelope, content, stored }: QueuedMail): { content: Bytes; summary: Bytes } {
+  const whole = stored ?? Buffer.concat([Buffer.from(formatReturnPath(envelope.reversePath)), content])
+  return { content: whole, summary: encodeSummary(summarize(whole)) }
 }

@@ -1,7 +1,7 @@
 /** The MX agent over the delivery agent and the queue. See inbound.ts for what it promises. */
 import type { Address } from '#formats/message/address.ts'
 import { scanHeader } from '#formats/message/header.ts'
-import { countReceived, formatReceived, HOP_LIMIT } from '#formats/message/trace.ts'
+import { countReceived, formatReceived, formatReturnPath, HOP_LIMIT } from '#formats/message/trace.ts'
 import { isPositive, type Reply, reply } from '#formats/smtp/reply.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
@@ -63,7 +63,9 @@ class MailReceiver implements InboundAgent {
     const { helo, ip, protocol, tls } = peer
     const recipients = envelope.recipients.map(({ address }) => address)
     const trace = formatReceived({ helo, ip, protocol, tls, by: hostname, queueId, recipients, time })
-    return { queueId, envelope, content: Buffer.concat([Buffer.from(trace), content]), arrived: time }
+    const returnPath = Buffer.from(formatReturnPath(envelope.reversePath))
+    const stored = Buffer.concat([returnPath, Buffer.from(trace), content])
+    return { queueId, envelope, content: stored.subarray(returnPath.length), arrived: time, stored }
   }
 
   /**
