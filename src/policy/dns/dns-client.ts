@@ -3,6 +3,7 @@
  * where nobody between could have set it, on loopback or over TLS (RFC 7672 §2.1.1).
  */
 import { getServers } from 'node:dns'
+import { setMaxListeners } from 'node:events'
 import { isIPv6 } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { RCODES } from '#formats/dns/dns-message.ts'
@@ -89,6 +90,8 @@ class AskingResolver implements DnsClient {
     this.#servers = servers
     this.#validating = validating
     this.#rounds = rounds
+    // One listener for every question under way.
+    setMaxListeners(0, this.#closing.signal)
     this.#asking = { clock, timeoutMs, closing: this.#closing.signal }
     this.#cache = new AnswerCache(clock, cacheSize)
   }

@@ -39,6 +39,8 @@ export interface SmtpServerOptions {
   /** The certificate of the moment, asked for every handshake; null: no TLS. */
   tls(): SecureContext | null
   readonly limits?: Partial<SmtpLimits>
+  /** Shared with other servers, so that the cap holds over all of them; otherwise `limits.memory` is for this one alone. */
+  readonly memory?: MemoryBudget
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
@@ -68,7 +70,7 @@ function serviceOf(options: SmtpServerOptions): Service {
     log: logger,
     metrics,
     admission: new Admission(limits, clock),
-    memory: new MemoryBudget(limits.memory),
+    memory: options.memory ?? new MemoryBudget(limits.memory),
     tls: () => options.tls(),
     newQueueId: () => options.newQueueId(),
   }
@@ -92,6 +94,8 @@ class NetSmtpServer implements SmtpServer {
     const listener = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket))
     listener.listen(port, host)
     await once(listener, 'listening')
+    // Accepting can fail when files run out; the listener goes on.
+    listener.on('error', (error) => this.#service.log.error({ error }, 'connection could not be accepted'))
     this.#listeners.add(listener)
     return (listener.address() as AddressInfo).port
   }
@@ -108,12 +112,15 @@ class NetSmtpServer implements SmtpServer {
     }
     const wire = new Wire(socket, ip, clock)
     this.#wires.add(wire)
-    metrics.gauge('smtp_open_connections', admission.open, { role })
+    const countOpen = () => {
+      metrics.gauge('smtp_open_connections', admission.open, { role, tls: this.#implicitTls ? 'implicit' : 'starttls' })
+    }
+    countOpen()
     void converse(new Conversation(this.#service, wire, admitted), this.#implicitTls)
     void wire.closed.then(() => {
       this.#wires.delete(wire)
       admitted[Symbol.dispose]()
-      metrics.gauge('smtp_open_connections', admission.open, { role })
+      countOpen()
     })
   }
 

@@ -82,7 +82,7 @@ async function login(talk: Conversation, desk: SessionDesk, initial: Buffer | nu
 async function enter(talk: Conversation, desk: SessionDesk, user: string, credential: Buffer): Promise<Reply> {
   const { admission, metrics } = talk.service
   const { ip } = talk.wire
-  if (!admission.mayLogin(ip)) return unavailable()
+  if (!admission.mayLogin(ip)) throw unavailable()
   const result = await desk.login({ user, credential, protocol: 'submission', ip })
   metrics.count('smtp_logins', { result: result.kind })
   switch (result.kind) {
@@ -94,11 +94,11 @@ async function enter(talk: Conversation, desk: SessionDesk, user: string, creden
     case 'refused':
       return await failed(talk)
     case 'unavailable':
-      return unavailable()
+      throw unavailable()
   }
 }
 
-const unavailable = () => reply(454, '4.7.0', 'Temporary authentication failure, try later')
+const unavailable = () => new SmtpError(reply(454, '4.7.0', 'Temporary authentication failure, try later'))
 
 /** The same words and the same wait whatever was wrong. */
 async function failed(talk: Conversation): Promise<Reply> {
