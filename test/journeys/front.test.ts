@@ -37,7 +37,7 @@ describe('a Postfix in front', needs('postfix', 'swaks', 'curl', 'root'), () => 
       domains: ['beta.test'],
       deliverTo: 'maildir',
       settings: {
-        transport_maps: `inline:{ alpha.test = smtp:[${provider.host}]:${provider.ports.smtp} }`,
+        transport_maps: `inline:{ { alpha.test = smtp:[${provider.host}]:${provider.ports.smtp} } }`,
         smtp_tls_security_level: 'encrypt',
       },
       tls: true,

@@ -108,7 +108,7 @@ describe('mail in, sealed, read, answered, returned', needs(...tools), () => {
   })
 
   it('gives them to mbsync octet for octet, with only trace fields on top', async () => {
-    const client = await mbsync({ directory: directory.join('mbsync'), ...imaps() })
+    const client = await mbsync({ directory: directory.join('mbsync'), ...imaps(), certificate: provider.certificate })
     const ran = await client.sync()
     assert.equal(ran.code, 0, ran.output)
     const stored = await client.messages('INBOX')
@@ -236,30 +236,38 @@ describe('mail in, sealed, read, answered, returned', needs(...tools), () => {
     }
     for (const message of opened)
       assert.ok(decrypted.has(message.toString('latin1')), 'a message is not stored as it is exported')
-    assert.deepEqual(await canaries(key.toString(), passphrase), [])
+    const planted = await canaries(key.toString(), passphrase)
+    const provided = { directories: [directory.join('provider')], processes: [provider.pid] }
+    assert.deepEqual(await sweep({ canaries: planted, ...provided }), [])
+    // The sweep does find what is there: in the copies that the mail clients made.
+    const found = await sweep({ canaries: planted, directories: [directory.join('mbsync')], processes: [] })
+    for (const name of ['subject', 'body', 'address in the body', 'password of alice']) {
+      assert.ok(
+        found.some((finding) => finding.startsWith(`${name}: `)),
+        name,
+      )
+    }
   })
 
-  async function canaries(key: string, passphrase: string): Promise<string[]> {
+  async function canaries(key: string, passphrase: string): Promise<Record<string, string | Uint8Array>> {
     const recovery = Object.fromEntries(
       [...provider.recoveryCodes].flatMap(([address, code]) => [
         [`recovery code of ${address}`, code],
         [`recovery code of ${address}, without hyphens`, code.replaceAll('-', '')],
       ]),
     )
-    return await sweep({
-      canaries: {
-        subject,
-        body,
-        'address in the body': body.split(' ')[1]!,
-        answer,
-        'password of alice': alice.password,
-        'password of bob': bob.password,
-        passphrase,
-        ...recovery,
-        ...(await secretNumbers(key, passphrase)),
-      },
-      directories: [directory.join('provider')],
-      processes: [provider.pid],
-    })
+    const secrets = await secretNumbers(key, passphrase)
+    assert.ok(Object.keys(secrets).length >= 4, 'a signing and an encryption key, in both octet orders')
+    return {
+      subject,
+      body,
+      'address in the body': body.split(' ')[1]!,
+      answer,
+      'password of alice': alice.password,
+      'password of bob': bob.password,
+      passphrase,
+      ...recovery,
+      ...secrets,
+    }
   }
 })

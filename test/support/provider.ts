@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -38,6 +38,8 @@ export interface Provider extends AsyncDisposable {
   readonly data: string
   /** PEM file of the development CA. */
   readonly ca: string
+  /** PEM file of the server's own certificate. */
+  readonly certificate: string
   /** Recovery codes by address, as `account add` showed them. */
   readonly recoveryCodes: ReadonlyMap<string, string>
   /** The process that was started last; its children are the rest of the server. */
@@ -95,6 +97,7 @@ function withSettings(toml: string, settings: Readonly<Record<string, string>>):
 
 /** Makes a provider without starting it. */
 export async function makeProvider(options: ProviderOptions): Promise<Provider> {
+  await mkdir(options.directory, { recursive: true })
   const host = ownLoopback()
   const base = await freePortBase()
   const data = join(options.directory, 'data')
@@ -141,6 +144,7 @@ export async function makeProvider(options: ProviderOptions): Promise<Provider> 
     ) as unknown as Provider['ports'],
     data,
     ca: join(data, 'tls/ca.crt'),
+    certificate: join(data, 'tls/server.crt'),
     recoveryCodes,
     get pid() {
       return server?.pid ?? -1

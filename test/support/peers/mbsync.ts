@@ -11,8 +11,8 @@ export interface MbsyncOptions {
   readonly port: number
   readonly user: string
   readonly password: string
-  /** PEM file. Without one the connection is plain. */
-  readonly ca?: string
+  /** PEM file of the server's own certificate: mbsync knows no names of certificates that are addresses. Else the connection is plain. */
+  readonly certificate?: string
   readonly tls?: 'IMAPS' | 'STARTTLS'
 }
 
@@ -28,7 +28,9 @@ export async function mbsync(options: MbsyncOptions): Promise<Mbsync> {
   const at = (name: string) => join(options.directory, name)
   await mkdir(at('mail'), { recursive: true })
   const tls =
-    options.ca === undefined ? 'SSLType None' : `SSLType ${options.tls ?? 'IMAPS'}\nCertificateFile ${options.ca}`
+    options.certificate === undefined
+      ? 'SSLType None'
+      : `SSLType ${options.tls ?? 'IMAPS'}\nCertificateFile ${options.certificate}`
   await writeFile(at('password'), options.password, { mode: 0o600 })
   const config = `
 IMAPAccount provider
