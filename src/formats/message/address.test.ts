@@ -5,6 +5,8 @@ import { type Address, domainOf, formatAddress, needsSmtpUtf8, parseAddress, sam
 
 const address = (text: string): Address => parseAddress(text) ?? assert.fail(text)
 
+const unicode = fc.uint16Array({ maxLength: 20 }).map((units) => String.fromCharCode(...units))
+
 test('takes what RFC 5321 and 6531 call a mailbox', () => {
   assert.deepEqual(address('Ada.Lovelace+x@Example.ORG'), { local: 'Ada.Lovelace+x', domain: 'example.org' })
   assert.deepEqual(address('"a b\\"c\\\\d"@example.org'), { local: 'a b"c\\d', domain: 'example.org' })
@@ -67,12 +69,9 @@ test('what is written is read again as the same address', () => {
 
 test('any text is either refused or stays the same address', () => {
   fc.assert(
-    fc.property(
-      fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.stringMatching(/^["\\a@.[\]:1]{0,20}$/)),
-      (text) => {
-        const read = parseAddress(text)
-        if (read) assert.deepEqual(parseAddress(formatAddress(read)), read)
-      },
-    ),
+    fc.property(fc.oneof(fc.string(), unicode, fc.stringMatching(/^["\\a@.[\]:1]{0,20}$/)), (text) => {
+      const read = parseAddress(text)
+      if (read) assert.deepEqual(parseAddress(formatAddress(read)), read)
+    }),
   )
 })

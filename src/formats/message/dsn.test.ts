@@ -33,6 +33,8 @@ const facts: DsnFacts = {
   original: Buffer.from(`${header}\r\nsecret body\r\n`),
 }
 
+const unicode = fc.uint16Array({ maxLength: 20 }).map((units) => String.fromCharCode(...units).toWellFormed())
+
 test('a failure says who, why and what to do, to people and to machines', () => {
   const message = composeDsn(facts)
   const read = parseDsn(message)!
@@ -112,11 +114,7 @@ test('SMTPUTF8 senders get the forms of RFC 6533, others escaped addresses', () 
 })
 
 test('nothing from outside leaves its place', () => {
-  const hostile = fc.oneof(
-    fc.string(),
-    fc.string({ unit: 'binary' }),
-    fc.constantFrom('\r\n\r\n', '\r\n--report-k3k3k3--\r\n', '\n', '\0'),
-  )
+  const hostile = fc.oneof(fc.string(), unicode, fc.constantFrom('\r\n\r\n', '\r\n--report-k3k3k3--\r\n', '\n', '\0'))
   fc.assert(
     fc.property(fc.array(hostile, { minLength: 6, maxLength: 6 }), fc.boolean(), (texts, smtputf8) => {
       const [orcpt, status, remote, answer, envid, body] = texts as [string, string, string, string, string, string]
