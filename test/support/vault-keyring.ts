@@ -13,8 +13,8 @@ import { type TemporaryDirectory, temporaryDirectory } from './temporary.ts'
 /** Of derivations in tests: the least there is, since what counts is how many there are. */
 export const CHEAP = { memory: 64, passes: 1, waiting: 64 }
 export const PASSWORD = 'correct horse battery'
-export const ADDRESS: Address = { local: 'alice', domain: 'alpha.test' }
 export const VAULT_UID = 65_533
+export const addressOf = (account: string): Address => ({ local: account, domain: 'alpha.test' })
 
 export interface KeyringBench extends AsyncDisposable {
   readonly folder: TemporaryDirectory
@@ -22,15 +22,15 @@ export interface KeyringBench extends AsyncDisposable {
   readonly keyring: VaultKeyring
   /** Another keyring over the same files, with a vault of its own, as another process has. */
   another(options?: Partial<KeyringOptions>): Promise<VaultKeyring>
-  /** Makes an account and enters it in the directory. */
-  account(id: string, address?: Address): Promise<NewKeys>
+  /** Makes the account ID@alpha.test and enters it in the directory. */
+  account(id: string): Promise<NewKeys>
 }
 
 export async function keyringBench(options: Partial<KeyringOptions> = {}): Promise<KeyringBench> {
   const folder = await temporaryDirectory('keyring')
   await mkdir(folder.join('keys'))
   const directory = await openDirectory(folder.join('directory.db'))
-  await directory.addDomain(ADDRESS.domain)
+  await directory.addDomain('alpha.test')
   const standard: KeyringOptions = {
     dataDir: folder.path,
     directory,
@@ -48,7 +48,8 @@ export async function keyringBench(options: Partial<KeyringOptions> = {}): Promi
     directory,
     keyring,
     another,
-    async account(id, address = ADDRESS) {
+    async account(id) {
+      const address = addressOf(id)
       const keys = await keyring.create(id, address, Buffer.from(PASSWORD), 'curve25519')
       await directory.addAccount({ id, address, state: 'active', created: 1, quota: null }, keys.certificate)
       return keys

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { AccountId } from '../accounts/directory.ts'
 import { decodeTable, MalformedTable, type SlotTable } from '../vault/protocol/slot-table.ts'
 import { withAccountLock } from './account-lock.ts'
-import { type Disk, makeFolder, namesIn, readIfThere, replaceFile } from './durable-files.ts'
+import { type Disk, makeFolder, pathsIn, readIfThere, removeUnfinished, replaceFile } from './durable-files.ts'
 import { AccountKeysDamaged } from './keyring.ts'
 import { decodeLockedKey, encodeLockedKey, type LockedKeyFile } from './locked-key-file.ts'
 
@@ -39,8 +39,12 @@ export class AccountFiles {
     return join(this.#folder, 'revocations', fingerprint)
   }
 
+  get #folders(): readonly string[] {
+    return [join(this.#folder, 'keys'), join(this.#folder, 'revocations')]
+  }
+
   async makeFolders(): Promise<void> {
-    for (const name of ['keys', 'revocations']) await makeFolder(this.#disk, join(this.#folder, name))
+    for (const folder of this.#folders) await makeFolder(this.#disk, folder)
   }
 
   /** Whether the account has keyslots, whole or damaged. */
@@ -50,7 +54,10 @@ export class AccountFiles {
   }
 
   exclusively<T>(change: () => Promise<T>): Promise<T> {
-    return withAccountLock(join(this.#folder, 'keyslots.lock'), change)
+    return withAccountLock(join(this.#folder, 'keyslots.lock'), async () => {
+      for (const folder of [this.#folder, ...this.#folders]) await removeUnfinished(folder)
+      return change()
+    })
   }
 
   /** The newest whole copy. Throws AccountKeysDamaged when there is none. */
@@ -95,7 +102,7 @@ export class AccountFiles {
   /** All generations, in no order. Throws AccountKeysDamaged. */
   async lockedKeys(): Promise<readonly LockedKeyFile[]> {
     const keys: LockedKeyFile[] = []
-    for (const path of await namesIn(join(this.#folder, 'keys'), '.locked')) {
+    for (const path of await pathsIn(join(this.#folder, 'keys'), '.locked')) {
       const octets = await readIfThere(path)
       const key = octets && decodeLockedKey(octets)
       if (key && path === this.#keyPath(key.fingerprint)) keys.push(key)

@@ -47,6 +47,11 @@ export async function makeFolder(steps: Disk, path: string): Promise<void> {
     for (let made = path; made.length >= first.length; made = dirname(made)) await steps.syncFolder(dirname(made))
 }
 
+/** Removes what a crash left half written. Only for who alone may write there. */
+export async function removeUnfinished(folder: string): Promise<void> {
+  for (const path of await pathsIn(folder, UNFINISHED)) await rm(path, { force: true })
+}
+
 /** null when there is no such file. */
 export async function readIfThere(path: string): Promise<Buffer | null> {
   try {
@@ -57,8 +62,8 @@ export async function readIfThere(path: string): Promise<Buffer | null> {
   }
 }
 
-/** Names in the folder with this ending; none when there is no folder. */
-export async function namesIn(folder: string, ending: string): Promise<readonly string[]> {
+/** Paths of what is in the folder and has this ending; none when there is no folder. */
+export async function pathsIn(folder: string, ending: string): Promise<readonly string[]> {
   let names: string[]
   try {
     names = await readdir(folder)

@@ -15,14 +15,14 @@
  * `setpriv`, `unshare` and `prlimit` are of util-linux, which every Debian has. Frozen intrinsics are left out: the flag costs
  * 5 MB and is experimental, and the vault has no plug-ins to be kept from them.
  */
-import { execFile } from 'node:child_process'
+import { type ChildProcess, execFile, type StdioOptions, spawn } from 'node:child_process'
 import { type FileHandle, mkdtemp, open, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { codeVersion, entryOf, exists, moduleSources } from './vault-code.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..', '..')
-export const VAULT_ENTRY = 'custody/vault/main.ts'
+const VAULT_ENTRY = 'custody/vault/main.ts'
 
 export interface VaultPlacement {
   /** User and group id of the vault where the server runs as root. */
@@ -35,12 +35,13 @@ export interface VaultPlacement {
 export interface Launch extends AsyncDisposable {
   readonly command: string
   readonly args: readonly string[]
-  /** The Node program, opened for a vault whose user cannot reach it by name; its number must be NODE_FD. */
+  /** The Node program, opened for a vault whose user cannot reach it by name. */
   readonly node: FileHandle | null
   readonly confinement: { readonly uid: number; readonly network: 'none' | 'closed from inside' }
 }
 
-export const NODE_FD = 4
+/** Where the vault has `node`: after the three standard streams and the socket. */
+const NODE_FD = 4
 
 const FLAGS = [
   '--permission',
@@ -73,6 +74,12 @@ async function dropping(uid: number): Promise<{ words: string[]; confinement: La
       network: isolated ? 'none' : 'closed from inside',
     },
   }
+}
+
+/** Starts what was prepared; the socket is its stdio[3]. */
+export function spawnVault({ command, args, node }: Launch): ChildProcess {
+  const inherited: StdioOptions = ['ignore', 'ignore', 'pipe', 'pipe']
+  return spawn(command, args, { env: {}, cwd: '/', stdio: node ? [...inherited, node.fd] : inherited })
 }
 
 /** Strips the vault's code into `target` in a process of its own. */

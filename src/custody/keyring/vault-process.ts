@@ -1,5 +1,5 @@
 /** The vault process seen from the keyring: started when it is needed, asked over its socket, missed when it ends. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -15,7 +15,7 @@ import {
   refusal,
 } from '../vault/protocol/protocol.ts'
 import { VaultGone } from './keyring.ts'
-import { type Launch, prepareLaunch, type VaultPlacement } from './launch.ts'
+import { type Launch, prepareLaunch, spawnVault, type VaultPlacement } from './launch.ts'
 
 /** The vault's word for why it did not do what it was asked. */
 export class VaultRefusal extends Error {
@@ -56,11 +56,7 @@ class Running {
   #words = ''
 
   constructor(launch: Launch) {
-    this.child = spawn(launch.command, [...launch.args], {
-      env: {},
-      cwd: '/',
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...(launch.node ? [launch.node.fd] : [])],
-    })
+    this.child = spawnVault(launch)
     this.#socket = this.child.stdio[3] as Socket
     const splitter = new FrameSplitter((frame) => this.#settle(frame))
     this.#socket.on('data', (chunk: Buffer) => {

@@ -18,20 +18,31 @@ function refuse(): never {
   throw new Refused('the vault has no network')
 }
 
-/** Replaces every function of the object and keeps it replaced. */
-function close(object: object, names: readonly string[] = Object.keys(object)): void {
+/** Replaces these functions of the object for good. */
+function close(object: object, names: readonly string[]): void {
   for (const name of names) {
     if (typeof Reflect.get(object, name) !== 'function') continue
     Object.defineProperty(object, name, { value: refuse, writable: false, configurable: false, enumerable: true })
   }
 }
 
+/** Names of an object's own and inherited methods. */
+function methodsOf(prototype: object): readonly string[] {
+  const names: string[] = []
+  for (let one = prototype; one !== Object.prototype; one = Object.getPrototypeOf(one)) {
+    names.push(...Object.getOwnPropertyNames(one))
+  }
+  return names.filter(isMethod)
+}
+
+const isMethod = (name: string) => name !== 'constructor' && name !== 'Resolver' && name !== 'promises'
+
 /** Call it when the one socket stands; afterwards no other can be made, connected or listened on. */
 export function confine(socket: Socket): void {
   close(net.Socket.prototype, ['connect'])
   close(net.Server.prototype, ['listen'])
   close(dgram.Socket.prototype, ['bind', 'connect', 'send', 'sendto'])
-  close(dns.Resolver.prototype, Object.getOwnPropertyNames(dns.Resolver.prototype).filter(isMethod))
+  for (const { prototype } of [dns.Resolver, dns.promises.Resolver]) close(prototype, methodsOf(prototype))
   close(dns.promises, Object.keys(dns.promises).filter(isMethod))
   close(dns, Object.keys(dns).filter(isMethod))
   close(net, ['connect', 'createConnection', 'createServer', 'Server'])
@@ -39,9 +50,7 @@ export function confine(socket: Socket): void {
   // The handle's class could make and connect others.
   const handle: unknown = Reflect.get(socket, '_handle')
   if (typeof handle === 'object' && handle !== null) {
-    close(Object.getPrototypeOf(handle) as object, ['connect', 'bind', 'listen', 'open'])
+    close(Object.getPrototypeOf(handle), ['connect', 'bind', 'listen', 'open'])
   }
   syncBuiltinESMExports()
 }
-
-const isMethod = (name: string) => name !== 'constructor' && name !== 'Resolver' && name !== 'promises'

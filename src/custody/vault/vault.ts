@@ -10,6 +10,7 @@
  * keys (RFC 9580 §10.2) and is wiped at once. What stays while an account has sessions: its secret keys and its index key.
  */
 import { setImmediate } from 'node:timers/promises'
+import { MalformedOpenPgp, UndecryptableSessionKey } from '#formats/openpgp/openpgp.ts'
 import { type SecretKeys, sessionKeyOf } from '#formats/openpgp/secret-key.ts'
 import { encodeSessionKey } from '#formats/openpgp/session-key.ts'
 import { signDetached } from '#formats/openpgp/sign.ts'
@@ -114,7 +115,10 @@ function takeSessionKey(keys: readonly SecretKeys[], pkesk: Bytes): AnswerOf<'se
       if (found) return { kind: 'key', key: encodeSessionKey(found) }
     }
     return { kind: 'foreign' }
-  } catch {
-    return { kind: 'broken' }
+  } catch (error) {
+    if (error instanceof UndecryptableSessionKey) return { kind: 'broken' }
+    // What cannot be read is addressed to nobody.
+    if (error instanceof MalformedOpenPgp) return { kind: 'foreign' }
+    throw error
   }
 }

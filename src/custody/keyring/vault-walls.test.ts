@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, readdir, readFile, writeFile } from 'node:fs/promises'
+import { createServer as createHttpServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { needs } from '../../../test/support/needs.ts'
+import { temporaryDirectory } from '../../../test/support/temporary.ts'
+import { addressOf, keyringBench, PASSWORD, VAULT_UID } from '../../../test/support/vault-keyring.ts'
+import { prepareLaunch, spawnVault } from './launch.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..', '..')
+const PROBE = 'test/support/vault-probe.ts'
+
+const fields = async (pid: number, file: string) => (await readFile(`/proc/${pid}/${file}`, 'latin1')).split('\n')
+
+interface Findings {
+  readonly environment: readonly string[]
+  readonly results: Readonly<Record<string, string>>
+}
+
+/** What the probe says of its attempts. */
+async function findings(probe: ChildProcess, target: object): Promise<Findings> {
+  let said = ''
+  probe.stderr?.on('data', (chunk) => {
+    said += chunk
+  })
+  let answer = ''
+  const socket = probe.stdio[3] as Socket
+  socket.on('data', (chunk) => {
+    answer += chunk
+  })
+  socket.write(JSON.stringify(target))
+  await once(probe, 'close')
+  assert.notEqual(answer, '', said)
+  return JSON.parse(answer)
+}
+
+/** How the walls refuse: Node's permissions and confine.ts; code from text; add-ons; no WebAssembly to be had. */
+const REFUSALS: readonly string[] = ['ERR_ACCESS_DENIED', 'EvalError', 'TypeError']
+
+test('from inside the vault nothing can be read, written, started, reached or made into code', async () => {
+  await using folder = await temporaryDirectory('vault', true)
+  await chmod(folder.path, 0o777)
+  await writeFile(folder.join('file'), 'x')
+  await chmod(folder.join('file'), 0o644)
+  const onPort = createHttpServer((_, response) => response.end()).listen(0, '127.0.0.1')
+  const onFile = createServer().listen({ path: folder.join('socket'), readableAll: true, writableAll: true })
+  await Promise.all([once(onPort, 'listening'), once(onFile, 'listening')])
+  const { port } = onPort.address() as AddressInfo
+  const target = { port, folder: folder.path, file: folder.join('file'), socket: folder.join('socket') }
+  await using launch = await prepareLaunch({ uid: VAULT_UID, source: ROOT, entry: PROBE })
+  const inside = await findings(spawnVault(launch), target)
+  const free = spawn(process.execPath, ['--no-warnings', join(ROOT, PROBE), '--free'], {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+  })
+  const outside = await findings(free, target)
+  onPort.close()
+  onFile.close()
+  const held = Object.entries(inside.results).filter(([, result]) => !REFUSALS.includes(result))
+  assert.deepEqual(held, [], 'a hole')
+  const unheld = Object.entries(outside.results).filter(([, result]) => REFUSALS.includes(result))
+  assert.deepEqual(unheld, [], 'an attempt that fails anyway shows nothing')
+  assert.deepEqual(inside.environment, [])
+})
+
+test('the system holds the vault in as well', needs('root', 'unshare', 'setpriv', 'prlimit'), async () => {
+  await using bench = await keyringBench()
+  const pid = await bench.keyring.vaultPid()
+  const status = Object.fromEntries((await fields(pid, 'status')).map((line) => line.split(':\t')))
+  assert.equal(status.Uid, Array(4).fill(VAULT_UID).join('\t'))
+  assert.equal(status.Gid, Array(4).fill(VAULT_UID).join('\t'))
+  assert.equal(status.NoNewPrivs, '1')
+  for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) assert.match(status[set]!, /^0+$/, set)
+  const interfaces = (await fields(pid, 'net/dev')).slice(2).map((line) => line.split(':')[0]!.trim())
+  assert.deepEqual(
+    interfaces.filter((name) => name !== '' && name !== 'lo'),
+    [],
+    'a network of its own, with nothing in it',
+  )
+  const limits = (await fields(pid, 'limits')).find((line) => line.startsWith('Max core file size'))
+  assert.match(limits!, /size\s+1\s+1\s+bytes/)
+  const open = await readdir(`/proc/${pid}/fd`)
+  assert.ok(open.includes('3'))
+})
+
+test('SIGUSR1 opens no debugger, and signals to the whole group do not end the vault', async () => {
+  await using bench = await keyringBench()
+  const pid = await bench.keyring.vaultPid()
+  for (const signal of ['SIGUSR1', 'SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(pid, signal)
+  await bench.account('a1')
+  assert.equal(await bench.keyring.vaultPid(), pid)
+  const threads = await Promise.all(
+    (await readdir(`/proc/${pid}/task`)).map((task) => readFile(`/proc/${pid}/task/${task}/comm`, 'latin1')),
+  )
+  assert.ok(!threads.some((name) => /inspect/i.test(name)), threads.join())
+})
+
+test('no secret is in the files of the data directory, nor in what the system shows of the vault', async () => {
+  await using bench = await keyringBench({ graceMs: 60_000 })
+  const { recoveryCode } = await bench.account('a1')
+  const next = 'another password'
+  await bench.keyring.changePassword('a1', Buffer.from(PASSWORD), Buffer.from(next))
+  await bench.keyring.reset('a1', addressOf('a1'), Buffer.from('the third password'), 'curve25519')
+  await bench.keyring.relink('a1', Buffer.from('the third password'), Buffer.from(next))
+  const keys = await bench.keyring.unlock('a1', Buffer.from('the third password'))
+  assert.ok(keys)
+  const canaries = [
+    PASSWORD,
+    next,
+    'the third password',
+    recoveryCode.reveal(),
+    recoveryCode.reveal().replaceAll('-', ''),
+  ]
+  const indexKey = Buffer.from(await keys.indexKey())
+  const seen: Buffer[] = []
+  for (const entry of await readdir(bench.folder.path, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) seen.push(await readFile(join(entry.parentPath, entry.name)))
+  }
+  assert.ok(seen.length >= 8)
+  const pid = await bench.keyring.vaultPid()
+  for (const name of ['cmdline', 'environ']) seen.push(await readFile(`/proc/${pid}/${name}`))
+  for (const octets of seen) {
+    const text = octets.toString('latin1')
+    for (const canary of canaries) assert.ok(!text.includes(canary))
+    assert.ok(!octets.includes(indexKey) && !text.includes(indexKey.toString('base64')))
+    // RFC 9580 §5.5.3: the secret key packets of an unlocked key begin so (tag 5, version 4), in octets and in base64.
+    assert.ok(!/"locked":"(xY|xX|lF)/.test(text))
+  }
+})
