@@ -39,6 +39,8 @@ interface DispatcherOptions {
     outcomes: readonly Outcome[],
     putOffUntil: number | null,
   ) => Promise<void>
+  /** After every look. */
+  readonly looked: () => Promise<void>
   /** The outcome of recipients that the operator gave up; nothing is tried for them. */
   readonly givenUp: Outcome
   readonly schedule: Schedule
@@ -105,7 +107,7 @@ export class Dispatcher {
   }
 
   async #look(): Promise<void> {
-    const { db, clock, logger } = this.#options
+    const { db, looked, clock, logger } = this.#options
     let again = LOOK_AGAIN
     while (this.#lookAgain && this.#running) {
       this.#lookAgain = false
@@ -115,6 +117,7 @@ export class Dispatcher {
         if (routes.length > 0) await this.#begin(routes, now)
         const next = await nextDue(db.query, now)
         again = Math.min(LOOK_AGAIN, next === null ? LOOK_AGAIN : next - now)
+        await looked()
       } catch (error) {
         logger.error({ error: error as Error }, 'queue unreadable, looking again soon')
         again = DISK_PAUSE

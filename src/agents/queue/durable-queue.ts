@@ -10,7 +10,7 @@ import { openSqlite, type SqliteDatabase } from '#lib/sqlite.ts'
 import { ContentDamaged, sealContent, unsealContent } from './content-seal.ts'
 import { Dispatcher, type QueueLimits, STANDARD_LIMITS } from './dispatcher.ts'
 import { logSettlement } from './journey-log.ts'
-import type { DeliveryAgent, Outcome, Queue, QueuedMail, QueueId } from './queue.ts'
+import type { DeliveryAgent, Outcome, Queue, QueuedMail, QueueEntry, QueueId } from './queue.ts'
 import { createQueueDesk, type QueueDesk } from './queue-desk.ts'
 import {
   type Batch,
@@ -58,7 +58,14 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
   return new DurableQueue(db, options)
 }
 
-const GIVEN_UP = reply(554, '5.3.0', 'given up by the operator of this server')
+/** Milliseconds. */
+const COUNT_EVERY = 10_000
+
+const GIVEN_UP: Outcome = {
+  kind: 'failed',
+  why: reply(554, '5.3.0', 'given up by the operator of this server'),
+  remote: null,
+}
 
 class DurableQueue implements Queue {
   readonly #db: SqliteDatabase<QueueSchema>
@@ -68,6 +75,7 @@ class DurableQueue implements Queue {
   readonly #desk: QueueDesk
   readonly #dispatcher: Dispatcher
   #started: Promise<void> | null = null
+  #counted = 0
 
   constructor(db: SqliteDatabase<QueueSchema>, options: QueueOptions) {
     const { local, relay, clock, logger } = options
@@ -81,7 +89,8 @@ class DurableQueue implements Queue {
       agentOf: (route) => (route === LOCAL ? local : relay),
       contentOf: (batch) => this.#content(batch.queueId),
       record: (batch, content, outcomes, putOffUntil) => this.#record(batch, content, outcomes, putOffUntil),
-      givenUp: { kind: 'failed', why: GIVEN_UP, remote: null },
+      looked: () => this.#count(),
+      givenUp: GIVEN_UP,
       schedule: this.#schedule,
       limits: { ...STANDARD_LIMITS, ...options.limits },
       random: this.#random,
@@ -91,9 +100,10 @@ class DurableQueue implements Queue {
   }
 
   async enqueue(mail: QueuedMail): Promise<void> {
-    const entry = await this.#entryOf(mail)
-    await this.#db.write((change) => insertEntry(change, entry))
     const { queueId, envelope, content } = mail
+    const routes = await Promise.all(envelope.recipients.map(({ address }) => this.#routeOf(address)))
+    const entry = this.#entryOf(mail, routes)
+    await this.#db.write((change) => insertEntry(change, entry))
     this.#options.logger.info({ queueId, recipients: envelope.recipients.length, size: content.length }, 'mail queued')
     this.#dispatcher.wake()
   }
@@ -115,8 +125,13 @@ class DurableQueue implements Queue {
     await this.#dispatcher.stop(graceMs)
   }
 
-  entries = () => this.#desk.entries()
-  entry = (id: QueueId) => this.#desk.entry(id)
+  entries(): Promise<readonly QueueEntry[]> {
+    return this.#desk.entries()
+  }
+
+  entry(id: QueueId): Promise<QueueEntry | null> {
+    return this.#desk.entry(id)
+  }
 
   async retry(id: QueueId | null): Promise<number> {
     const concerned = await this.#desk.retry(id)
@@ -162,10 +177,9 @@ class DurableQueue implements Queue {
     return (await this.#options.isLocal(domain)) ? LOCAL : domain
   }
 
-  async #entryOf(mail: QueuedMail): Promise<NewEntry> {
+  #entryOf(mail: QueuedMail, routes: readonly string[]): NewEntry {
     const { queueId, arrived, envelope, content } = mail
     const { clock, key } = this.#options
-    const routes = await Promise.all(envelope.recipients.map(({ address }) => this.#routeOf(address)))
     const sealed = sealContent(key, queueId, content)
     const now = clock.now()
     const nextTry = (route: string) => Math.max(now, this.#dispatcher.notBefore(route))
@@ -191,12 +205,10 @@ class DurableQueue implements Queue {
     const mail = { queueId, arrived, envelope: { ...envelope, recipients }, content }
     const settleAll = (left: ReadonlyMap<number, boolean>): Settlement[] =>
       recipients.flatMap((recipient, index) => {
-        const outcome = outcomes[index]!
         const givenUp = left.get(recipient.position)
         if (givenUp === undefined) return []
-        const final: Outcome =
-          givenUp && outcome.kind === 'deferred' ? { kind: 'failed', why: GIVEN_UP, remote: null } : outcome
-        return [settle(recipient, final, circumstances)]
+        const outcome = outcomes[index]!
+        return [settle(recipient, givenUp && outcome.kind === 'deferred' ? GIVEN_UP : outcome, circumstances)]
       })
     // Where a report goes is asked before the transaction: nothing may be waited for inside but the database.
     const home = envelope.reversePath && (await this.#routeOf(envelope.reversePath))
@@ -211,7 +223,6 @@ class DurableQueue implements Queue {
     })
     for (const one of written.settled) logSettlement(logger, this.#options.metrics, queueId, one)
     this.#logReports(queueId, written.reports)
-    await this.#count()
   }
 
   async #reports(mail: QueuedMail, settled: readonly Settlement[]): Promise<readonly NewEntry[]> {
@@ -223,19 +234,10 @@ class DurableQueue implements Queue {
   }
 
   #compose(reportable: Reportable, home: string): NewEntry[] {
-    const { clock, key, hostname, newQueueId = () => randomId(12) } = this.#options
-    const now = clock.now()
+    const { clock, hostname, newQueueId = () => randomId(12) } = this.#options
     const { giveUpAfter } = this.#schedule
-    const reporter = { hostname, toOurOwn: home === LOCAL, now, giveUpAfter, newQueueId }
-    return composeReports(reportable, reporter).map((report) => ({
-      queueId: report.queueId,
-      arrived: report.arrived,
-      envelope: report.envelope,
-      size: report.content.length,
-      sealed: sealContent(key, report.queueId, report.content),
-      routes: [home],
-      nextTry: (route) => Math.max(now, this.#dispatcher.notBefore(route)),
-    }))
+    const reporter = { hostname, toOurOwn: home === LOCAL, now: clock.now(), giveUpAfter, newQueueId }
+    return composeReports(reportable, reporter).map((report) => this.#entryOf(report, [home]))
   }
 
   #logReports(queueId: QueueId, reports: readonly NewEntry[]): void {
@@ -244,7 +246,11 @@ class DurableQueue implements Queue {
     }
   }
 
+  /** Counting looks at every row, so it is done now and then only. */
   async #count(): Promise<void> {
+    const now = this.#options.clock.now()
+    if (Math.abs(now - this.#counted) < COUNT_EVERY) return
+    this.#counted = now
     const { messages, recipients } = await countRows(this.#db.query)
     this.#options.metrics.gauge('queue_messages', messages)
     this.#options.metrics.gauge('queue_recipients', recipients)

@@ -404,6 +404,28 @@ test('a smarthost without a valid certificate, or without TLS, never sees the pa
   )
 })
 
+test('a smarthost may share our name, and what it has against us bounces nothing', async () => {
+  const near = (port: number) => ({ smarthost: { host: '127.0.0.1', port, tls: 'none' as const } })
+  await using same = await startFakeMta({ hostname: 'mx.alpha.test' })
+  await withRelay(1, near(same.port), async ({ deliver }) => {
+    assert.deepEqual((await deliver()).map(statusOf), ['delivered 250 2.0.0'])
+    // Mail for another domain goes over the same session.
+    await deliver(queuedMail(envelope('anna@alpha.test', ['x@gamma.test'])))
+    assert.equal(same.connections, 1)
+  })
+  await using refusing = await startFakeMta({ greeting: '554 5.7.1 not you' })
+  await withRelay(1, near(refusing.port), async ({ deliver }) => {
+    assert.deepEqual((await deliver()).map(statusOf), ['deferred 451 4.4.1'])
+  })
+})
+
+test('a message that breaks every conversation does not put off the whole domain', () =>
+  withPeer({ answer: (line) => (line === 'DATA' ? 'close' : undefined) }, async ({ deliver }) => {
+    const [outcome] = await deliver()
+    assert.equal(statusOf(outcome), 'deferred 451 4.4.2')
+    assert.equal(outcome?.kind === 'deferred' && outcome.unreachable, undefined)
+  }))
+
 test('a smarthost that refuses the login does not bounce mail', async () => {
   await using directory = await temporaryDirectory('relay')
   const passwordFile = directory.join('password')

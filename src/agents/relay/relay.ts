@@ -10,7 +10,7 @@
  */
 import { domainOf } from '#formats/message/address.ts'
 import type { EnvelopeRecipient } from '#formats/message/envelope.ts'
-import { type Reply, reply } from '#formats/smtp/reply.ts'
+import { reply } from '#formats/smtp/reply.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Resolver } from '#policy/dns/resolver.ts'
@@ -74,7 +74,19 @@ export function createRelay(options: RelayOptions): Relay {
 const RECIPIENTS = 100
 const LONE_LINE_ENDS = reply(554, '5.6.0', 'the message has lone CR or LF octets, which SMTP cannot carry')
 const NO_SMARTHOST = reply(451, '4.4.3', 'the smarthost cannot be found')
+// What our smarthost has against us is ours to mend; until then nobody's mail comes back.
+const SMARTHOST_REFUSES = reply(451, '4.4.1', 'the smarthost does not take mail from this server')
+const SMARTHOST = 'smarthost'
 const STOPPING = reply(451, '4.3.2', 'this server is stopping')
+
+/** One message and its recipients of one domain, on their way out. */
+interface Load {
+  readonly mail: QueuedMail
+  readonly recipients: readonly EnvelopeRecipient[]
+  readonly signal: AbortSignal
+  /** Under which sessions are kept for the next load. */
+  readonly key: string
+}
 
 class MailRelay implements Relay {
   readonly #options: RelayOptions
@@ -88,7 +100,8 @@ class MailRelay implements Relay {
     const { hostname, bind, clock, tls, smarthost } = options
     this.#options = options
     this.#timeouts = options.timeouts ?? STANDARD_TIMEOUTS
-    this.#session = { hostname, bind, clock, timeouts: this.#timeouts, tls: createRelayTls(tls?.ca ?? []) }
+    const detectLoops = smarthost === undefined
+    this.#session = { hostname, detectLoops, bind, clock, timeouts: this.#timeouts, tls: createRelayTls(tls?.ca ?? []) }
     this.#pool = new SessionPool(clock)
     this.#mode = smarthost?.tls ?? 'opportunistic'
     this.#credentials = credentialsOf(smarthost)
@@ -99,20 +112,17 @@ class MailRelay implements Relay {
     recipients: readonly EnvelopeRecipient[],
     signal: AbortSignal,
   ): Promise<readonly Outcome[]> {
-    const all = (kind: 'deferred' | 'failed', why: Reply): Outcome[] =>
-      recipients.map(() => ({ kind, why, remote: null }))
     if (recipients.length === 0) return []
-    if (!hasOnlyCrlf(mail.content)) return all('failed', LONE_LINE_ENDS)
     const domain = domainOf(recipients[0]!.address)
-    const idle = this.#pool.take(domain)
-    const pooled = idle && (await this.#hand(idle, domain, mail, recipients, signal))
-    if (pooled && pooled.kind === 'done') return pooled.outcomes
+    const load = { mail, recipients, signal, key: this.#options.smarthost ? SMARTHOST : domain }
+    if (!hasOnlyCrlf(mail.content)) return forAll(load, { kind: 'failed', why: LONE_LINE_ENDS, remote: null })
+    const idle = this.#pool.take(load.key)
+    const pooled = idle && (await this.#hand(idle, load))
+    if (pooled?.kind === 'done') return pooled.outcomes
     const routed = await this.#route(domain)
-    if (routed.kind === 'failed') return all('failed', routed.why)
-    if (routed.kind === 'deferred') {
-      return recipients.map(() => ({ kind: 'deferred', why: routed.why, remote: null, unreachable: true }))
-    }
-    return await this.#tryHops(routed.hops, domain, mail, recipients, signal)
+    if (routed.kind === 'hops') return await this.#tryHops(routed.hops, load)
+    const { kind, why } = routed
+    return forAll(load, { kind, why, remote: null, ...(kind === 'deferred' ? { unreachable: true } : {}) })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -128,53 +138,46 @@ class MailRelay implements Relay {
     return routed.kind === 'failed' ? { kind: 'deferred', why: NO_SMARTHOST } : routed
   }
 
-  /** Hosts one after another until one takes or refuses the mail; what none did waits. */
-  async #tryHops(
-    hops: readonly Hop[],
-    domain: string,
-    mail: QueuedMail,
-    recipients: readonly EnvelopeRecipient[],
-    signal: AbortSignal,
-  ): Promise<readonly Outcome[]> {
-    const logger = this.#options.logger.with({ queueId: mail.queueId })
-    const options = { ...this.#session, signal, logger }
-    let temporary: { why: Reply; remote: string } | null = null
-    let permanent: { why: Reply; remote: string } | null = null
+  /** Hosts one after another until one takes or refuses the mail; as long as one may take it later it waits. */
+  async #tryHops(hops: readonly Hop[], load: Load): Promise<readonly Outcome[]> {
+    const logger = this.#options.logger.with({ queueId: load.mail.queueId })
+    let waits: Outcome | null = null
+    let refused: Outcome | null = null
+    let reached = false
     for (const hop of hops) {
-      if (signal.aborted) return recipients.map(() => ({ kind: 'deferred', why: STOPPING, remote: null }))
-      const opened = await openSession(hop, this.#mode, this.#credentials, options)
+      if (load.signal.aborted) return forAll(load, { kind: 'deferred', why: STOPPING, remote: null })
+      const remote = hop.host
+      const opened = await openSession(hop, this.#mode, this.#credentials, {
+        ...this.#session,
+        signal: load.signal,
+        logger,
+      })
       if (opened.kind === 'open') {
-        const handed = await this.#hand(opened.session, domain, mail, recipients, signal)
+        const handed = await this.#hand(opened.session, load)
         if (handed.kind === 'done') return handed.outcomes
-        temporary ??= { why: handed.why, remote: hop.host }
-      } else {
-        const { why } = opened
-        logger.info({ host: hop.host, ip: hop.ip, code: why.code, status: why.enhanced }, 'host not usable')
-        if (opened.kind === 'refused') permanent ??= { why, remote: hop.host }
-        else temporary ??= { why, remote: hop.host }
+        // It may be this message that breaks the conversation: the domain's other mail need not wait for it.
+        reached = true
+        waits ??= { kind: 'deferred', why: handed.why, remote }
+        continue
       }
+      const { why } = opened
+      logger.info({ host: hop.host, ip: hop.ip, code: why.code, status: why.enhanced }, 'host not usable')
+      if (opened.kind === 'unreachable') waits ??= { kind: 'deferred', why, remote }
+      else if (this.#options.smarthost) waits ??= { kind: 'deferred', why: SMARTHOST_REFUSES, remote }
+      else refused ??= { kind: 'failed', why, remote }
     }
-    // As long as one host may take it later there is hope.
-    if (temporary) {
-      const { why, remote } = temporary
-      return recipients.map(() => ({ kind: 'deferred', why, remote, unreachable: true }))
-    }
-    return recipients.map(() => ({ kind: 'failed', ...permanent! }))
+    if (waits) return forAll(load, reached ? waits : { ...waits, unreachable: true })
+    return forAll(load, refused!)
   }
 
   /** As many transactions as the server wants for this number of recipients; afterwards the session is idle or ended. */
-  async #hand(
-    session: Session,
-    domain: string,
-    mail: QueuedMail,
-    recipients: readonly EnvelopeRecipient[],
-    signal: AbortSignal,
-  ): Promise<Transacted> {
+  async #hand(session: Session, load: Load): Promise<Transacted> {
+    const { mail, recipients, signal, key } = load
+    const remote = session.hop.host
     const why = unfit(session, mail, recipients)
-    const { host } = session.hop
     if (why) {
-      this.#pool.give(domain, session)
-      return { kind: 'done', outcomes: recipients.map(() => ({ kind: 'failed', why, remote: host })) }
+      this.#pool.give(key, session)
+      return { kind: 'done', outcomes: forAll(load, { kind: 'failed', why, remote }) }
     }
     using _ = session.client.cutOn(signal)
     const outcomes: (Outcome | null)[] = recipients.map(() => null)
@@ -184,10 +187,8 @@ class MailRelay implements Relay {
       const transacted = await transact(session, mail, pick(recipients, batch), this.#timeouts)
       if (transacted.kind === 'lost') {
         if (left.length === recipients.length) return transacted
-        return {
-          kind: 'done',
-          outcomes: outcomes.map((one) => one ?? { kind: 'deferred', why: transacted.why, remote: host }),
-        }
+        const lost: Outcome = { kind: 'deferred', why: transacted.why, remote }
+        return { kind: 'done', outcomes: outcomes.map((one) => one ?? lost) }
       }
       for (const [index, at] of batch.entries()) outcomes[at] = transacted.outcomes[index]!
       // RFC 5321 §4.5.3.1.10: those that were too many go into the next transaction, as long as each makes headway.
@@ -195,7 +196,7 @@ class MailRelay implements Relay {
       left = [...(headway ? batch.filter((at) => isTooMany(outcomes[at])) : []), ...left.slice(batch.length)]
     }
     this.#logHandover(session, mail)
-    this.#pool.give(domain, session)
+    this.#pool.give(key, session)
     return { kind: 'done', outcomes: outcomes.map((outcome) => outcome!) }
   }
 
@@ -207,6 +208,8 @@ class MailRelay implements Relay {
     )
   }
 }
+
+const forAll = ({ recipients }: Load, outcome: Outcome): Outcome[] => recipients.map(() => outcome)
 
 const pick = <T>(all: readonly T[], places: readonly number[]): T[] => places.map((at) => all[at]!)
 

@@ -44,6 +44,8 @@ export type TlsMode =
 
 export interface SessionOptions {
   readonly hostname: string
+  /** A host that calls itself by our name is us. Not so with a smarthost, which may share the machine and its name. */
+  readonly detectLoops: boolean
   readonly bind?: string | undefined
   readonly tls: RelayTls
   readonly timeouts: RelayTimeouts
@@ -151,12 +153,14 @@ class Opening {
 
   /** The keywords, or the reply that refuses us. */
   async #hello(): Promise<ReadonlyMap<string, string> | Reply> {
-    const { hostname, timeouts } = this.#options
+    const { hostname, timeouts, detectLoops } = this.#options
     const client = this.#client!
     client.write(`${formatCommand({ verb: 'EHLO', name: hostname })}\r\n`)
     const answer = await client.reply(timeouts.command)
     const called = answer.lines[0]?.split(' ', 1)[0]?.toLowerCase()
-    if (isPositive(answer)) return called === hostname.toLowerCase() ? LOOP : ehloKeywords(answer)
+    if (isPositive(answer)) {
+      return detectLoops && called === hostname.toLowerCase() ? LOOP : ehloKeywords(answer)
+    }
     if (isTemporary(answer) || client.tls) return answer
     // RFC 5321 §3.2: an old server gets HELO.
     client.write(`${formatCommand({ verb: 'HELO', name: hostname })}\r\n`)
