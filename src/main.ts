@@ -3,6 +3,7 @@
  * terminal needs. Exit status: 0 done, 1 refused or failed with a clear line on standard error, 2 wrong usage.
  */
 import { Command, CommanderError } from 'commander'
+import { systemClock } from '#lib/clock.ts'
 
 const program = new Command('letterlock')
   .description('A secure mail provider in one program.')
@@ -130,7 +131,8 @@ program
 async function main(args: readonly string[]): Promise<number> {
   if (args[0] === 'sop') {
     const { runSop } = await import('#cli/sop.ts')
-    return runSop(args.slice(1), process)
+    const { stdin, stdout, stderr, env } = process
+    return runSop(args.slice(1), { stdin, stdout, stderr, env, now: systemClock.now() })
   }
   try {
     await program.parseAsync(args, { from: 'user' })

@@ -28,6 +28,7 @@ import { createMetrics, type Metrics } from '#lib/metrics.ts'
 import { createResolver } from '#policy/dns/dns-client.ts'
 import { createAdminServer } from '#servers/admin/admin.ts'
 import { createImapServer } from '#servers/imap/imap-server.ts'
+import { MemoryBudget } from '#servers/smtp/memory-budget.ts'
 import { createSmtpServer, type SmtpServerOptions } from '#servers/smtp/server.ts'
 import { createSessionDesk } from '#session/session-desk.ts'
 
@@ -167,13 +168,15 @@ function createServers(
     connections: limits.connections,
     connectionsPerAddress: limits.connectionsPerAddress,
   }
+  const memory = new MemoryBudget(limits.memory)
   const smtp = (backend: SmtpServerOptions['backend'], implicitTls: boolean) =>
     createSmtpServer({
       backend,
       implicitTls,
       hostname: config.hostname,
       tls: certificates.current,
-      limits: { ...connectionLimits, recipients: limits.recipients, memory: limits.memory },
+      limits: { ...connectionLimits, recipients: limits.recipients },
+      memory,
       clock,
       logger,
       metrics,

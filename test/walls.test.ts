@@ -37,7 +37,7 @@ function table(heading: string): Row[] {
 
 const files = readdirSync(source, { recursive: true })
   .map(String)
-  .filter((name) => name.endsWith('.ts') && !/\.(test|contract)\.ts$/.test(name))
+  .filter((name) => name.endsWith('.ts') && !/\.(test|contract|fixture)\.ts$/.test(name))
   .sort()
 
 const texts = new Map(files.map((file) => [file, readFileSync(join(source, file), 'utf8')]))

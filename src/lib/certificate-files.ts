@@ -1,5 +1,6 @@
 /** The certificate that listeners show, read again when its files change, so that a renewed one needs no restart. */
-import { statSync, readFileSync } from 'node:fs'
+import { constants } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
@@ -26,6 +27,8 @@ export function openCertificateFiles(
       key: readFileSync(files.key),
       // RFC 9325 §3.1.1: nothing below TLS 1.2.
       minVersion: 'TLSv1.2',
+      // A client must not make us do handshakes over and over on one connection.
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     })
   let seen = stamp()
   let context = read()
@@ -40,7 +43,10 @@ export function openCertificateFiles(
       seen = now
       logger.info({ file: files.certificate }, 'certificate renewed')
     } catch (error) {
-      logger.error({ file: files.certificate, error: error as Error }, 'certificate not usable, the last good one stays')
+      logger.error(
+        { file: files.certificate, error: error as Error },
+        'certificate not usable, the last good one stays',
+      )
     }
   }
   return {
