@@ -19,6 +19,7 @@ import type { Keyring } from '#custody/keyring/keyring.ts'
 import { openKeyring } from '#custody/keyring/vault-keyring.ts'
 import type { MailStore } from '#custody/store/mail-store.ts'
 import { createStorePool } from '#custody/store/store-pool.ts'
+import type { Address } from '#formats/message/address.ts'
 import { type CertificateFiles, openCertificateFiles } from '#lib/certificate-files.ts'
 import { systemClock as clock } from '#lib/clock.ts'
 import { randomId } from '#lib/ids.ts'
@@ -56,6 +57,8 @@ interface Foundation {
   readonly directory: Directory
   readonly keyring: Keyring
   readonly store: MailStore
+  /** Whom a bare `<postmaster>` means: that of the domain which this host belongs to (RFC 5321 §4.1.1.3). */
+  readonly postmaster: Address
 }
 
 async function openFoundation(config: LoadedConfig, closing: AsyncDisposableStack): Promise<Foundation> {
@@ -87,7 +90,12 @@ async function openFoundation(config: LoadedConfig, closing: AsyncDisposableStac
       logger,
     }),
   )
-  return { config, logger, metrics, certificates, directory, keyring, store }
+  const domains = await directory.domains()
+  const { hostname } = config
+  const home =
+    domains.find((domain) => hostname === domain || hostname.endsWith(`.${domain}`)) ?? domains[0] ?? hostname
+  const postmaster: Address = { local: 'postmaster', domain: home }
+  return { config, logger, metrics, certificates, directory, keyring, store, postmaster }
 }
 
 function smarthostOf({ relay }: LoadedConfig): Smarthost | undefined {
@@ -151,7 +159,7 @@ function createServers(
   foundation: Foundation,
   agents: Awaited<ReturnType<typeof openAgents>>,
 ): Record<string, Listener> {
-  const { config, logger, metrics, certificates, keyring, directory, store } = foundation
+  const { config, logger, metrics, certificates, keyring, directory, store, postmaster } = foundation
   const { limits } = config
   const desk = createSessionDesk({
     directory,
@@ -174,6 +182,7 @@ function createServers(
       backend,
       implicitTls,
       hostname: config.hostname,
+      postmaster,
       tls: certificates.current,
       limits: { ...connectionLimits, recipients: limits.recipients },
       memory,
