@@ -61,7 +61,8 @@ class MailReceiver implements InboundAgent {
     const { clock, hostname } = this.#options
     const time = clock.now()
     const { helo, ip, protocol, tls } = peer
-    const recipients = envelope.recipients.map(({ address }) => address)
+    // A bare <postmaster> cannot be written as an address.
+    const recipients = envelope.recipients.map(({ address }) => address).filter(({ domain }) => domain !== '')
     const trace = formatReceived({ helo, ip, protocol, tls, by: hostname, queueId, recipients, time })
     const returnPath = Buffer.from(formatReturnPath(envelope.reversePath))
     const stored = Buffer.concat([returnPath, Buffer.from(trace), content])

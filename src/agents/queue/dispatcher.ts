@@ -17,9 +17,17 @@ export interface QueueLimits {
   readonly local: number
   /** In one transaction; the rest of a message's recipients follow in the next (RFC 5321 §4.5.3.1.8). */
   readonly recipients: number
+  /** Of content in memory at once, except that one message is always tried. */
+  readonly octets: number
 }
 
-export const STANDARD_LIMITS: QueueLimits = { remote: 50, perDomain: 5, local: 8, recipients: 100 }
+export const STANDARD_LIMITS: QueueLimits = {
+  remote: 50,
+  perDomain: 5,
+  local: 8,
+  recipients: 100,
+  octets: 256 * 1024 * 1024,
+}
 
 /** What other processes changed is seen after this many milliseconds at the latest. */
 const LOOK_AGAIN = 30_000
@@ -62,6 +70,8 @@ export class Dispatcher {
   readonly #active = new Map<string, number>()
   readonly #failing = new Map<string, { failures: number; until: number }>()
   readonly #cut = new AbortController()
+  #octets = 0
+  #waitsForRoom: (() => void)[] = []
   #running = false
   #looking: Promise<void> | null = null
   #lookAgain = false
@@ -161,7 +171,7 @@ export class Dispatcher {
   #run(batch: Batch): void {
     const { route } = batch
     this.#active.set(route, (this.#active.get(route) ?? 0) + 1)
-    const attempt = this.#attempt(batch).finally(() => {
+    const attempt = this.#withRoom(batch.size, () => this.#attempt(batch)).finally(() => {
       this.#underWay.delete(attempt)
       const active = this.#active.get(route)! - 1
       if (active === 0) this.#active.delete(route)
@@ -169,6 +179,19 @@ export class Dispatcher {
       this.wake()
     })
     this.#underWay.add(attempt)
+  }
+
+  async #withRoom(octets: number, attempt: () => Promise<void>): Promise<void> {
+    while (this.#octets > 0 && this.#octets + octets > this.#options.limits.octets) {
+      await new Promise<void>((resolve) => this.#waitsForRoom.push(resolve))
+    }
+    this.#octets += octets
+    try {
+      await attempt()
+    } finally {
+      this.#octets -= octets
+      for (const look of this.#waitsForRoom.splice(0)) look()
+    }
   }
 
   async #attempt(batch: Batch): Promise<void> {

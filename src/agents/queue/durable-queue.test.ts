@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { parseAddress } from '#formats/message/address.ts'
 import { createMetrics } from '#lib/metrics.ts'
 import {
@@ -271,6 +272,26 @@ test('no more tries at once than allowed, in all and per domain', async () => {
       assert.equal(relay.mostUnderWay, 4)
     },
     { limits: { perDomain: 2, remote: 4 } },
+  )
+})
+
+test('large messages are not all in memory at once', async () => {
+  const relay = async () => {
+    await setImmediate()
+    return RELAYED
+  }
+  await withQueue(
+    { relay },
+    async ({ queue, relay, log }) => {
+      for (const queueId of ['q1', 'q2', 'q3', 'q4']) {
+        const content = Buffer.alloc(queueId === 'q4' ? 5000 : 500, 'x\r\n')
+        await queue.enqueue(queuedMail(envelope('anna@alpha.test', [`x@${queueId}.test`]), { queueId, content }))
+      }
+      queue.start()
+      await log.heard('delivered', 4)
+      assert.equal(relay.mostUnderWay, 2)
+    },
+    { limits: { octets: 1200 } },
   )
 })
 

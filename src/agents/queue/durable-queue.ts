@@ -237,7 +237,13 @@ class DurableQueue implements Queue {
     const { clock, hostname, newQueueId = () => randomId(12) } = this.#options
     const { giveUpAfter } = this.#schedule
     const reporter = { hostname, toOurOwn: home === LOCAL, now: clock.now(), giveUpAfter, newQueueId }
-    return composeReports(reportable, reporter).map((report) => this.#entryOf(report, [home]))
+    try {
+      return composeReports(reportable, reporter).map((report) => this.#entryOf(report, [home]))
+    } catch (error) {
+      // The outcome must be written down even when nobody can be told of it.
+      this.#options.logger.error({ queueId: reportable.mail.queueId, error: error as Error }, 'report not composed')
+      return []
+    }
   }
 
   #logReports(queueId: QueueId, reports: readonly NewEntry[]): void {

@@ -16,7 +16,7 @@ export function logSettlement(logger: Logger, metrics: Metrics, queueId: QueueId
 }
 
 /** A reply for the log. Servers repeat addresses in what they say; local-parts are left out, as everywhere in the log. */
-export function replyFields(reply: Reply | null): Fields {
+function replyFields(reply: Reply | null): Fields {
   if (!reply) return {}
   const text = reply.lines.join(' ').slice(0, 400)
   return { code: reply.code, status: reply.enhanced, said: text.split(' ').map(withoutLocal).join(' ') }

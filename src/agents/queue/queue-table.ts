@@ -35,7 +35,7 @@ export const LOCAL = ''
 
 type Change = Transaction<QueueSchema>
 type RecipientRow = QueueSchema['recipient']
-export type EnvelopeHead = Omit<Envelope, 'recipients'>
+type EnvelopeHead = Omit<Envelope, 'recipients'>
 
 export const queueMigrations: Migrations = [
   async (schema) => {
@@ -75,6 +75,8 @@ export interface Batch {
   readonly route: string
   readonly arrived: number
   readonly envelope: EnvelopeHead
+  /** Octets of the content. */
+  readonly size: number
   readonly recipients: readonly WaitingRecipient[]
 }
 
@@ -150,21 +152,21 @@ export interface Claim {
 }
 
 /** Marks up to `messages` messages of the route as being tried, the longest waiting first. */
-export async function claim(change: Change, { route, now, messages, recipients }: Claim): Promise<Batch[]> {
+export async function claim(change: Change, { route, now, messages, recipients: limit }: Claim): Promise<Batch[]> {
   const heads = await change
     .selectFrom('recipient')
     .innerJoin('message', 'message.queue_id', 'recipient.queue_id')
-    .select(['recipient.queue_id', 'message.arrived', 'message.envelope'])
+    .select(['recipient.queue_id', 'message.arrived', 'message.envelope', 'message.size'])
     .select((select) => select.fn.min('next_try').as('first'))
     .where('state', '=', 'waiting')
     .where('route', '=', route)
     .where('next_try', '<=', now)
-    .groupBy(['recipient.queue_id', 'message.arrived', 'message.envelope'])
+    .groupBy(['recipient.queue_id', 'message.arrived', 'message.envelope', 'message.size'])
     .orderBy('first')
     .limit(messages)
     .execute()
   const batches: Batch[] = []
-  for (const { queue_id: queueId, arrived, envelope } of heads) {
+  for (const { queue_id: queueId, arrived, envelope, size } of heads) {
     const rows = await change
       .selectFrom('recipient')
       .selectAll()
@@ -173,7 +175,7 @@ export async function claim(change: Change, { route, now, messages, recipients }
       .where('state', '=', 'waiting')
       .where('next_try', '<=', now)
       .orderBy('position')
-      .limit(recipients)
+      .limit(limit)
       .execute()
     await change
       .updateTable('recipient')
@@ -185,7 +187,8 @@ export async function claim(change: Change, { route, now, messages, recipients }
         rows.map((row) => row.position),
       )
       .execute()
-    batches.push({ queueId, route, arrived, envelope: JSON.parse(envelope), recipients: rows.map(waitingRecipient) })
+    const recipients = rows.map(waitingRecipient)
+    batches.push({ queueId, route, arrived, size, envelope: JSON.parse(envelope), recipients })
   }
   return batches
 }
