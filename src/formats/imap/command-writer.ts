@@ -2,7 +2,7 @@
  * Commands to octets: the inverse of the parser, for clients of ours and for tests. Arguments that cannot be quoted become
  * literals; the chunk after a synchronising one must wait for the server's `+`.
  */
-import { formatImapDay, formatInternalDate } from '#formats/message/date.ts'
+import { formatInternalDate } from '#formats/message/date.ts'
 import type {
   Command,
   ListCommand,
@@ -13,6 +13,7 @@ import type {
 } from './command.ts'
 import type { FetchItem } from './fetch-item.ts'
 import { encodeMailboxName } from './mailbox-name.ts'
+import { formatPlainKey } from './plain-key-writer.ts'
 import type { SearchKey } from './search-key.ts'
 import { formatSequenceSet } from './sequence-set.ts'
 
@@ -45,6 +46,11 @@ const LIST_OPTIONS = {
   specialUse: 'SPECIAL-USE',
   children: 'CHILDREN',
 }
+type MailboxCommand = Extract<
+  Command,
+  { kind: 'create' | 'rename' | 'lsub' | 'status' } | { readonly kind: 'delete' | 'subscribe' | 'unsubscribe' }
+>
+
 const STORE_SIGNS = { replace: '', add: '+', remove: '-' }
 
 class CommandWriter {
@@ -102,27 +108,16 @@ class CommandWriter {
         this.#select(command)
         break
       case 'create':
-        this.raw(' CREATE').#mailbox(command.mailbox)
-        if (command.use.length > 0) this.raw(` (USE (${command.use.join(' ')}))`)
-        break
       case 'delete':
       case 'subscribe':
       case 'unsubscribe':
-        this.raw(` ${command.kind.toUpperCase()}`).#mailbox(command.mailbox)
-        break
       case 'rename':
-        this.raw(' RENAME').#mailbox(command.from).#mailbox(command.to)
+      case 'lsub':
+      case 'status':
+        this.#onMailbox(command)
         break
       case 'list':
         this.#list(command)
-        break
-      case 'lsub':
-        this.raw(' LSUB').#mailbox(command.reference).#mailbox(command.pattern)
-        break
-      case 'status':
-        this.raw(' STATUS')
-          .#mailbox(command.mailbox)
-          .raw(` ${statusNames(command.attributes)}`)
         break
       case 'append':
         this.#append(command)
@@ -145,6 +140,15 @@ class CommandWriter {
       default:
         this.raw(` ${command.kind.toUpperCase()}`)
     }
+  }
+
+  #onMailbox(command: MailboxCommand): void {
+    this.raw(` ${command.kind.toUpperCase()}`)
+    if (command.kind === 'rename') this.#mailbox(command.from).#mailbox(command.to)
+    else if (command.kind === 'lsub') this.#mailbox(command.reference).#mailbox(command.pattern)
+    else this.#mailbox(command.mailbox)
+    if (command.kind === 'status') this.raw(` ${statusNames(command.attributes)}`)
+    if (command.kind === 'create' && command.use.length > 0) this.raw(` (USE (${command.use.join(' ')}))`)
   }
 
   #select(command: SelectCommand): void {
@@ -258,7 +262,7 @@ class CommandWriter {
         this.raw(`${key.kind.toUpperCase()} `).string(key.text)
         break
       default:
-        this.raw(formatKey(key))
+        this.raw(formatPlainKey(key))
     }
   }
 
@@ -290,36 +294,6 @@ const FETCH_NAMES: Record<Exclude<FetchItem['kind'], 'section'>, string> = {
   rfc822: 'RFC822',
   rfc822Header: 'RFC822.HEADER',
   rfc822Text: 'RFC822.TEXT',
-}
-
-type PlainKey = Exclude<SearchKey, { kind: 'and' | 'or' | 'not' | 'header' | 'body' | 'text' }>
-
-function formatKey(key: PlainKey): string {
-  switch (key.kind) {
-    case 'all':
-      return 'ALL'
-    case 'flag':
-      return formatFlagKey(key.flag, key.set)
-    case 'size':
-      return `${key.compare.toUpperCase()} ${key.octets}`
-    case 'date':
-      return `${key.of === 'sent' ? 'SENT' : ''}${key.compare.toUpperCase()} ${formatImapDay(key.day)}`
-    case 'age':
-      return `${key.compare.toUpperCase()} ${key.seconds}`
-    case 'sequence':
-      return formatSequenceSet(key.set)
-    case 'uid':
-      return `UID ${formatSequenceSet(key.set)}`
-    case 'modseq':
-      return `MODSEQ ${key.atLeast}`
-  }
-}
-
-function formatFlagKey(flag: string, set: boolean): string {
-  if (!flag.startsWith('\\')) return `${set ? '' : 'UN'}KEYWORD ${flag}`
-  const name = flag.slice(1).toUpperCase()
-  if (set) return name
-  return name === 'RECENT' ? 'OLD' : `UN${name}`
 }
 
 const statusNames = (attributes: readonly StatusAttribute[]) =>

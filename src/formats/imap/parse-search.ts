@@ -28,16 +28,10 @@ export function parseSearch(cursor: Cursor, uid: boolean): SearchCommand {
   return { kind: 'search', uid, charset, return: wanted, key: parseKeys(cursor) }
 }
 
-/** A key and how deep it is. */
-interface Rooted {
-  readonly key: SearchKey
-  readonly depth: number
-}
-
 /** A key that is not complete: it waits for its members. */
 interface Waiting {
   readonly kind: 'top' | 'list' | 'not' | 'or'
-  readonly members: Rooted[]
+  readonly members: SearchKey[]
   /** OR right inside OR only makes it wait for one more. */
   needed: number
 }
@@ -45,6 +39,7 @@ interface Waiting {
 function parseKeys(cursor: Cursor): SearchKey {
   const stack: Waiting[] = [{ kind: 'top', members: [], needed: 0 }]
   for (;;) {
+    if (stack.length > SEARCH_DEPTH) throw new ImapSyntaxError('the search is nested too deeply')
     if (openKey(cursor, stack)) continue
     const done = complete(cursor, stack, parseSimpleKey(cursor))
     if (done) return done
@@ -70,15 +65,14 @@ function openKey(cursor: Cursor, stack: Waiting[]): boolean {
 
 /** Hands a complete key to what waits for it, as far out as that completes. Answers the tree when nothing waits any more. */
 function complete(cursor: Cursor, stack: Waiting[], key: SearchKey): SearchKey | null {
-  let rooted: Rooted = { key, depth: 1 }
+  let member = key
   for (;;) {
     const top = stack.at(-1)!
-    top.members.push(rooted)
+    top.members.push(member)
     if (!closes(cursor, top)) return null
     stack.pop()
-    rooted = combine(top)
-    if (rooted.depth > SEARCH_DEPTH) throw new ImapSyntaxError('the search is nested too deeply')
-    if (top.kind === 'top') return rooted.key
+    member = combine(top)
+    if (top.kind === 'top') return member
   }
 }
 
@@ -94,20 +88,11 @@ function closes(cursor: Cursor, { kind, members, needed }: Waiting): boolean {
   return spaced ? false : cursor.fail(kind === 'list' ? '")"' : 'a space')
 }
 
-function combine({ kind, members }: Waiting): Rooted {
-  const first = members[0]!
-  if (kind === 'not') return { key: { kind: 'not', key: first.key }, depth: first.depth + 1 }
-  if (members.length === 1) return first
+function combine({ kind, members }: Waiting): SearchKey {
+  if (kind === 'not') return { kind: 'not', key: members[0]! }
+  if (members.length === 1) return members[0]!
   const join = kind === 'or' ? 'or' : 'and'
-  const keys: SearchKey[] = []
-  let depth = 0
-  for (const member of members) {
-    const same = member.key.kind === join
-    if (same) for (const inner of (member.key as { keys: readonly SearchKey[] }).keys) keys.push(inner)
-    else keys.push(member.key)
-    depth = Math.max(depth, same ? member.depth - 1 : member.depth)
-  }
-  return { key: { kind: join, keys }, depth: depth + 1 }
+  return { kind: join, keys: members.flatMap((key) => (key.kind === join ? key.keys : [key])) }
 }
 
 const FLAGS = ['Answered', 'Deleted', 'Draft', 'Flagged', 'Recent', 'Seen']

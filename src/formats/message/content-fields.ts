@@ -31,7 +31,8 @@ export interface ContentFields {
   readonly location: string | null
 }
 
-/** Parameters of one field beyond these are not looked at. */
+/** Octets of one field and parameters of one field: what is beyond is not looked at. */
+const FIELD_LIMIT = 16_384
 const PARAMETERS_LIMIT = 100
 const LANGUAGES_LIMIT = 100
 
@@ -40,7 +41,7 @@ export function readContentFields(octets: Bytes, header: Header): ContentFields 
   const values = new Map<string, string>()
   for (const field of header.fields) {
     if (!field.name.startsWith('content-') || values.has(field.name)) continue
-    values.set(field.name, fieldValue(octets, field))
+    values.set(field.name, fieldValue(octets, field, FIELD_LIMIT))
   }
   const value = (name: string) => values.get(name) ?? null
   const type = value('content-type')

@@ -30,9 +30,13 @@ test('decodes what clients get wrong, and leaves the rest alone', () => {
   assert.equal(decodeText('gr\xfc\xdfe'), 'grüße')
 })
 
-test('many broken words are still one pass', () => {
-  const text = '=?utf-8?q?'.repeat(100_000)
-  assert.equal(decodeText(text), text)
+test('many broken words, many words and words in many unknown charsets cost little', () => {
+  const broken = '=?utf-8?q?'.repeat(1_000_000)
+  assert.equal(decodeText(broken), broken)
+  const words = '=?utf-8?q?a?= '.repeat(500_000)
+  assert.ok(decodeText(words).startsWith('aaaa'))
+  const unknown = Array.from({ length: 200_000 }, (_, number) => `=?x${number}?q?a?=`).join('')
+  assert.equal(decodeText(unknown), unknown)
 })
 
 test('decodes RFC 2231 parameters', () => {

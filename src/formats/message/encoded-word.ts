@@ -42,20 +42,27 @@ interface EncodedWord {
   readonly end: number
 }
 
+/** Characters of one text in which encoded words are looked for, and how many that are none. */
+const TEXT_LIMIT = 200_000
+const BROKEN_LIMIT = 1_000
+
 /** The text of an unstructured field or phrase, from its raw unfolded value: encoded words decoded, also where they are misplaced. */
 export function decodeText(raw: string): string {
   if (!raw.includes('=?')) return decodeRaw(raw)
+  if (raw.length > TEXT_LIMIT) return decodeText(raw.slice(0, TEXT_LIMIT)) + decodeRaw(raw.slice(TEXT_LIMIT))
   let text = ''
   let plainStart = 0
   let charset = ''
   let words: Buffer[] = []
+  let broken = 0
   const flush = () => {
     if (words.length > 0) text += decodeCharset(charset, Buffer.concat(words)) ?? ''
     words = []
   }
-  for (let at = raw.indexOf('=?'); at >= 0; at = raw.indexOf('=?', at)) {
+  for (let at = raw.indexOf('=?'); at >= 0 && broken < BROKEN_LIMIT; at = raw.indexOf('=?', at)) {
     const word = readEncodedWord(raw, at)
     if (!word) {
+      broken++
       at += 2
       continue
     }

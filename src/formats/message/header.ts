@@ -92,10 +92,9 @@ function fieldAt(bytes: Buffer, start: number, end: number): HeaderField {
   return { name: bytes.toString('latin1', start, at).toLowerCase(), start, end, value: colon + 1 }
 }
 
-/** The field's value unfolded (RFC 5322 §2.2.3), its octets as latin1 text, blanks around it removed. */
-export function fieldValue(octets: Bytes, field: HeaderField): string {
-  const raw = asBuffer(octets).toString('latin1', field.value, field.end)
-  return unfold(raw)
+/** The field's value unfolded (RFC 5322 §2.2.3), its octets as latin1 text, blanks around it removed; cut after `limit` octets. */
+export function fieldValue(octets: Bytes, field: HeaderField, limit = HEADER_LIMIT): string {
+  return unfold(asBuffer(octets).toString('latin1', field.value, Math.min(field.end, field.value + limit)))
 }
 
 /** Takes out line ends that blanks follow, and blanks and line ends around the text. Other line ends become a space. */

@@ -17,6 +17,10 @@ export interface MessageEnvelope {
   readonly messageId: string | null
 }
 
+/** Octets of one field; what is beyond is not shown. */
+const TEXT_LIMIT = 16_384
+const LIST_LIMIT = 262_144
+
 const TEXTS = new Map([
   ['date', 'date'],
   ['subject', 'subject'],
@@ -50,11 +54,11 @@ export function readEnvelope(octets: Bytes, header: Header): MessageEnvelope {
   for (const field of header.fields) {
     const text = TEXTS.get(field.name as never)
     if (text !== undefined) {
-      envelope[text] ??= fieldValue(octets, field)
+      envelope[text] ??= fieldValue(octets, field, TEXT_LIMIT)
       continue
     }
     const list = LISTS.get(field.name as never)
-    if (list !== undefined) envelope[list] ??= parseAddressList(fieldValue(octets, field))
+    if (list !== undefined) envelope[list] ??= parseAddressList(fieldValue(octets, field, LIST_LIMIT))
   }
   return envelope
 }

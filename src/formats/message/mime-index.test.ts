@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import PostalMime from 'postal-mime'
+import { LISTED_LIMIT } from './address-list.ts'
 import { decodePart } from './decode-part.ts'
 import { DEPTH_LIMIT, indexMessage, type MimePart, PARTS_LIMIT } from './mime-index.ts'
 
@@ -139,6 +140,16 @@ test('beyond the limits the rest is opaque, and it costs little', () => {
   assert.equal(indexMessage(header).type, 'text')
   const lookalikes = octets(`Content-Type: multipart/mixed; boundary=b\r\n\r\n${'--b-\n'.repeat(2_000_000)}`)
   assert.equal(indexMessage(lookalikes).type, 'text')
+})
+
+test('what is kept of a field is bounded', () => {
+  const long = 'x'.repeat(1_000_000)
+  const addresses = 'a@b.test, '.repeat(500_000)
+  const root = indexMessage(
+    octets(`Subject: ${long}\r\nTo: ${addresses}\r\nContent-Type: text/html; a=${long}\r\n\r\n`),
+  )
+  assert.ok(JSON.stringify(root).length < 1_000_000)
+  assert.deepEqual([root.subtype, root.envelope!.to!.length], ['html', LISTED_LIMIT])
 })
 
 /** A tree that is composed with known places. */

@@ -6,7 +6,7 @@
  */
 import { asBuffer, type Bytes } from '#lib/bytes.ts'
 import type { Parameters } from './content-fields.ts'
-import { fieldValues } from './header.ts'
+import { fieldValue } from './header.ts'
 import { indexWithHeader, type ListedAddress, type MessageEnvelope, type MimePart } from './mime-index.ts'
 
 export interface MessageSummary {
@@ -21,6 +21,7 @@ export interface MessageSummary {
 
 export const HEADER_KEPT = 16_384
 
+const REFERENCES_KEPT = 16_384
 const VERSION = 1
 const PREFIX_OCTETS = 5
 
@@ -28,10 +29,11 @@ const PREFIX_OCTETS = 5
 export function summarize(octets: Bytes): MessageSummary {
   const { root, header } = indexWithHeader(octets)
   const { start, end } = root.header
+  const references = header.fields.find(({ name }) => name === 'references')
   return {
     size: octets.byteLength,
     root,
-    references: fieldValues(octets, header, 'references')[0] ?? null,
+    references: references ? fieldValue(octets, references, REFERENCES_KEPT) : null,
     header: end - start <= HEADER_KEPT ? Buffer.from(octets.subarray(start, end)) : null,
   }
 }
