@@ -1,17 +1,17 @@
 /** What is left when the power goes between any two steps of a change: the old or the new credential, and all the mail. */
 import assert from 'node:assert/strict'
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, rename, writeFile } from 'node:fs/promises'
 import { after, test } from 'node:test'
 import { parseCertificate } from '#formats/openpgp/certificate.ts'
 import { seal } from '#formats/openpgp/seal.ts'
 import { splitMessage } from '#formats/openpgp/unseal.ts'
 import { addressOf, keyringBench, PASSWORD } from '../../../test/support/vault-keyring.ts'
-import { type Disk, disk } from './durable-files.ts'
+import type { Disk } from './durable-files.ts'
 import type { Keyring } from './keyring.ts'
 
 class PowerCut extends Error {}
 
-/** A disk that takes `steps` more steps and then nothing: neither the step itself nor any after it. */
+/** A disk that takes `steps` more steps and then nothing: neither the step itself nor any after it. It does not sync. */
 class FailingDisk implements Disk {
   left = Number.POSITIVE_INFINITY
   #step(): void {
@@ -19,15 +19,14 @@ class FailingDisk implements Disk {
   }
   async writeNew(path: string, content: Uint8Array): Promise<void> {
     this.#step()
-    await disk.writeNew(path, content)
+    await writeFile(path, content, { flag: 'wx' })
   }
   async rename(from: string, to: string): Promise<void> {
     this.#step()
-    await disk.rename(from, to)
+    await rename(from, to)
   }
-  async syncFolder(path: string): Promise<void> {
+  async syncFolder(): Promise<void> {
     this.#step()
-    await disk.syncFolder(path)
   }
 }
 

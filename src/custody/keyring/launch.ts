@@ -16,17 +16,20 @@
  * 5 MB and is experimental, and the vault has no plug-ins to be kept from them.
  */
 import { type ChildProcess, execFile, type StdioOptions, spawn } from 'node:child_process'
-import { type FileHandle, mkdtemp, open, realpath, rm } from 'node:fs/promises'
+import { chmod, type FileHandle, mkdtemp, open, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { codeVersion, entryOf, exists, moduleSources } from './vault-code.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..', '..')
+const CACHE = join(ROOT, 'node_modules', '.cache', 'letterlock')
 const VAULT_ENTRY = 'custody/vault/main.ts'
 
 export interface VaultPlacement {
   /** User and group id of the vault where the server runs as root. */
   readonly uid: number
+  /** Where stripped code is kept from one start to the next; the program's own cache folder. */
+  readonly cache?: string
   /** The folder with all sources, and the program in it: other ones in tests of the walls. */
   readonly source?: string
   readonly entry?: string
@@ -97,11 +100,11 @@ function strip(source: string, entry: string, target: string): Promise<void> {
 
 /** Makes everything ready to start the vault; dispose it when it has started. Throws when the system cannot hold it in. */
 export async function prepareLaunch(placement: VaultPlacement): Promise<Launch> {
-  const { uid, source = join(ROOT, 'src'), entry = VAULT_ENTRY } = placement
+  const { uid, cache = CACHE, source = join(ROOT, 'src'), entry = VAULT_ENTRY } = placement
   const { words, confinement } = await dropping(uid)
   const [first, ...rest] = words
   const version = codeVersion(await moduleSources(source, entry))
-  const kept = join(ROOT, 'node_modules', '.cache', 'letterlock', `vault-${version}`)
+  const kept = join(cache, `vault-${version}`)
   const isKept =
     (await exists(kept)) ||
     (await strip(source, entry, kept).then(
@@ -128,6 +131,7 @@ async function stagedLaunch(
   const code = join(stage, 'code')
   const release = () => rm(stage, { recursive: true, force: true })
   try {
+    await chmod(stage, 0o755)
     await strip(source, entry, code)
     const node = await open(process.execPath, 'r')
     const args = [...rest, `/proc/self/fd/${NODE_FD}`, ...FLAGS, `--allow-fs-read=${code}/`, entryOf(code, entry)]

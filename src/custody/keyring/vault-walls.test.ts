@@ -87,6 +87,16 @@ test('the system holds the vault in as well', needs('root', 'unshare', 'setpriv'
   assert.ok(open.includes('3'))
 })
 
+test('a vault whose user cannot reach the program is started all the same', needs('root'), async () => {
+  await using closed = await temporaryDirectory('closed')
+  await using bench = await keyringBench({ vault: { uid: VAULT_UID, cache: closed.join('cache') } })
+  await bench.account('a1')
+  const pid = await bench.keyring.vaultPid()
+  assert.match((await fields(pid, 'cmdline'))[0]!, /^\/proc\/self\/fd\/4\0/)
+  const [, stage] = (await fields(pid, 'cmdline'))[0]!.match(/--allow-fs-read=([^\0]+)/)!
+  await assert.rejects(readdir(stage!), { code: 'ENOENT' }, 'the copy of the code is gone once it is loaded')
+})
+
 test('SIGUSR1 opens no debugger, and signals to the whole group do not end the vault', async () => {
   await using bench = await keyringBench()
   const pid = await bench.keyring.vaultPid()

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { decodeTable, encodeTable, MalformedTable, type SlotTable, TABLE_OCTETS_MAX } from './slot-table.ts'
+
+const octets = (length: number) =>
+  fc.uint8Array({ minLength: length, maxLength: length }).map((array) => Buffer.from(array))
+const word = fc.stringMatching(/^[A-Za-z0-9]{1,16}$/)
+const count = fc.nat()
+const plain = { noNullPrototype: true }
+
+const kdf = fc.oneof(
+  fc.record({ kind: fc.constant('hkdf' as const), salt: octets(16) }, plain),
+  fc.record(
+    {
+      kind: fc.constant('argon2id' as const),
+      memory: fc.integer({ min: 8, max: 1 << 18 }),
+      passes: fc.integer({ min: 1, max: 16 }),
+      salt: octets(16),
+    },
+    plain,
+  ),
+)
+const slots = fc.array(
+  fc.record(
+    {
+      id: word,
+      type: fc.constantFrom(...(['password', 'recovery', 'app', 'passkey', 'escrow'] as const)),
+      scope: fc.oneof(word, fc.constant('')),
+      created: count,
+      sequence: count,
+      kdf,
+      verifier: octets(32),
+      wrapped: octets(60),
+    },
+    plain,
+  ),
+  { maxLength: 6 },
+)
+const tables: fc.Arbitrary<SlotTable> = fc.record(
+  {
+    account: word,
+    sequence: count,
+    generation: count,
+    digest: octets(32),
+    current: word,
+    slots,
+    parked: fc.array(fc.record({ generation: count, digest: octets(32), slots }, plain), { maxLength: 3 }),
+    mac: octets(32),
+  },
+  plain,
+)
+
+test('a table is read as it was written', () => {
+  fc.assert(fc.property(tables, (table) => assert.deepEqual(decodeTable(encodeTable(table)), table)))
+})
+
+test('damage is noticed wherever it is', () => {
+  fc.assert(
+    fc.property(tables, fc.nat(), fc.integer({ min: 1, max: 255 }), (table, at, change) => {
+      const encoded = encodeTable(table)
+      encoded[at % encoded.length]! ^= change
+      assert.throws(() => decodeTable(encoded), MalformedTable)
+      assert.throws(() => decodeTable(encoded.subarray(0, at % encoded.length)), MalformedTable)
+    }),
+  )
+})
+
+test('what nobody writes is refused by name, though its checksum is right', () => {
+  const [table] = fc.sample(tables, { seed: 1, numRuns: 1 })
+  const slot = fc.sample(slots, { seed: 3, numRuns: 30 }).find((some) => some.length > 0)![0]!
+  const good = JSON.parse(
+    encodeTable({ ...table!, slots: [slot], parked: [] })
+      .toString()
+      .split('\n')[0]!,
+  )
+  const checked = (fields: object) => {
+    const line = JSON.stringify(fields)
+    return Buffer.from(`${line}\n${hash('sha256', line)}\n`)
+  }
+  assert.ok(decodeTable(checked(good)))
+  const [one] = good.slots
+  const argon2 = {
+    kind: 'argon2id',
+    memory: 65536,
+    passes: 3,
+    parallelism: 1,
+    salt: Buffer.alloc(16).toString('base64'),
+  }
+  const wrong: readonly object[] = [
+    { ...good, format: 'letterlock keyslots 2' },
+    { ...good, account: '../other' },
+    { ...good, sequence: -1 },
+    { ...good, sequence: '1' },
+    { ...good, mac: 'short' },
+    { ...good, slots: Array(33).fill(one) },
+    { ...good, parked: [{ ...good, slots: Array(32).fill(one) }] },
+    { ...good, slots: [{ ...one, type: 'other' }] },
+    { ...good, slots: [{ ...one, wrapped: one.verifier }] },
+    { ...good, slots: null },
+    { ...good, slots: [[]] },
+    { ...good, slots: [{ ...one, kdf: { ...argon2, memory: 1 << 30 } }] },
+    { ...good, slots: [{ ...one, kdf: { ...argon2, passes: 1000 } }] },
+    { ...good, slots: [{ ...one, kdf: { ...argon2, parallelism: 64 } }] },
+    { ...good, slots: [{ ...one, kdf: { ...argon2, kind: 'none' } }] },
+  ]
+  for (const fields of wrong) assert.throws(() => decodeTable(checked(fields)), MalformedTable)
+  assert.throws(() => decodeTable(Buffer.from('[[[[')), MalformedTable)
+  assert.throws(() => decodeTable(checked([])), MalformedTable)
+  assert.throws(() => decodeTable(Buffer.alloc(TABLE_OCTETS_MAX + 1, 0x20)), MalformedTable)
+})
