@@ -1,59 +1,30 @@
 import assert from 'node:assert/strict'
 import { createSign } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { Writable } from 'node:stream'
 import { after, test } from 'node:test'
 import { loadEngine } from '#formats/openpgp/engine.ts'
 import { writeMpi } from '#formats/openpgp/octet-reader.ts'
 import { packet } from '#formats/openpgp/packets.ts'
 import { openSecretKeys } from '#formats/openpgp/secret-key.ts'
 import { hashedOctets } from '#formats/openpgp/signature.ts'
+import { callSop, type SopInput } from '../../test/support/sop.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
-import { runSop } from './sop.ts'
 
 const NOW = Date.UTC(2026, 10, 22, 8)
 const dir = await temporaryDirectory('sop')
 after(() => dir[Symbol.asyncDispose]())
 const path = (name: string) => dir.join(name)
 
-interface Ran {
-  readonly status: number
-  readonly out: Buffer
-  readonly err: string
-}
-
-interface Input {
-  readonly stdin?: Uint8Array | string
-  readonly env?: Record<string, string>
-  readonly now?: number
-}
-
-function collecting(): { readonly stream: Writable; readonly whole: () => Buffer } {
-  const chunks: Buffer[] = []
-  const write = (chunk: Buffer, _: string, done: () => void) => {
-    chunks.push(chunk)
-    done()
-  }
-  return { stream: new Writable({ write }), whole: () => Buffer.concat(chunks) }
-}
-
-async function sop(args: readonly string[], { stdin = '', env = {}, now = NOW }: Input = {}): Promise<Ran> {
-  const [out, err] = [collecting(), collecting()]
-  async function* input() {
-    yield stdin
-  }
-  const status = await runSop(args, { stdin: input(), stdout: out.stream, stderr: err.stream, env, now })
-  return { status, out: out.whole(), err: err.whole().toString() }
-}
+const sop = (args: readonly string[], input: SopInput = {}) => callSop(args, { now: NOW, ...input })
 
 /** For what must succeed. */
-async function done(args: readonly string[], input?: Input): Promise<Buffer> {
+async function done(args: readonly string[], input?: SopInput): Promise<Buffer> {
   const { status, out, err } = await sop(args, input)
   assert.equal(status, 0, err)
   return out
 }
 
-async function fails(status: number, args: readonly string[], input?: Input): Promise<void> {
+async function fails(status: number, args: readonly string[], input?: SopInput): Promise<void> {
   const ran = await sop(args, input)
   assert.equal(ran.status, status, ran.err)
   assert.equal(ran.out.length, 0, 'nothing is written when it fails')
@@ -223,7 +194,7 @@ test('signatures outside the wanted time do not count', async () => {
 function signatureWith(hash: number, name: string): Buffer {
   const { object } = openSecretKeys(readFileSync(path('rsa.key'))).keys[0]!
   const created = Buffer.of(5, 2, 0, 0, 0, 0)
-  created.writeUInt32BE(NOW / 1000 - 1, 2)
+  created.writeUInt32BE(NOW / 1000, 2)
   const hashedPart = Buffer.concat([Buffer.of(4, 0, 1, hash, 0, created.length), created])
   const signer = createSign(name)
   for (const part of hashedOctets({ version: 4, hashedPart, salt: Buffer.alloc(0) }, [letter])) signer.update(part)
