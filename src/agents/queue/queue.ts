@@ -36,15 +36,15 @@ export type Outcome =
   | {
       readonly kind: 'delivered'
       readonly by: Reply | null
-      readonly remote: string | null /** The next hop takes over sending success DSNs. */
+      readonly remote: string | null
+      /** The next hop takes over sending success DSNs. */
       readonly dsnRelayed: boolean
     }
   | {
       readonly kind: 'deferred'
       readonly why: Reply
-      readonly remote:
-        | string
-        | null /** Nothing for this domain gets through now, so its other mail may wait as well. */
+      readonly remote: string | null
+      /** Nothing for this domain gets through now, so its other mail may wait as well. */
       readonly unreachable?: true
     }
   | { readonly kind: 'failed'; readonly why: Reply; readonly remote: string | null }
