@@ -9,6 +9,9 @@ import { FIRST_MAILBOXES } from './mailbox-name.ts'
 import { type AccountScope, migrations, type StoreSchema } from './schema.ts'
 import { addMailbox, setSubscription } from './sql-mailboxes.ts'
 
+/** Many accounts are open at once, and few pages of each are needed again. */
+const CACHE_KIB = 512
+
 /** How long a delivery key is remembered: longer than any queue tries. */
 const DELIVERY_KEPT_MS = 14 * 24 * 60 * 60_000
 
@@ -116,7 +119,7 @@ async function openFile(
   const { sync } = around
   let db: SqliteDatabase<StoreSchema> | null = null
   try {
-    db = await openSqlite<StoreSchema>({ path, migrations, ...(sync ? { sync } : {}) })
+    db = await openSqlite<StoreSchema>({ path, migrations, cacheKiB: CACHE_KIB, ...(sync ? { sync } : {}) })
     const number = await find(db)
     const blobs = new BlobFiles(paths.blobs)
     const opened = db

@@ -2,8 +2,8 @@
 import { type MailboxName, MailboxRefused, type SpecialUse } from './mail-store.ts'
 
 export const INBOX = 'INBOX'
-export const NAME_OCTETS = 1000
-export const NAME_LEVELS = 32
+const NAME_OCTETS = 1000
+const NAME_LEVELS = 32
 export const MAILBOXES_PER_ACCOUNT = 10_000
 
 /** What every account begins with; all of them are subscribed. */

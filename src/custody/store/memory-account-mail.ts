@@ -18,7 +18,7 @@ import {
   type SpecialUse,
   type Uid,
 } from './mail-store.ts'
-import { byName, canonicalName, INBOX, isInferior } from './mailbox-name.ts'
+import { byName, canonicalName, INBOX, isInferior, MAILBOXES_PER_ACCOUNT } from './mailbox-name.ts'
 import {
   type MemoryAccount,
   type MemoryMailbox,
@@ -46,8 +46,11 @@ export class MemoryAccountMail implements IndexedAccountMail {
   }
 
   async subscribe(name: MailboxName, subscribed: boolean): Promise<void> {
-    if (subscribed) this.#account.subscribed.add(canonicalName(name))
-    else this.#account.subscribed.delete(canonicalName(name))
+    const names = this.#account.subscribed
+    const canonical = canonicalName(name)
+    if (!subscribed) names.delete(canonical)
+    else if (names.size < MAILBOXES_PER_ACCOUNT) names.add(canonical)
+    else throw new MailboxRefused('too many subscriptions')
   }
 
   async createMailbox(name: MailboxName, specialUse?: SpecialUse): Promise<Mailbox> {

@@ -8,7 +8,7 @@ import type { Bytes } from '#lib/bytes.ts'
 import type { Migrations, Query } from '#lib/sqlite.ts'
 import type { SpecialUse } from './mail-store.ts'
 
-export interface AccountTable {
+interface AccountTable {
   account_id: number
   /** The AccountId: a file put in another account's place is noticed. */
   name: string
@@ -22,7 +22,7 @@ export interface AccountTable {
   quota: number | null
 }
 
-export interface MailboxTable {
+interface MailboxTable {
   account_id: number
   mailbox_id: number
   name: string

@@ -9,7 +9,7 @@ import { type Fields, type Logger, silentLogger } from '#lib/log.ts'
 import { contract, newMessage } from './mail-store.contract.ts'
 import { KeysNeeded, MessageUnreadable } from './mail-store.ts'
 import { createMemoryMailStore } from './memory-mail-store.ts'
-import { certificateOf, readingKeys } from './sealed-accounts.fixture.ts'
+import { certificateOf, readingKeys } from './sealed-keys.contract.ts'
 import { createSealedMailStore } from './sealed-mail-store.ts'
 
 const ALICE = 'alice0000000000000000001'

@@ -4,7 +4,7 @@ import type { AccountScope } from './schema.ts'
 import { appendMessage, type Delivered } from './sql-messages.ts'
 
 /** Contents up to this size stay in the database, where a commit makes many of them durable at once. */
-export const INLINE_OCTETS = 128 * 1024
+const INLINE_OCTETS = 128 * 1024
 
 /** `find` names the mailbox, inside the transaction. On the disk when it resolves. */
 export async function appendTo(

@@ -1,6 +1,7 @@
 /**
  * The mail store in SQL: one SQLite file per account (`accounts/<id>/mail.db` in the data directory) with large contents in
- * files beside it (`blobs/`). An account whose file is damaged fails alone. Many appends that arrive together share one sync.
+ * files beside it (`blobs/`). Many appends that arrive together share one sync. An account whose file is damaged fails alone;
+ * one whose disk refused a sync is refused until a restart, unless the disk was full: then it goes on when there is room.
  */
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'

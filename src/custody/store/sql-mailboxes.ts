@@ -77,13 +77,15 @@ export async function setSubscription(
   name: MailboxName,
   subscribed: boolean,
 ): Promise<void> {
-  if (subscribed)
+  if (subscribed) {
+    if ((await subscribedNames(query, { account })).length >= MAILBOXES_PER_ACCOUNT)
+      throw new MailboxRefused('too many subscriptions')
     await query
       .insertInto('subscription')
       .values({ account_id: account, name })
       .onConflict((conflict) => conflict.doNothing())
       .execute()
-  else await query.deleteFrom('subscription').where('account_id', '=', account).where('name', '=', name).execute()
+  } else await query.deleteFrom('subscription').where('account_id', '=', account).where('name', '=', name).execute()
 }
 
 export async function mailboxNamed({ query, account }: AccountScope, name: MailboxName): Promise<MailboxId | null> {

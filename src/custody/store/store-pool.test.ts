@@ -3,7 +3,7 @@ import { systemClock } from '#lib/clock.ts'
 import { silentLogger } from '#lib/log.ts'
 import { temporaryDirectory } from '../../../test/support/temporary.ts'
 import { contract } from './mail-store.contract.ts'
-import { certificateOf, readingKeys } from './sealed-accounts.fixture.ts'
+import { certificateOf, readingKeys } from './sealed-keys.contract.ts'
 import { createStorePool } from './store-pool.ts'
 
 const directory = await temporaryDirectory('store')

@@ -10,7 +10,7 @@ import { temporaryDirectory } from '../../../test/support/temporary.ts'
 import { newMessage } from './mail-store.contract.ts'
 import { NoSuchMailbox, OverQuota } from './mail-store.ts'
 import { packRows, unpackRows } from './row-columns.ts'
-import { certificateOf, readingKeys } from './sealed-accounts.fixture.ts'
+import { certificateOf, readingKeys } from './sealed-keys.contract.ts'
 import { createStorePool } from './store-pool.ts'
 import { packError, unpackError } from './store-wire.ts'
 
@@ -92,6 +92,19 @@ test('a store thread that dies interrupts what is under way, and sessions go on 
   await clock.advance(1000)
   assert.equal((await mail.list(mailbox)).length, 2)
   process.off('worker', noticed)
+})
+
+test('what was begun before the end is finished', async () => {
+  await using directory = await temporaryDirectory('end')
+  const options = { dataDir: directory.path, workers: 2, certificate: certificateOf, clock: systemClock }
+  const pool = createStorePool({ ...options, logger: silentLogger })
+  await pool.create(ALICE)
+  await pool.append(ALICE, 'INBOX', newMessage('first'))
+  const begun = Array.from({ length: 20 }, (_, i) => pool.append(ALICE, 'INBOX', newMessage(`m${i}`)))
+  await new Promise((resolve) => setImmediate(resolve))
+  await pool[Symbol.asyncDispose]()
+  assert.equal(new Set((await Promise.all(begun)).map(({ uid }) => uid)).size, 20)
+  await assert.rejects(pool.append(ALICE, 'INBOX', newMessage('late')), { name: 'StoreInterrupted' })
 })
 
 test('errors keep their class and what they say about the disk', () => {

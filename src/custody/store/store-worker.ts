@@ -34,34 +34,45 @@ type AnyMethod = (...args: readonly unknown[]) => Promise<unknown>
 class StoreWorker {
   readonly #send: (message: FromWorker, transfer?: ArrayBuffer[]) => void
   readonly #store: MailStore
-  readonly #certificates = new Map<AccountId, Bytes>()
-  readonly #mails = new Map<number, { readonly account: AccountId; readonly mail: AccountMail }>()
+  readonly #running = new Set<Promise<void>>()
+  readonly #mails = new Map<number, AccountMail>()
   readonly #watches = new Map<AccountId, Disposable>()
   readonly #questions = new Map<number, PromiseWithResolvers<unknown>>()
   #lastQuestion = 0
+  /** It came with the call that is being started. */
+  #certificate: Bytes | null = null
 
   constructor(setting: WorkerSetting, send: (message: FromWorker, transfer?: ArrayBuffer[]) => void) {
     this.#send = send
     const logger = forwardingLogger(send)
     this.#store = createSealedMailStore(createSqlMailStore({ ...setting, clock: systemClock, logger }), {
       logger,
-      // It came with the call that is asking.
-      certificate: async (account) => this.#certificates.get(account)!,
+      certificate: async (account) => {
+        if (!this.#certificate) throw new Error(`no certificate came for account ${account}`)
+        return this.#certificate
+      },
     })
   }
 
   async hear(message: ToWorker): Promise<void> {
     switch (message.to) {
       case 'call':
-        return this.#answer(message.id, message.call)
+        return this.#track(this.#answer(message.id, message.call))
       case 'keys':
         return this.#settle(message.id, message.answer)
       case 'watch':
         return this.#watch(message.account, message.watched)
       case 'end':
-        for (const { mail } of this.#mails.values()) await mail[Symbol.asyncDispose]()
+        await Promise.all(this.#running)
+        for (const mail of this.#mails.values()) await mail[Symbol.asyncDispose]()
         await this.#store[Symbol.asyncDispose]()
     }
+  }
+
+  #track(answer: Promise<void>): Promise<void> {
+    const done = answer.finally(() => this.#running.delete(done))
+    this.#running.add(done)
+    return done
   }
 
   async #answer(id: number, call: Call): Promise<void> {
@@ -76,24 +87,32 @@ class StoreWorker {
   async #run(call: Call): Promise<Value> {
     switch (call.on) {
       case 'store': {
-        if (call.certificate) this.#certificates.set(call.account, call.certificate)
         const method = this.#store[call.method].bind(this.#store) as AnyMethod
-        return plain(await method(call.account, ...call.args))
+        return plain(await this.#sealing(call.certificate, () => method(call.account, ...call.args)))
       }
       case 'open':
         return plain(await this.#open(call.account, call.handle, call.locked))
       case 'close': {
         const opened = this.#mails.get(call.handle)
         this.#mails.delete(call.handle)
-        return plain(await opened?.mail[Symbol.asyncDispose]())
+        return plain(await opened?.[Symbol.asyncDispose]())
       }
       case 'mail': {
         const opened = this.#mails.get(call.handle)
         if (!opened) throw new StoreInterrupted('the session was opened in a store thread that ended')
-        const { account, mail } = opened
-        if (call.certificate) this.#certificates.set(account, call.certificate)
-        return packValue(call.method, await (mail[call.method].bind(mail) as AnyMethod)(...call.args))
+        const method = opened[call.method].bind(opened) as AnyMethod
+        return packValue(call.method, await this.#sealing(call.certificate, () => method(...call.args)))
       }
+    }
+  }
+
+  /** The store asks for the certificate before `run` hands back its promise. */
+  #sealing<T>(certificate: Bytes | null, run: () => Promise<T>): Promise<T> {
+    this.#certificate = certificate
+    try {
+      return run()
+    } finally {
+      this.#certificate = null
     }
   }
 
@@ -106,7 +125,7 @@ class StoreWorker {
       },
       indexKey: () => this.#ask(handle, { ask: 'indexKey' }, []) as Promise<Bytes>,
     }
-    this.#mails.set(handle, { account, mail: await this.#store.open(account, locked ? null : keys) })
+    this.#mails.set(handle, await this.#store.open(account, locked ? null : keys))
   }
 
   #ask(handle: number, question: KeysQuestion, transfer: ArrayBuffer[]): Promise<unknown> {
