@@ -88,6 +88,13 @@ const relay = z
     warnAfter: doc(duration.prefault('4h'), 'tell the sender that mail is delayed after this time'),
     giveUpAfter: doc(duration.prefault('5d'), 'return mail that could not be delivered after this time'),
   })
+  .superRefine(({ user, passwordFile, tls: mode }, check) => {
+    const refuse = (key: string, message: string) => check.addIssue({ code: 'custom', path: [key], message })
+    if ((user === '') !== (passwordFile === ''))
+      refuse(user === '' ? 'user' : 'passwordFile', '`user` and `passwordFile` go together: give both, or neither')
+    if (user !== '' && mode !== 'required' && mode !== 'implicit')
+      refuse('tls', 'a login needs "required" or "implicit": the password must not go to whoever answers')
+  })
   .prefault({})
 
 const limits = z

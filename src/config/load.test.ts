@@ -42,6 +42,13 @@ test('all mistakes are told at once, with line, key and remedy', () => {
   )
 })
 
+test('a login at the smarthost needs a checked certificate', () => {
+  assert.throws(
+    () => parseConfig('hostname = "m.test"\n[relay]\nsmarthost = "s.test:587"\nuser = "us"\n', 'c.toml'),
+    /relay\.passwordFile: .*go together[^]*relay\.tls: a login needs "required"/,
+  )
+})
+
 test('broken TOML names its line', () => {
   assert.throws(
     () => parseConfig('hostname = "m.test"\nbind = = 3\n', 'c.toml'),
