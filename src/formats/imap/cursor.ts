@@ -200,8 +200,10 @@ export class Cursor {
 
   /** A mailbox name that may hold wildcards. */
   pattern(): string {
-    const octets = this.isString() ? this.string() : this.#run(PATTERN)
-    return readMailboxName(octets) ?? this.fail('a mailbox pattern')
+    const quoted = this.isString()
+    const octets = quoted ? this.string() : this.#run(PATTERN)
+    const pattern = quoted || octets.length > 0 ? readMailboxName(octets) : null
+    return pattern ?? this.fail('a mailbox pattern')
   }
 
   /** RFC 3501 §9 `number`, at most 2^32-1. */

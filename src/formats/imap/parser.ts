@@ -82,6 +82,7 @@ export class CommandReader {
     this.#chunks.length = 0
     this.#partial = []
     this.#partialOctets = 0
+    this.#lineExpected = false
     this.#reset()
   }
 
