@@ -11,20 +11,29 @@ export class AccountLocked extends Error {
 }
 
 const WAIT_SECONDS = 20
+/** The exit status of flock(1) when the wait is over. */
+const CONFLICT = 75
 
 /** Runs `change` while nobody else holds the lock of this file. Throws AccountLocked after 20 seconds. */
 export async function withAccountLock<T>(path: string, change: () => Promise<T>): Promise<T> {
-  const holder = spawn('flock', ['--exclusive', '--wait', String(WAIT_SECONDS), path, 'cat'], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-    env: {},
-  })
+  const holder = spawn(
+    'flock',
+    ['--exclusive', '--wait', String(WAIT_SECONDS), '--conflict-exit-code', String(CONFLICT), path, 'cat'],
+    {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      env: {},
+    },
+  )
   const ended = once(holder, 'close')
   try {
     // What cat gives back shows that it runs, and it runs only once the lock is held.
     holder.stdin.on('error', () => {})
     holder.stdin.write('\n')
     const isHeld = await Promise.race([once(holder.stdout, 'data').then(() => true), ended.then(() => false)])
-    if (!isHeld) throw new AccountLocked(`${path} is locked by another process that changes this account; try again`)
+    if (!isHeld && holder.exitCode === CONFLICT) {
+      throw new AccountLocked(`${path} is locked by another process that changes this account; try again`)
+    }
+    if (!isHeld) throw new Error(`${path} cannot be locked (flock ended with ${holder.exitCode})`)
     return await change()
   } finally {
     holder.stdin.end()

@@ -26,6 +26,7 @@ export class UnlockedHandle implements UnlockedKeys {
   readonly #since: number
   #taken = 0
   #requests = 0
+  #isClosed = false
 
   constructor(account: AccountId, handle: number, duties: HandleDuties) {
     this.account = account
@@ -76,12 +77,10 @@ export class UnlockedHandle implements UnlockedKeys {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#ended.signal.aborted || this.#isClosed) return
+    if (this.#isClosed) return
     this.#leave()
     await this.#duties.vault.call('close', { handle: this.#handle }).catch(() => {})
   }
-
-  #isClosed = false
 
   #leave(): void {
     if (this.#isClosed) return

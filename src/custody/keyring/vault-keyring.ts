@@ -97,16 +97,23 @@ class FileKeyring implements VaultKeyring {
       await asked('', this.#vault.call('unlock', decoy))
       return null
     }
-    const desk = this.#desk(account)
-    const reading = await readAccount(account, desk.files, this.#options.directory)
-    const { octets: table, keys } = reading
-    const answer = await asked(account, this.#vault.call('unlock', { account, table, keys, credential }))
-    if (answer.kind === 'wrong') return null
-    const handle = this.#hold(account, answer.handle)
-    // Only somebody who can unlock makes us write.
-    if (reading.needsRepair) await this.#mend(account, 'keyslot copy repaired', () => desk.files.repairTable())
-    if (reading.unfinished) await this.#mend(account, 'reset finished', () => changes.finishReset(desk, reading))
-    return handle
+    for (;;) {
+      const desk = this.#desk(account)
+      const reading = await readAccount(account, desk.files, this.#options.directory)
+      const { octets: table, keys } = reading
+      const answer = await asked(account, this.#vault.call('unlock', { account, table, keys, credential }))
+      if (answer.kind === 'wrong') return null
+      const handle = this.#hold(account, answer.handle)
+      // A login that was under way while the password changed must not outlive the sessions that were ended for it.
+      if (!(await desk.files.table()).octets.equals(table)) {
+        await handle[Symbol.asyncDispose]()
+        continue
+      }
+      // Only somebody who can unlock makes us write.
+      if (reading.needsRepair) await this.#mend(account, 'keyslot copy repaired', () => desk.files.repairTable())
+      if (reading.unfinished) await this.#mend(account, 'reset finished', () => changes.finishReset(desk, reading))
+      return handle
+    }
   }
 
   /** What could not be mended now is mended at the next unlocking. */

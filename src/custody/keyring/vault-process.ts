@@ -45,6 +45,7 @@ interface Pending {
 const STDERR_MAX = 4096
 const FIXED_LINE = /^vault: [a-z ]{1,40}$/
 const STOP_MS = 2_000
+const RETRY_MS = 1_000
 
 /** One life of the process. */
 class Running {
@@ -52,7 +53,7 @@ class Running {
   readonly gone: Promise<void>
   readonly #socket: Socket
   readonly #pending = new Map<number, Pending>()
-  #lastId = 0
+  #nextId = 0
   #words = ''
 
   constructor(launch: Launch) {
@@ -98,9 +99,9 @@ class Running {
 
   async call<N extends OperationName>(name: N, request: RequestOf<N>): Promise<AnswerOf<N>> {
     const { code, request: shape, answer } = operations[name]
-    this.#lastId = (this.#lastId + 1) >>> 0
-    const encoded = encodeFrame(this.#lastId, code, shape as Codec<unknown>, request)
-    const id = this.#lastId
+    const id = this.#nextId
+    this.#nextId = (id + 1) >>> 0
+    const encoded = encodeFrame(id, code, shape as Codec<unknown>, request)
     const frame = await new Promise<Frame>((resolve, reject) => {
       if (this.#socket.destroyed) return reject(new VaultGone('the vault process ended'))
       this.#pending.set(id, { resolve, reject })
@@ -121,6 +122,7 @@ class Running {
 export class VaultProcess implements AsyncDisposable {
   readonly #options: VaultOptions
   #starting: Promise<Running> | null = null
+  #failure: { readonly at: number; readonly error: unknown } | null = null
   #isClosed = false
 
   constructor(options: VaultOptions) {
@@ -130,8 +132,12 @@ export class VaultProcess implements AsyncDisposable {
   /** Starts the process when it does not run. Throws VaultGone with what it said. */
   start(): Promise<Running> {
     if (this.#isClosed) return Promise.reject(new VaultGone('the keyring is closed'))
+    const now = this.#options.clock.now()
+    // A vault that cannot start is not tried anew for every login.
+    if (this.#failure && now - this.#failure.at < RETRY_MS) return Promise.reject(this.#failure.error)
     this.#starting ??= this.#launch().catch((error: unknown) => {
       this.#starting = null
+      this.#failure = { at: now, error }
       throw error
     })
     return this.#starting

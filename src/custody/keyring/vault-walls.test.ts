@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
@@ -83,8 +83,18 @@ test('the system holds the vault in as well', needs('root', 'unshare', 'setpriv'
   )
   const limits = (await fields(pid, 'limits')).find((line) => line.startsWith('Max core file size'))
   assert.match(limits!, /size\s+1\s+1\s+bytes/)
-  const open = await readdir(`/proc/${pid}/fd`)
-  assert.ok(open.includes('3'))
+  // Neither traced nor read by another user (ptrace(2), "Ptrace access mode checking").
+  const look = (uid: number) =>
+    spawnSync('setpriv', [
+      `--reuid=${uid}`,
+      `--regid=${uid}`,
+      '--clear-groups',
+      'cat',
+      `/proc/${pid}/environ`,
+      `/proc/${pid}/maps`,
+    ])
+  assert.equal(look(VAULT_UID).status, 0)
+  assert.notEqual(look(VAULT_UID - 1).status, 0)
 })
 
 test('a vault whose user cannot reach the program is started all the same', needs('root'), async () => {
