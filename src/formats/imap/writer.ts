@@ -35,11 +35,6 @@ export function formatMailbox(name: string, utf8 = false): string {
   return quote(Buffer.from(name).toString('latin1'))
 }
 
-/** `(\Seen $Junk)` */
-export function formatFlags(flags: readonly string[]): string {
-  return `(${flags.join(' ')})`
-}
-
 /** `BODY[...]<origin>` as FETCH responses name it (§7.4.2): never PEEK, no length. */
 export function formatSection({ part, text }: Section, partial: Partial | null): string {
   const origin = partial ? `<${partial.start}>` : ''

@@ -243,6 +243,6 @@ const quote = (text: string) => `"${text.replace(/["\\]/g, '\\$&')}"`
 const formatLocal = (local: string) => (DOT_ATOM.test(local) ? local : quote(local))
 
 /** A display name: atoms as they are, everything else quoted (RFC 5322 §3.2.5). */
-export function formatPhrase(name: string): string {
+function formatPhrase(name: string): string {
   return ATOMS.test(name) ? name : quote(name)
 }

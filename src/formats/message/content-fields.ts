@@ -141,8 +141,10 @@ function joinContinuations(found: readonly [string, string][]): [string, string]
     const encoded = whole.some((piece) => piece?.encoded)
     const text = whole.map((piece) => (encoded && !piece?.encoded ? piece?.text.replaceAll('%', '%25') : piece?.text))
     joined[place] = [encoded ? `${base}*` : base, text.join('')]
+    // Without its beginning a value is none.
+    if (gap === 0) joined[place] = ['', '']
   }
-  return joined
+  return joined.filter(([name]) => name !== '')
 }
 
 /** The place after blanks and comments. Comments nest (RFC 5322 §3.2.2). */

@@ -5,7 +5,7 @@ import type { MimePart } from './mime-index.ts'
 import { decodeTransfer } from './transfer-encoding.ts'
 
 /** Encoded octets of one part; what follows is not looked at. */
-export const TEXT_LIMIT = 10_000_000
+const TEXT_LIMIT = 10_000_000
 
 /** The part's own octets with the transfer encoding undone. `octets` is the whole message. */
 export function decodePart(part: MimePart, octets: Bytes, limit = Number.POSITIVE_INFINITY): Buffer {

@@ -98,7 +98,7 @@ export function fieldValue(octets: Bytes, field: HeaderField, limit = HEADER_LIM
 }
 
 /** Takes out line ends that blanks follow, and blanks and line ends around the text. Other line ends become a space. */
-export function unfold(raw: string): string {
+function unfold(raw: string): string {
   const text = trimBlanks(raw)
   if (!text.includes('\n')) return text
   return text.replace(/\r?\n(?=[ \t])/g, '').replace(/\r?\n/g, ' ')

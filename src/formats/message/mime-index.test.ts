@@ -105,7 +105,7 @@ test('what is broken is text/plain', () => {
 test('reads the fields of BODYSTRUCTURE raw', () => {
   const root = indexMessage(
     octets(
-      'Content-Type: Text/HTML (a comment); Charset="UTF-8" (another); name*0*=utf-8\'\'a%20; name*1="b%"; x=a b; x=2\r\n' +
+      'Content-Type: Text/HTML (a comment); Charset="UTF-8" (another); name*0*=utf-8\'\'a%20; name*1="b%"; x=a b; x=2; y*1=lost\r\n' +
         'Content-ID: <1@x>\r\nContent-Description: =?utf-8?q?a?=\r\nContent-Transfer-Encoding: Quoted-Printable ; x\r\n' +
         'Content-MD5: Q2hlY2s=\r\nContent-Disposition: attachment;\r\n filename="a\\"b.txt"\r\nContent-Language: de, en-GB\r\n' +
         'Content-Location: http://x.test/\r\nContent-Type: image/png\r\n\r\n',
