@@ -232,6 +232,26 @@ test('two processes that change the password at once: one wins, and its password
   assert.ok(keys)
 })
 
+test('a login with the old password that is under way while it changes does not survive the change', async () => {
+  await using slow = await keyringBench({ argon2: { memory: 4096, passes: 2, waiting: 64 } })
+  await slow.account('a1')
+  let isChanged = false
+  const change = slow.keyring.changePassword('a1', password(), Buffer.from('new password')).then((changed) => {
+    assert.equal(changed, true)
+    isChanged = true
+  })
+  const logins: Promise<UnlockedKeys | null>[] = []
+  while (!isChanged) {
+    logins.push(slow.keyring.unlock('a1', password()))
+    if (logins.length % 3 === 0) await Promise.race([change, logins.at(-2)])
+  }
+  await change
+  const survivors = (await Promise.all(logins)).filter((keys) => keys !== null && !keys.ended.aborted)
+  assert.deepEqual(survivors, [])
+  assert.ok(logins.length > 2)
+  assert.equal((await slow.keyring.status()).handles, 0)
+})
+
 test('what another process changed counts at the next login', async () => {
   await patient.account('p10')
   const keys = await opened(patient.keyring, 'p10', PASSWORD)
