@@ -17,6 +17,24 @@ test('a browser is sent away at its first line', async () => {
   }
 })
 
+test('what is no TLS handshake, or never becomes one, ends the connection', async () => {
+  const clock = createFakeClock()
+  await using imap = await startImap({ clock })
+  await using garbage = await connectDialog({ port: imap.tlsPort })
+  garbage.send('1 LOGIN alice secret\r\n')
+  while ((await garbage.line().catch(() => '')) !== null && !garbage.socket.destroyed) await setImmediate()
+  await using upgrade = await connectDialog({ port: imap.port })
+  await upgrade.play('S: * OK …\nC: 1 STARTTLS\nS: 1 OK …')
+  upgrade.send('2 CAPABILITY\r\n')
+  while ((await upgrade.line().catch(() => '')) !== null && !upgrade.socket.destroyed) await setImmediate()
+  await using silent = await connectDialog({ port: imap.tlsPort })
+  // A connection after it has been served, so the silent one has been accepted.
+  await using after = await imap.connect()
+  await clock.advance(121_000)
+  await silent.play('CLOSED')
+  await after.play('S: * BYE Login took too long\nCLOSED')
+})
+
 test('before login there is no literal but a small one of LOGIN', async () => {
   await using imap = await startImap()
   await using talk = await imap.connect()

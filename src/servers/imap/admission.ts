@@ -48,7 +48,6 @@ export class ConnectionCounts {
     let left = false
     return {
       login: (name) => {
-        if (account !== null) return account === name
         if ((this.#accounts.get(name) ?? 0) >= limits.connectionsPerAccount) return false
         account = name
         this.#strangers--

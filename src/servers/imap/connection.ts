@@ -89,10 +89,10 @@ export class Connection {
   async #serve(): Promise<void> {
     const talk = this.#talk
     for (;;) {
-      if (talk.leaving !== null) return talk.leave(talk.leaving)
       // Many commands at once must neither pile up answers nor keep others waiting.
       if (this.#wire.congested) await this.#wire.flush()
       if (talk.tally.commands % TURN === TURN - 1) await setImmediate()
+      if (talk.leaving !== null) return talk.leave(talk.leaving)
       const said = await this.#input.next()
       switch (said.kind) {
         case 'gone':

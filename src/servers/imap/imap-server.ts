@@ -10,8 +10,8 @@
  * never log mail content or a credential, and never accept a password without TLS.
  *
  * RFCs: 3501, 2177 (IDLE), 2342 (NAMESPACE), 2971 (ID), 3691 (UNSELECT), 4315 (UIDPLUS), 4731 (ESEARCH), 4959 (SASL-IR),
- * 5032 (WITHIN), 5161 (ENABLE), 5258 (LIST-EXTENDED), 5530 (response codes), 5819 (LIST-STATUS), 6154 (SPECIAL-USE), 6851 (MOVE), 7888 (LITERAL-),
- * 2180 (mailboxes that several clients change), 8314 (TLS).
+ * 5032 (WITHIN), 5161 (ENABLE), 5258 (LIST-EXTENDED), 5530 (response codes), 5819 (LIST-STATUS), 6154 (SPECIAL-USE),
+ * 6851 (MOVE), 7888 (LITERAL-), 2180 (mailboxes that several clients change), 8314 (TLS).
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
@@ -38,17 +38,23 @@ export interface ImapServerOptions {
 }
 
 export interface ImapServer {
-  /** Returns the port, which is a free one when 0 is given. Several listeners share limits and what is \Recent. */
+  /** Returns the port, which is a free one when 0 is given. Several listeners of one server share its limits. */
   listen(host: string, port: number, implicitTls?: boolean): Promise<number>
   /** Takes no more clients, says BYE to all, and lets running commands finish for up to `graceMs` milliseconds. */
   stop(graceMs: number): Promise<void>
 }
 
+/** What is \Recent is one thing for all servers that serve the same mail. */
+const recentMarks = new WeakMap<SessionDesk, RecentMarks>()
+
 export function createImapServer(options: ImapServerOptions): ImapServer {
-  const { clock, logger, metrics } = options
+  const { clock, desk, logger, metrics } = options
+  const label = { tls: options.implicitTls ? 'implicit' : 'starttls' }
   const limits: ImapLimits = { ...defaultImapLimits, ...options.limits }
   const counts = new ConnectionCounts(limits)
-  const context: ServerContext = { ...options, limits, recent: new RecentMarks(clock.now()), receiving: { octets: 0 } }
+  const recent = recentMarks.get(desk) ?? new RecentMarks(clock.now())
+  recentMarks.set(desk, recent)
+  const context: ServerContext = { ...options, limits, recent, receiving: { octets: 0 } }
   const listeners = new Set<Server>()
   const connections = new Set<Connection>()
 
@@ -63,7 +69,7 @@ export function createImapServer(options: ImapServerOptions): ImapServer {
       return
     }
     metrics.count('imap_connections', { result: 'accepted' })
-    metrics.gauge('imap_connections_open', counts.all)
+    metrics.gauge('imap_connections_open', counts.all, label)
     const connection = new Connection(socket, ip!, implicitTls, admission, context)
     connections.add(connection)
     try {
@@ -71,7 +77,7 @@ export function createImapServer(options: ImapServerOptions): ImapServer {
     } finally {
       connections.delete(connection)
       admission.leave()
-      metrics.gauge('imap_connections_open', counts.all)
+      metrics.gauge('imap_connections_open', counts.all, label)
     }
   }
 

@@ -73,11 +73,11 @@ export class Input {
   }
 
   async #wait(): Promise<Buffer | null | 'late'> {
-    await this.#wire.flush()
-    const patience = this.#patience()
-    if (patience <= 0) return 'late'
     this.waiting = true
     try {
+      await this.#wire.flush()
+      const patience = this.#patience()
+      if (patience <= 0) return 'late'
       return await this.#wire.read(patience)
     } finally {
       this.waiting = false

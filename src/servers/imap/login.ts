@@ -19,10 +19,11 @@ export async function enter(talk: Conversation, user: string, credential: Buffer
   }
   const { session } = result
   try {
+    const mail = await session.mail()
     if (talk.wire.over) throw new ConnectionOver()
     if (!talk.admission.login(session.account.id)) throw no('LIMIT', 'Too many connections of this account')
+    talk.user = { session, mail }
     talk.input.loggedIn()
-    talk.user = { session, mail: await session.mail() }
   } catch (error) {
     await session[Symbol.asyncDispose]()
     throw error

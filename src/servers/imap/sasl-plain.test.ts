@@ -5,7 +5,7 @@ import { ImapError } from './imap-error.ts'
 import { parsePlain } from './sasl-plain.ts'
 
 test('what was put in comes out, and the message is wiped', () => {
-  const text = fc.string({ unit: 'binary', maxLength: 20 }).filter((one) => !one.includes('\0') && one.isWellFormed())
+  const text = fc.string({ unit: fc.constantFrom('a', ' ', 'ü', '€', '😀', '\x7f'), maxLength: 20 })
   fc.assert(
     fc.property(text, text, text, (authorization, user, password) => {
       const message = Buffer.from([authorization, user, password].join('\0'))

@@ -60,7 +60,7 @@ test('own changes are not told twice', async () => {
   const { mail, inbox, select } = await account(3)
   using mine = await select()
   const { rows } = await mail.setFlags(inbox, [2], { mode: 'add', flags: ['\\Seen'] })
-  assert.deepEqual(mine.update(rows), [2])
+  mine.update(rows)
   assert.equal(await mine.catchUp(ALL), '')
   await mail.setFlags(inbox, [1, 3], { mode: 'add', flags: ['\\Deleted'] })
   assert.equal(mine.expunged(await mail.expunge(inbox)), '* 3 EXPUNGE\r\n* 1 EXPUNGE\r\n')

@@ -4,7 +4,6 @@
  */
 import type { AccountId } from '#custody/accounts/directory.ts'
 import type { AccountMail, MailboxId, MailChanges, MessageRow, Uid } from '#custody/store/mail-store.ts'
-
 import { MailboxView } from './mailbox-view.ts'
 import type { RecentMarks } from './recent.ts'
 import { SummaryCache } from './summary-cache.ts'
@@ -27,7 +26,7 @@ export interface SelectedOptions {
 }
 
 /** RFC 3501 §2.3.2. */
-export const SYSTEM_FLAGS: readonly string[] = ['\\Answered', '\\Flagged', '\\Deleted', '\\Seen', '\\Draft']
+const SYSTEM_FLAGS: readonly string[] = ['\\Answered', '\\Flagged', '\\Deleted', '\\Seen', '\\Draft']
 
 export class SelectedMailbox implements Disposable {
   readonly mail: AccountMail
@@ -203,14 +202,12 @@ export class SelectedMailbox implements Disposable {
     return this.#tellGone()
   }
 
-  /** Takes over rows that this session's own change brought about; answers the uids whose flags are now others. */
-  update(rows: readonly MessageRow[]): Uid[] {
-    return rows
-      .filter((row) => {
-        const index = this.view.indexOf(row.uid)
-        return index >= 0 && this.view.update(index, row)
-      })
-      .map((row) => row.uid)
+  /** Takes over rows that this session's own change brought about. */
+  update(rows: readonly MessageRow[]): void {
+    for (const row of rows) {
+      const index = this.view.indexOf(row.uid)
+      if (index >= 0) this.view.update(index, row)
+    }
   }
 
   flagList(index: number): string {

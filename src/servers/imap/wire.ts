@@ -20,7 +20,8 @@ export class Wire {
   #gathered = ''
   #over = false
   #wakeReader: () => void = () => {}
-  #wakeWriter: () => void = () => {}
+  /** Those who wait until the client has taken what it was sent. */
+  #writers: (() => void)[] = []
   received = 0
   sent = 0
 
@@ -43,7 +44,7 @@ export class Wire {
     }
     socket.on('readable', () => this.#wakeReader())
     socket.on('end', () => this.#wakeReader())
-    socket.on('drain', () => this.#wakeWriter())
+    socket.on('drain', () => this.#wakeWriters())
     socket.on('error', end)
     socket.on('close', end)
   }
@@ -51,7 +52,11 @@ export class Wire {
   #end(): void {
     this.#over = true
     this.#wakeReader()
-    this.#wakeWriter()
+    this.#wakeWriters()
+  }
+
+  #wakeWriters(): void {
+    for (const wake of this.#writers.splice(0)) wake()
   }
 
   /**
@@ -114,10 +119,10 @@ export class Wire {
       const taken = this.#socket.bytesWritten - this.#socket.writableLength
       using _timer = this.#clock.after(this.#stall, () => {
         if (this.#socket.bytesWritten - this.#socket.writableLength === taken) this.destroy()
-        else this.#wakeWriter()
+        else this.#wakeWriters()
       })
       await new Promise<void>((resolve) => {
-        this.#wakeWriter = resolve
+        this.#writers.push(resolve)
       })
     }
     if (this.#over) throw new ConnectionOver()

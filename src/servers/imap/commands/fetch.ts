@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Uid } from '#custody/store/mail-store.ts'
 import type { FetchCommand } from '#formats/imap/command.ts'
 import { type FetchItem, setsSeen } from '#formats/imap/fetch-item.ts'
@@ -33,6 +34,8 @@ export async function fetch(talk: Conversation, command: FetchCommand): Promise<
       }
     }
     await wire.flush()
+    // Others get their turn between the groups of a large mailbox.
+    await setImmediate()
   }
   if (unreadable > 0) throw no('CONTACTADMIN', `${unreadable} of these messages cannot be read`)
   // RFC 2180 §4.1: the client learns of it by EXPUNGE, which must not be sent now.

@@ -11,6 +11,7 @@ export async function login(talk: Conversation, command: Command & { kind: 'logi
     if (!talk.secure) throw no('PRIVACYREQUIRED', 'Start TLS first')
     return done('Welcome', await enter(talk, command.user.toString('utf8'), command.password))
   } finally {
+    wipe(command.user)
     wipe(command.password)
   }
 }

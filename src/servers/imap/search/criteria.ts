@@ -12,7 +12,7 @@ import { fold } from './fold.ts'
 import type { MessageText } from './message-text.ts'
 
 /** What is at hand of one message. */
-export interface Evidence {
+interface Evidence {
   /** From 0. */
   readonly place: number
   /** Null as long as only the view is asked. */
@@ -26,9 +26,9 @@ const MOST_KEYS = 5000
 const MOST_TEXTS = 200
 
 /** How much a key may need: the view, the summary, the content. */
-export type Cost = 0 | 1 | 2
+type Cost = 0 | 1 | 2
 
-export function costOf(key: SearchKey): Cost {
+function costOf(key: SearchKey): Cost {
   switch (key.kind) {
     case 'body':
     case 'text':
