@@ -1,16 +1,16 @@
 /** What operators and disks do wrong: each has a message a person can act on, and the rest goes on. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { needs } from '../support/needs.ts'
 import { curlImap } from '../support/peers/curl.ts'
 import { run } from '../support/peers/run.ts'
 import { makeProvider, type Provider } from '../support/provider.ts'
 import { openLine, Refused } from '../support/smtp-line.ts'
-import { temporaryDirectory } from '../support/temporary.ts'
+import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary.ts'
 
 const ann = { address: 'ann@alpha.test', password: 'the password of ann' }
 const ben = { address: 'ben@alpha.test', password: 'the password of ben' }
@@ -46,11 +46,23 @@ async function accountFolder(provider: Provider, address: string): Promise<strin
   return join(provider.data, 'accounts', id)
 }
 
-describe('bad input', () => {
+describe('what an operator does wrong', () => {
+  let directory: TemporaryDirectory
+  let provider: Provider
+
+  before(async () => {
+    directory = await temporaryDirectory('bad')
+    provider = await makeProvider({ directory: directory.path, domain: 'alpha.test', accounts: [ann, ben] })
+  })
+
+  after(async () => {
+    await provider?.[Symbol.asyncDispose]()
+    await directory?.[Symbol.asyncDispose]()
+  })
+
   it('names all mistakes of the configuration at once, each with its line', async () => {
-    await using directory = await temporaryDirectory('bad')
-    await using provider = await makeProvider({ directory: directory.path, domain: 'alpha.test' })
     const file = join(provider.data, 'letterlock.toml')
+    const right = await readFile(file)
     await writeFile(file, 'bind = 25\nunknown = 1\n\n[limits]\nmessageSize = "big"\n')
     const ran = await provider.command(['serve'], { mayFail: true })
     assert.equal(ran.code, 1)
@@ -68,11 +80,10 @@ describe('bad input', () => {
     const missing = await provider.command(['serve'], { mayFail: true })
     assert.equal(missing.code, 1)
     assert.match(missing.stderr, /^letterlock: .*letterlock init/m)
+    await writeFile(file, right)
   })
 
   it('says which port is taken, and ends', async () => {
-    await using directory = await temporaryDirectory('bad')
-    await using provider = await makeProvider({ directory: directory.path, domain: 'alpha.test' })
     const other = createServer().listen(provider.ports.imaps, provider.host)
     await once(other, 'listening')
     const ran = await provider.command(['serve'], { mayFail: true })
@@ -80,25 +91,22 @@ describe('bad input', () => {
     assert.equal(ran.code, 1)
     assert.match(ran.stderr, new RegExp(`^letterlock: .*${provider.ports.imaps}`, 'm'))
     assert.doesNotMatch(ran.stderr, /^ +at /m)
-    await provider.start()
   })
 
   it('leaves the data of a newer version alone', async () => {
-    await using directory = await temporaryDirectory('bad')
-    await using provider = await makeProvider({ directory: directory.path, domain: 'alpha.test' })
-    const before = await readdir(provider.data)
+    const present = await readdir(provider.data)
+    const version = await readFile(join(provider.data, 'version'))
     await writeFile(join(provider.data, 'version'), '99\n')
     for (const args of [['serve'], ['account', 'list']]) {
       const ran = await provider.command(args, { mayFail: true })
       assert.equal(ran.code, 1)
       assert.match(ran.stderr, /newer version of Letterlock/)
     }
-    assert.deepEqual(await readdir(provider.data), before)
+    assert.deepEqual(await readdir(provider.data), present)
+    await writeFile(join(provider.data, 'version'), version)
   })
 
   it('serves the others when the file of one account is damaged', needs('curl'), async () => {
-    await using directory = await temporaryDirectory('bad')
-    await using provider = await makeProvider({ directory: directory.path, domain: 'alpha.test', accounts: [ann, ben] })
     const folder = await accountFolder(provider, ann.address)
     for (const name of await readdir(folder)) {
       if (name.includes('.db')) await writeFile(join(folder, name), Buffer.alloc(8192, 'no database'))
@@ -110,7 +118,9 @@ describe('bad input', () => {
     assert.notEqual((await curlImap(login(provider, ann), '/INBOX;UID=1')).code, 0)
     assert.match(await provider.log(), new RegExp(folder.replace(directory.path, '')))
   })
+})
 
+describe('what a disk does', () => {
   it('answers 452 when the disk is full, and recovers alone', needs('mount', 'curl', 'root'), async () => {
     await using directory = await temporaryDirectory('bad')
     const disk = directory.join('disk')

@@ -14,9 +14,9 @@ import { Reader } from '../support/reader.ts'
 import { dotStuffed, openLine, type SmtpLine } from '../support/smtp-line.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
-const [rounds, perRound] = process.env['LETTERLOCK_LONG'] === '1' ? [10, 1000] : [2, 400]
+const [rounds, perRound] = process.env['LETTERLOCK_LONG'] === '1' ? [10, 1000] : [2, 300]
 const connections = 6
-const accounts = ['ann', 'ben', 'cem', 'dot'].map((name) => ({
+const accounts = ['ann', 'ben'].map((name) => ({
   address: `${name}@alpha.test`,
   password: `the password of ${name}`,
 }))
@@ -99,15 +99,13 @@ describe('kill -9', () => {
     await using directory = await temporaryDirectory('crash')
     await using provider = await makeProvider({ directory: directory.path, domain: 'alpha.test', accounts })
     const books: Books = { acknowledged: new Set(), inFlight: new Set(), waiting: [] }
+    await provider.start()
     for (let round = 0; round < rounds; round++) {
-      await provider.start()
       for (let number = 0; number < perRound; number++) books.waiting.push(round * perRound + number)
       await deliverAndKill(provider, books, 1 + Math.floor(Math.random() * (perRound - 1)))
       await provider.start()
       check(await found(provider), books)
-      await provider.stop()
     }
-    await provider.start()
     await deliverAndKill(provider, books, Number.POSITIVE_INFINITY)
     assert.equal(books.acknowledged.size, rounds * perRound)
     check(await found(provider), books)
