@@ -134,6 +134,21 @@ test('a given session key is used', () => {
   )
 })
 
+test('two messages can share one public-key operation, and are still two', async () => {
+  const modern = parseCertificate((await foreignKey(engine, kinds['v6 X25519']!)).toPublic().write())
+  for (const { encryptionKeys } of [certificate, modern]) {
+    const one = seal(encryptionKeys, Buffer.alloc(400, 1))
+    const two = seal(encryptionKeys, Buffer.alloc(400, 1), { beside: one })
+    const [pkesk, again] = [one, two].map(({ message }) => splitMessage(message).pkesks)
+    assert.deepEqual(pkesk, again)
+    assert.deepEqual(one.sessionKey, two.sessionKey)
+    const [first, second] = [one, two].map(({ message, pkesksEnd }) => message.subarray(pkesksEnd + 4))
+    // nothing of equal plaintexts is equal in the ciphertexts
+    assert.ok(!first!.subarray(40, 72).equals(second!.subarray(40, 72)))
+    assert.deepEqual(Buffer.from(unseal(two.message, one.sessionKey)), Buffer.alloc(400, 1))
+  }
+})
+
 test('nobody to seal to is an error, never plaintext', () => {
   assert.throws(() => seal([], Buffer.from('x')), MalformedOpenPgp)
 })

@@ -5,11 +5,12 @@
 import { randomBytes } from 'node:crypto'
 import type { Bytes } from '#lib/bytes.ts'
 import type { EncryptionKey } from './certificate.ts'
+import { alignedBuffer } from './cfb.ts'
 import { cipherKeySize, MalformedOpenPgp, PacketType } from './openpgp.ts'
 import { headerSize, writeHeader } from './packets.ts'
 import { paddedSize } from './padme.ts'
 import { writePkesk } from './pkesk.ts'
-import { encryptSeipd1, seipd1Plain, seipd1Size } from './seipd1.ts'
+import { seipd1Size, writeSeipd1 } from './seipd1.ts'
 import { Aead, encryptSeipd2, seipd2Size } from './seipd2.ts'
 import type { SessionKey } from './session-key.ts'
 import { canPad, storedSize, writeStored } from './stored.ts'
@@ -17,6 +18,8 @@ import { canPad, storedSize, writeStored } from './stored.ts'
 export interface Sealed {
   /** Binary. */
   readonly message: Buffer
+  /** How many of its first octets are PKESK packets. */
+  readonly pkesksEnd: number
   /** Opens this message alone. Its `key` is the caller's to wipe. */
   readonly sessionKey: SessionKey
 }
@@ -29,6 +32,12 @@ export interface SealOptions {
   readonly padTo?: (size: number) => number
   /** Used instead of a fresh one; a session key must be used for one message only. */
   readonly sessionKey?: SessionKey
+  /**
+   * A message to the same keys whose PKESKs and session key this one shares, so that one public-key operation serves both: only
+   * for two messages of which whoever opens the one may open the other. Each container has randomness of its own: the CFB
+   * prefix of version 1 (RFC 9580 §5.13.1), the salt of version 2 (§5.13.2).
+   */
+  readonly beside?: Sealed
 }
 
 /** A header with a length field of five octets, whatever the length: sizes stay simple sums. */
@@ -58,27 +67,45 @@ export function sealPackets(keys: readonly EncryptionKey[], inner: InnerPackets,
   // RFC 9580 §13.7.2: version 2 only if every recipient reads it
   const aead = keys.length > 0 && keys.every((key) => key.seipdv2)
   const suite = aead ? commonSuite(keys) : commonCipher(keys) << 8
-  const sessionKey = options.sessionKey ?? { cipher: suite >> 8, key: randomBytes(cipherKeySize(suite >> 8)!) }
-  const padTo = options.padTo ?? paddedSize
-  const pkesks = keys.map((key) => writePkesk(key, sessionKey, aead ? 6 : 3))
-  const container = aead ? sealVersion2(inner, padTo, sessionKey, suite & 0xff) : sealVersion1(inner, padTo, sessionKey)
-  return { message: Buffer.concat([...pkesks, ...container]), sessionKey }
+  const { beside, padTo = paddedSize } = options
+  const sessionKey = beside?.sessionKey ?? options.sessionKey ?? freshSessionKey(suite >> 8)
+  const pkesks = beside
+    ? [beside.message.subarray(0, beside.pkesksEnd)]
+    : keys.map((key) => writePkesk(key, sessionKey, aead ? 6 : 3))
+  const pkesksEnd = pkesks.reduce((size, pkesk) => size + pkesk.length, 0)
+  const message = aead
+    ? Buffer.concat([...pkesks, ...sealVersion2(inner, padTo, sessionKey, suite & 0xff)])
+    : sealVersion1(inner, padTo, sessionKey, pkesks)
+  return { message, pkesksEnd, sessionKey }
+}
+
+function freshSessionKey(cipher: number): SessionKey {
+  return { cipher, key: randomBytes(cipherKeySize(cipher)!) }
 }
 
 function sizeOf({ head, content, tail }: InnerPackets): number {
   return head.length + content.length + tail.length
 }
 
-function sealVersion1(inner: InnerPackets, padTo: (size: number) => number, sessionKey: SessionKey): Buffer[] {
-  const needed = WIDE_HEADER + 1 + storedSize(sizeOf(inner))
-  const size = padded(needed, padTo, canPad)
-  const { whole, plain } = seipd1Plain(size)
-  wideHeader(plain, PacketType.compressed, size - WIDE_HEADER)
-  plain[WIDE_HEADER] = 1 // ZIP, RFC 9580 §9.4
-  writeStored(plain.subarray(WIDE_HEADER + 1), [inner.head, inner.content, inner.tail])
-  const header = Buffer.allocUnsafe(headerSize(seipd1Size(size)) + 1)
-  header[writeHeader(header, 0, PacketType.seipd, seipd1Size(size))] = 1
-  return [header, encryptSeipd1(whole, sessionKey)]
+function sealVersion1(
+  inner: InnerPackets,
+  padTo: (size: number) => number,
+  sessionKey: SessionKey,
+  pkesks: readonly Buffer[],
+): Buffer {
+  const size = padded(WIDE_HEADER + 1 + storedSize(sizeOf(inner)), padTo, canPad)
+  const container = seipd1Size(size)
+  const before = pkesks.reduce((sum, pkesk) => sum + pkesk.length, headerSize(container))
+  const message = alignedBuffer(before + container, before + 1)
+  let at = 0
+  for (const pkesk of pkesks) at += pkesk.copy(message, at)
+  at = writeHeader(message, at, PacketType.seipd, container)
+  writeSeipd1(message.subarray(at), sessionKey, (plain) => {
+    wideHeader(plain, PacketType.compressed, size - WIDE_HEADER)
+    plain[WIDE_HEADER] = 1 // ZIP, RFC 9580 §9.4
+    writeStored(plain.subarray(WIDE_HEADER + 1), [inner.head, inner.content, inner.tail])
+  })
+  return message
 }
 
 function sealVersion2(

@@ -8,7 +8,7 @@ import { armor } from './armor.ts'
 import { IntegrityError, MalformedOpenPgp } from './openpgp.ts'
 import { packet } from './packets.ts'
 import { openSecretKeys, sessionKeyOf } from './secret-key.ts'
-import { decryptSeipd1, encryptSeipd1, seipd1Plain } from './seipd1.ts'
+import { decryptSeipd1, seipd1Size, writeSeipd1 } from './seipd1.ts'
 import { encryptSeipd2 } from './seipd2.ts'
 import { splitMessage, unseal } from './unseal.ts'
 
@@ -21,10 +21,13 @@ function literal(content: Uint8Array): Buffer {
 
 /** A message whose container holds these packets. */
 function containing(...packets: Buffer[]): Buffer {
-  const inner = Buffer.concat(packets)
-  const { whole, plain } = seipd1Plain(inner.length)
-  plain.set(inner)
-  return packet(18, Buffer.of(1), encryptSeipd1(whole, sessionKey))
+  return packet(18, container(Buffer.concat(packets)))
+}
+
+function container(inner: Buffer): Buffer {
+  const target = Buffer.alloc(seipd1Size(inner.length))
+  writeSeipd1(target, sessionKey, (plain) => plain.set(inner))
+  return target
 }
 
 const letter = Buffer.from('the octets of a letter')
@@ -91,13 +94,10 @@ test('a container without integrity protection is refused, also one that was mad
 })
 
 test('the hash must stand at the end in its own packet', () => {
-  const inner = Buffer.concat([letterPacket])
-  const { whole, plain } = seipd1Plain(inner.length)
-  plain.set(inner)
-  const encrypted = encryptSeipd1(whole, sessionKey)
-  assert.doesNotThrow(() => decryptSeipd1(Buffer.concat([Buffer.of(1), encrypted]), sessionKey))
-  refused(packet(18, Buffer.of(1), encrypted.subarray(0, -22)))
-  refused(packet(18, Buffer.of(1), encrypted, Buffer.alloc(22)))
+  const body = container(letterPacket)
+  assert.doesNotThrow(() => decryptSeipd1(body, sessionKey))
+  refused(packet(18, body.subarray(0, -22)))
+  refused(packet(18, body, Buffer.alloc(22)))
 })
 
 test('the wrong session key gives one answer', () => {

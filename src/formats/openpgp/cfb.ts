@@ -1,0 +1,66 @@
+/**
+ * AES in CFB mode with a zero IV, made of faster modes of the same cipher: OpenSSL does CFB octet by octet around one block at
+ * a time, and CBC and ECB in one go.
+ *
+ * With X(1) = E(0), CFB is C(i) = P(i) ^ X(i), X(i+1) = E(C(i)) = E(P(i) ^ X(i)): the X are the CBC encryption of a zero block
+ * followed by the plaintext. In the other direction the X are the ECB encryption of a zero block followed by the ciphertext.
+ */
+import { createCipheriv } from 'node:crypto'
+import { asBuffer, type Bytes } from '#lib/bytes.ts'
+
+const BLOCK = 16
+
+/** Mail is small: its work is done in memory that is there already. Everything here is synchronous, so it has one user at a time. */
+const SCRATCH = Buffer.alloc(128 << 10)
+
+/** A zero block and room for `size` octets, up to the end of a block. Valid until the next call; wiped by its user. */
+export function cfbRoom(size: number): Buffer {
+  const whole = BLOCK + Math.ceil(size / BLOCK) * BLOCK
+  const room = whole <= SCRATCH.length ? SCRATCH.subarray(0, whole) : Buffer.allocUnsafeSlow(whole)
+  room.fill(0, 0, BLOCK)
+  return room
+}
+
+/** Where in the room the octets go. */
+export function cfbContent(room: Buffer, size: number): Buffer {
+  return room.subarray(BLOCK, BLOCK + size)
+}
+
+/** Encrypts the room's first octets into `target`, as many as it takes. */
+export function encryptCfb(key: Bytes, room: Buffer, target: Buffer): void {
+  const keystream = createCipheriv(`aes-${key.length * 8}-cbc`, key, room.subarray(0, BLOCK)).update(room)
+  xor(target, keystream, room.subarray(BLOCK))
+  // with the ciphertext it would give the plaintext away
+  keystream.fill(0)
+}
+
+export function decryptCfb(key: Bytes, encrypted: Bytes): Buffer {
+  const room = cfbRoom(encrypted.length)
+  room.set(encrypted, BLOCK)
+  const keystream = createCipheriv(`aes-${key.length * 8}-ecb`, key, null).update(room)
+  const plain = keystream.subarray(0, encrypted.length)
+  xor(plain, keystream, room.subarray(BLOCK))
+  return plain
+}
+
+/** target = a ^ b, for all octets of target; four at a time where all three are aligned. */
+function xor(target: Buffer, a: Buffer, b: Buffer): void {
+  const aligned = (target.byteOffset | a.byteOffset | b.byteOffset) % 4 === 0
+  const words = aligned ? target.length >> 2 : 0
+  if (words > 0) xorWords(wordsOf(target, words), wordsOf(a, words), wordsOf(b, words))
+  for (let i = words * 4; i < target.length; i++) target[i] = a[i]! ^ b[i]!
+}
+
+function wordsOf({ buffer, byteOffset }: Buffer, words: number): Int32Array {
+  return new Int32Array(buffer, byteOffset, words)
+}
+
+function xorWords(target: Int32Array, a: Int32Array, b: Int32Array): void {
+  for (let i = 0; i < target.length; i++) target[i] = a[i]! ^ b[i]!
+}
+
+/** A buffer of `size` octets whose octet number `at` is aligned for `encryptCfb`. */
+export function alignedBuffer(size: number, at: number): Buffer {
+  const start = (4 - (at % 4)) % 4
+  return asBuffer(new Uint8Array(Buffer.allocUnsafeSlow(size + start).buffer, start, size))
+}
