@@ -11,7 +11,7 @@ import type { Call } from './call.ts'
 import { SopFailure } from './failure.ts'
 
 /** Certificates in binary, one by one. */
-export function certificatesIn(octets: Buffer): readonly Buffer[] {
+function certificatesIn(octets: Buffer): readonly Buffer[] {
   return split(octets, 'PUBLIC KEY BLOCK', PacketType.publicKey)
 }
 

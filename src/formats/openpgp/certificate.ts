@@ -116,7 +116,7 @@ function encryptionKey(key: PublicKeyPacket, facts: Signature, expires: number |
 }
 
 /** RFC 9580 §12.4: RSA below 2048 bits is neither encrypted to nor believed. */
-export function isWeak(key: PublicKeyPacket): boolean {
+function isWeak(key: PublicKeyPacket): boolean {
   return key.material.kind === 'rsa' && key.material.n.length < 256
 }
 
