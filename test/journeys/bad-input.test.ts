@@ -121,7 +121,7 @@ describe('what an operator does wrong', () => {
 })
 
 describe('what a disk does', () => {
-  it('answers 452 when the disk is full, and recovers alone', needs('mount', 'curl', 'root'), async () => {
+  it('answers 452 when the disk is full, and recovers alone', needs('root', 'mounting', 'curl'), async () => {
     await using directory = await temporaryDirectory('bad')
     const disk = directory.join('disk')
     await mkdir(disk)

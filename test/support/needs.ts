@@ -3,6 +3,7 @@
  * test is skipped by name, so a machine without them still runs all others; with CI=true it is a failure instead, so that a skipped
  * test never looks like a passed one. `scripts/peers.sh` installs them all.
  */
+import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { join } from 'node:path'
 
@@ -24,11 +25,20 @@ function findCommand(command: string): string | null {
   return null
 }
 
-/** Options for node:test. `root` stands for the superuser, anything else for a command. */
-export function needs(...requirements: readonly (string | 'root')[]): { skip: string | false } {
-  const missing = requirements.filter((name) =>
-    name === 'root' ? process.getuid?.() !== 0 : findCommand(name) === null,
-  )
+/** Whether this process may mount file systems; root in a container often may not. */
+function canMount(): boolean {
+  return spawnSync('unshare', ['--mount', 'true']).status === 0
+}
+
+function isThere(requirement: string): boolean {
+  if (requirement === 'root') return process.getuid?.() === 0
+  if (requirement === 'mounting') return canMount()
+  return findCommand(requirement) !== null
+}
+
+/** Options for node:test. `root` stands for the superuser, `mounting` for the right to mount, anything else for a command. */
+export function needs(...requirements: readonly string[]): { skip: string | false } {
+  const missing = requirements.filter((requirement) => !isThere(requirement))
   if (missing.length === 0) return { skip: false }
   const reason = `needs ${missing.join(', ')}`
   if (process.env['CI'] === 'true') throw new Error(`This test ${reason}. Run scripts/peers.sh as root.`)

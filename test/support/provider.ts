@@ -15,7 +15,7 @@ import { pidsOf } from './processes.ts'
 
 const program = fileURLToPath(new URL('../../bin/letterlock.js', import.meta.url))
 
-interface ProviderAccount {
+export interface ProviderAccount {
   readonly address: string
   readonly password: string
 }
