@@ -3,8 +3,8 @@
  * any store, so that delivery, APPEND, Sent, drafts and imports are all covered.
  *
  * Content: one OpenPGP message (RFC 9580 §10.3) to the account's current certificate, which `gpg --decrypt` opens to the
- * exact octets. Summary: a second, small one that also holds the content's session key; so reading a message costs at most
- * one public-key operation in its life. A session that has keys puts an index record in the summary's place (index-records.ts);
+ * exact octets. Summary: a second, small one beside it under the same session key, which it also holds; so a message costs one
+ * public-key operation when it is sealed and at most one in all its reading. A session that has keys puts an index record in the summary's place (index-records.ts);
  * from then on listing and reading cost symmetric work only. The index is a cache: what is missing or damaged is made again
  * from the content, with a line in the log.
  *
@@ -99,8 +99,8 @@ class SealedMailStore implements MailStore {
     const content = seal([key], message.content)
     const sessionKey = encodeSessionKey(content.sessionKey)
     const entry = encodeEntry({ sessionKey, summary: message.summary })
-    const summary = seal([key], entry)
-    for (const secret of [content.sessionKey.key, sessionKey, entry, summary.sessionKey.key]) wipe(secret)
+    const summary = seal([key], entry, { beside: content })
+    for (const secret of [content.sessionKey.key, sessionKey, entry]) wipe(secret)
     return { ...message, content: content.message, summary: summary.message }
   }
 
