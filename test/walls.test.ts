@@ -96,7 +96,8 @@ test('foreign things are used only where the foreign walls allow', () => {
       const used = row.name.startsWith('/')
         ? new RegExp(row.name.slice(1, -1)).test(texts.get(file)!.replace(/^\s*(\/\/|\*|\/\*).*$/gm, ''))
         : modules.some((module) => module === row.name || module.startsWith(`${row.name}/`))
-      if (used && !row.allowed.some((name) => toPattern(name).test(file))) broken.push(`${file} uses ${row.name}: ${row.line}`)
+      if (used && !row.allowed.some((name) => toPattern(name).test(file)))
+        broken.push(`${file} uses ${row.name}: ${row.line}`)
     }
   }
   assert.deepEqual(broken, [])

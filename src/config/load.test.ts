@@ -45,7 +45,7 @@ test('all mistakes are told at once, with line, key and remedy', () => {
 test('a login at the smarthost needs a checked certificate', () => {
   assert.throws(
     () => parseConfig('hostname = "m.test"\n[relay]\nsmarthost = "s.test:587"\nuser = "us"\n', 'c.toml'),
-    /relay\.passwordFile: .*go together[^]*relay\.tls: a login needs "required"/,
+    /relay\.passwordFile: .*go together[\s\S]*relay\.tls: a login needs "required"/,
   )
 })
 

@@ -39,7 +39,7 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
     const keys = await options.keyring.unlock(account?.id ?? null, credential)
     if (!keys) return null
     // Told apart only after the same work as for a wrong password.
-    if (!account || account.state !== 'active') {
+    if (account?.state !== 'active') {
       await keys[Symbol.asyncDispose]()
       return null
     }

@@ -1,8 +1,9 @@
 /** Public-key encrypted session keys (RFC 9580 §5.1), versions 3 and 6: the part of a message that says for whom it is. */
-import { constants, diffieHellman, generateKeyPairSync, type KeyObject, publicEncrypt } from 'node:crypto'
+import { constants, diffieHellman, type KeyObject, publicEncrypt } from 'node:crypto'
 import type { Bytes } from '#lib/bytes.ts'
 import type { EncryptionKey } from './certificate.ts'
 import { deriveEcdhKey, deriveXKey, kdfParameters, wrapKey } from './ecdh.ts'
+import { ephemeralFor } from './ephemeral-keys.ts'
 import { ecPoint, okpPoint, publicKeyObject } from './key-object.ts'
 import { type Kdf, type PublicKeyPacket, parsePublicKey } from './key-packet.ts'
 import { OctetReader, writeMpi } from './octet-reader.ts'
@@ -98,17 +99,6 @@ function checksummed({ version, cipher, key }: Wanted, size: number): Buffer {
   plain.writeUInt16BE(sum & 0xffff, head + key.length)
   const end = head + key.length + 2
   return plain.fill(plain.length - end, end)
-}
-
-function ephemeralFor(object: KeyObject): { privateKey: KeyObject; publicKey: KeyObject } {
-  switch (object.asymmetricKeyType) {
-    case 'x25519':
-      return generateKeyPairSync('x25519')
-    case 'x448':
-      return generateKeyPairSync('x448')
-    default:
-      return generateKeyPairSync('ec', { namedCurve: object.asymmetricKeyDetails?.namedCurve ?? '' })
-  }
 }
 
 /** For whom a PKESK is, before anything is decrypted. */

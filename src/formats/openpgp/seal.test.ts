@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
 import { parseCertificate } from './certificate.ts'
 import { type Engine, loadEngine } from './engine.ts'
@@ -59,11 +60,21 @@ test('the rounding can be chosen', () => {
   )
 })
 
-test('ephemeral and session keys are fresh each time', () => {
-  const [one, two] = [1, 2].map(() => seal(certificate.encryptionKeys, Buffer.from('x')))
-  assert.notDeepEqual(one!.sessionKey.key, two!.sessionKey.key)
-  const pkesks = [one!, two!].map((sealed) => Buffer.from(splitMessage(sealed.message).pkesks[0]!))
-  assert.notDeepEqual(pkesks[0]!.subarray(12, 45), pkesks[1]!.subarray(12, 45))
+test('ephemeral and session keys are never used twice, made ahead or not', async () => {
+  const points = new Set<string>()
+  const sessionKeys = new Set<string>()
+  for (let turn = 0; turn < 5; turn++) {
+    for (let i = 0; i < 40; i++) {
+      const { message, sessionKey } = seal(certificate.encryptionKeys, Buffer.from('x'))
+      // version, key id, algorithm, bit count, then the point
+      points.add(Buffer.from(splitMessage(message).pkesks[0]!.subarray(12, 45)).toString('hex'))
+      sessionKeys.add(Buffer.from(sessionKey.key).toString('hex'))
+      assert.deepEqual(opened(message), Buffer.from('x'))
+    }
+    await setImmediate()
+  }
+  assert.equal(points.size, 200)
+  assert.equal(sessionKeys.size, 200)
 })
 
 async function foreignKey(engine: Engine, options: object) {

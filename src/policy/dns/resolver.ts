@@ -4,12 +4,6 @@
  */
 import type { CertificateAssociation, SrvContent } from '#formats/dns/record.ts'
 
-export type DnsStatus =
-  /** Validated by DNSSEC. */
-  | 'secure'
-  /** Provably or simply unsigned. */
-  | 'insecure'
-
 /** An empty `records` with kind `answer` is NODATA; `nxdomain` says the name does not exist. */
 export type DnsAnswer<R> =
   | {
