@@ -34,8 +34,8 @@ export function createReporter(print: (line: string) => void): CollectingReporte
     figures,
     note: print,
     figure: (measured) => {
-      const { peer = null, peerName = null, target = null } = measured
-      figures.push({ ...measured, peer, peerName, target, ratio: ratioOf(measured) })
+      const { figure, unit, ours, peer = null, peerName = null, target = null, better } = measured
+      figures.push({ figure, unit, ours, peer, peerName, ratio: ratioOf(measured), target, better })
     },
   }
 }

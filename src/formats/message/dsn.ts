@@ -18,7 +18,7 @@ import { type DsnFacts, type DsnRecipient, statusOf } from './dsn-facts.ts'
 import { explainReport, reportSubject } from './dsn-words.ts'
 import { fieldValues, formatField, type Header, scanHeader } from './header.ts'
 
-export type { DsnAction, DsnFacts, DsnRecipient } from './dsn-facts.ts'
+export type { DsnFacts, DsnRecipient } from './dsn-facts.ts'
 
 /** Larger messages come back as their header even with RET=FULL. */
 export const RETURN_LIMIT = 100_000

@@ -34,8 +34,6 @@ export type Command =
   /** The initial response is a view of the line, still base64: null when absent. Its owner wipes it. */
   | { readonly verb: 'AUTH'; readonly mechanism: string; readonly initialResponse: Buffer | null }
 
-type Verb = Command['verb']
-
 /** RFC 5321 §4.5.3.1.4 says 512 and that extensions raise it; this is what we read and all that we need. */
 export const COMMAND_LINE_CAP = 4096
 
