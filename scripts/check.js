@@ -35,6 +35,8 @@ function testsIn(folder, recursive) {
 const tests = [
   ...testsIn('src', true),
   ...testsIn('test', false),
+  ...testsIn('test/support', false),
+  ...testsIn('bench', false),
   ...testsIn('test/dialogs', false),
   ...testsIn('test/journeys', false),
   ...(all ? testsIn('test/interop', false) : []),

@@ -10,7 +10,7 @@ sq=sq sqop=sqop gosop=gosop gpg=gnupg gpgconf=gpgconf
 swaks=swaks perl:Net::SSLeay=libnet-ssleay-perl curl=curl mbsync=isync mutt=mutt
 postfix=postfix dovecot=dovecot-core /usr/lib/dovecot/imap=dovecot-imapd /usr/lib/dovecot/lmtp=dovecot-lmtpd
 unbound=unbound knotd=knot kzonesign=knot-dnssecutils delv=bind9-dnsutils
-python3=python3 openssl=openssl script=bsdutils prlimit=util-linux mount=mount mkfs.ext4=e2fsprogs ps=procps
+python3=python3 openssl=openssl script=bsdutils prlimit=util-linux mount=mount mkfs.ext4=e2fsprogs rnp=rnp ps=procps
 '
 
 present() {
