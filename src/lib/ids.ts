@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto'
+import { randomOctets } from './random.ts'
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 
 /** A random name of `length` characters, 5 bits each, safe in file names, headers and URLs. */
 export function randomId(length: number): string {
   let id = ''
-  for (const byte of randomBytes(length)) id += ALPHABET[byte & 31]
+  for (const byte of randomOctets(length)) id += ALPHABET[byte & 31]
   return id
 }

@@ -64,15 +64,25 @@ class PinoLogger implements Logger {
   }
   error(fields: Fields, msg: string): void {
     this.#pino.error(this.#print(fields), msg)
+    this.#pino.flush()
   }
   with(fields: Fields): Logger {
     return new PinoLogger(this.#pino.child(this.#print(fields)), this.#addresses)
   }
 }
 
+/** Lines gather for a moment under load; what is written late would be lost with the process, so errors are written at once. */
+const GATHERED_MS = 50
+
+function standardError() {
+  const stream = pino.destination({ fd: 2, sync: true, minLength: 8192, periodicFlush: GATHERED_MS })
+  process.on('exit', () => stream.flushSync())
+  return stream
+}
+
 /** Writes one JSON object per line to `destination` (standard error by default, which keeps standard output for answers). */
 export function createLogger(options: LogOptions, destination?: { write(line: string): void }): Logger {
-  const target = destination ?? pino.destination({ fd: 2, sync: true })
+  const target = destination ?? standardError()
   return new PinoLogger(
     pino(
       {

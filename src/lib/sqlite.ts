@@ -37,6 +37,8 @@ export interface SqliteDatabase<S> extends AsyncDisposable {
   write<T>(change: (query: Transaction<S>) => Promise<T>): Promise<T>
   /** Resolves when everything committed so far is on the disk; at once when it is there already. */
   synced(): Promise<void>
+  /** Another text once anything was changed, by this process or another: what was read before may be believed until then. */
+  revision(): string
 }
 
 /** The file was written by a newer program. */
@@ -165,9 +167,12 @@ class GroupCommit<S> implements SqliteDatabase<S> {
   #unsynced = false
   #broken: BrokenDatabase | null = null
   #idle: (() => void)[] = []
+  #commits = 0
+  readonly #othersVersion: StatementSync
 
-  constructor(query: Kysely<S>, options: SqliteOptions) {
+  constructor(query: Kysely<S>, database: DatabaseSync, options: SqliteOptions) {
     this.query = query
+    this.#othersVersion = database.prepare('pragma data_version')
     this.#path = options.path
     this.#sync = options.sync ?? ((wal) => wal.datasync())
   }
@@ -206,6 +211,7 @@ class GroupCommit<S> implements SqliteDatabase<S> {
       return
     }
     this.#unsynced = true
+    this.#commits++
     this.synced().then(
       () => {
         for (const settle of settled) settle()
@@ -236,6 +242,10 @@ class GroupCommit<S> implements SqliteDatabase<S> {
       await savepoint(transaction, 'release one')
       return { error }
     }
+  }
+
+  revision(): string {
+    return `${this.#commits} ${this.#othersVersion.get()?.['data_version']}`
   }
 
   synced(): Promise<void> {
@@ -295,7 +305,7 @@ export async function openSqlite<S>(options: SqliteOptions): Promise<SqliteDatab
     database.exec(`pragma cache_size = -${options.cacheKiB ?? 2000}`)
     const query = new Kysely<S>({ dialect: kyselyOver(database) })
     await migrate(query as unknown as Kysely<unknown>, options.path, options.migrations)
-    return new GroupCommit(query, options)
+    return new GroupCommit(query, database, options)
   } catch (error) {
     database.close()
     throw error

@@ -1,8 +1,8 @@
 /**
  * The directory: domains, accounts, their addresses and aliases, their public certificates. No secret is in it.
  *
- * Several processes use one directory at a time (the server, and every command that changes accounts while it runs), so
- * nothing of it is kept in memory: each question is an indexed read, and sees every change that was made before it.
+ * Several processes use one directory at a time (the server, and every command that changes accounts while it runs), so what
+ * is remembered here is believed only while the file says that nothing was changed.
  */
 import type { Address } from '#formats/message/address.ts'
 import type { Bytes } from '#lib/bytes.ts'

@@ -20,9 +20,15 @@ import { type DirectorySchema, migrations } from './schema.ts'
 
 type Change = Transaction<DirectorySchema>
 
+const ROUTES_KEPT = 10_000
+
 class SqlDirectory implements Directory {
   readonly #db: SqliteDatabase<DirectorySchema>
   readonly #router: Router
+  /** Routes to accounts, as of a revision of the file: each message asks twice for each of its recipients. */
+  readonly #routes = new Map<string, Route>()
+  #routesRevision = ''
+
   constructor(db: SqliteDatabase<DirectorySchema>) {
     this.#db = db
     this.#router = createRouter(db.query)
@@ -51,8 +57,17 @@ class SqlDirectory implements Directory {
     })
   }
 
-  route(address: Address): Promise<Route> {
-    return this.#router.route(address)
+  async route(address: Address): Promise<Route> {
+    const revision = this.#db.revision()
+    if (revision !== this.#routesRevision) this.#routes.clear()
+    this.#routesRevision = revision
+    const key = `${address.local}@${address.domain}`
+    const known = this.#routes.get(key)
+    if (known) return known
+    const route = await this.#router.route(address)
+    const unchanged = this.#routesRevision === revision && this.#db.revision() === revision
+    if (unchanged && route.kind === 'account' && this.#routes.size < ROUTES_KEPT) this.#routes.set(key, route)
+    return route
   }
 
   async account(id: AccountId): Promise<Account | null> {

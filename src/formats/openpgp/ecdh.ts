@@ -2,7 +2,7 @@
  * Key agreement and key wrap of PKESK packets: ECDH over the older curve encodings (RFC 9580 §11.4) and X25519/X448
  * (RFC 9580 §5.1.6, §5.1.7). Both sides of each derivation are here, so that they cannot drift apart.
  */
-import { createCipheriv, createDecipheriv, hash, hkdfSync } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, hash, hkdfSync } from 'node:crypto'
 import { asBuffer, type Bytes } from '#lib/bytes.ts'
 import type { Kdf } from './key-packet.ts'
 import { cipherKeySize, hashName, MalformedOpenPgp, PublicKeyAlgorithm } from './openpgp.ts'
@@ -44,7 +44,7 @@ const wrapName = (kek: Bytes) => `id-aes${kek.length * 8}-wrap`
 
 /** AES key wrap (RFC 3394); wipes `kek`. */
 export function wrapKey(kek: Buffer, plain: Bytes): Buffer {
-  const wrapped = createCipheriv(wrapName(kek), kek, WRAP_IV).update(plain)
+  const wrapped = createCipheriv(wrapName(kek), createSecretKey(kek), WRAP_IV).update(plain)
   kek.fill(0)
   return wrapped
 }
@@ -53,7 +53,7 @@ export function wrapKey(kek: Buffer, plain: Bytes): Buffer {
 export function unwrapKey(kek: Buffer, wrapped: Bytes): Buffer | null {
   if (wrapped.length < 24 || wrapped.length % 8 !== 0) return null
   try {
-    return createDecipheriv(wrapName(kek), kek, WRAP_IV).update(asBuffer(wrapped))
+    return createDecipheriv(wrapName(kek), createSecretKey(kek), WRAP_IV).update(asBuffer(wrapped))
   } catch {
     return null
   } finally {

@@ -2,8 +2,8 @@
  * Seals octets to recipients: encryption only, in the form of RFC 9580 §10.3 that every program reads. A literal packet with
  * the exact octets, no file name, no date; around it as much padding as hides the size; one container; one PKESK per key.
  */
-import { randomBytes } from 'node:crypto'
 import type { Bytes } from '#lib/bytes.ts'
+import { fillRandom, randomOctets } from '#lib/random.ts'
 import type { EncryptionKey } from './certificate.ts'
 import { alignedBuffer } from './cfb.ts'
 import { cipherKeySize, MalformedOpenPgp, PacketType } from './openpgp.ts'
@@ -80,7 +80,7 @@ export function sealPackets(keys: readonly EncryptionKey[], inner: InnerPackets,
 }
 
 function freshSessionKey(cipher: number): SessionKey {
-  return { cipher, key: randomBytes(cipherKeySize(cipher)!) }
+  return { cipher, key: randomOctets(cipherKeySize(cipher)!) }
 }
 
 function sizeOf({ head, content, tail }: InnerPackets): number {
@@ -123,7 +123,7 @@ function sealVersion2(
   if (size > needed) {
     // RFC 9580 §5.14
     wideHeader(plain.subarray(needed), PacketType.padding, size - needed - WIDE_HEADER)
-    plain.set(randomBytes(size - needed - WIDE_HEADER), needed + WIDE_HEADER)
+    fillRandom(plain.subarray(needed + WIDE_HEADER))
   }
   const header = Buffer.allocUnsafe(headerSize(seipd2Size(size)))
   writeHeader(header, 0, PacketType.seipd, seipd2Size(size))

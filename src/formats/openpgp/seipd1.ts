@@ -2,8 +2,9 @@
  * Version 1 of the encrypted, integrity-protected container (RFC 9580 §5.13.1): AES in CFB mode over the plaintext and its
  * SHA-1. Every program that speaks OpenPGP reads it.
  */
-import { hash, randomFillSync, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { Bytes } from '#lib/bytes.ts'
+import { fillRandom } from '#lib/random.ts'
 import { cfbContent, cfbRoom, decryptCfb, encryptCfb } from './cfb.ts'
 import { cipherKeySize, IntegrityError, MalformedOpenPgp, PacketType } from './openpgp.ts'
 import type { SessionKey } from './session-key.ts'
@@ -26,7 +27,7 @@ export function writeSeipd1(target: Buffer, { cipher, key }: SessionKey, fill: (
   const room = cfbRoom(size)
   const whole = cfbContent(room, size)
   try {
-    randomFillSync(whole, 0, 16)
+    fillRandom(whole.subarray(0, 16))
     whole[16] = whole[14]!
     whole[17] = whole[15]!
     const end = size - MDC
