@@ -127,3 +127,32 @@ test('rows come back as they were packed', () => {
   assert.deepEqual(unpackRows(packRows(rows)), rows)
   assert.deepEqual(unpackRows(packRows([])), [])
 })
+
+test('a store thread ends when nobody has needed it for a while, and is there again when somebody does', async () => {
+  const workers: Worker[] = []
+  const listen = (worker: Worker) => void workers.push(worker)
+  process.on('worker', listen)
+  await using _ = { [Symbol.asyncDispose]: async () => void process.off('worker', listen) }
+  await using directory = await temporaryDirectory('rest')
+  const clock = createFakeClock()
+  const { path: dataDir } = directory
+  await using store = createStorePool({ dataDir, workers: 1, certificate: certificateOf, clock, logger: silentLogger })
+  assert.equal(workers.length, 0, 'nothing was asked yet')
+  await store.create(ALICE)
+  {
+    await using mail = await store.open(ALICE, readingKeys(ALICE))
+    await clock.advance(300_000)
+    assert.equal((await mail.mailboxes())[0]?.name, 'Archive')
+    assert.equal(workers.length, 1, 'a session keeps the thread')
+  }
+  const ended = new Promise((resolve) => workers[0]!.once('exit', resolve))
+  await clock.advance(120_000)
+  await store.append(ALICE, 'INBOX', newMessage('while it ends'))
+  await ended
+  assert.equal(workers.length, 2)
+  using watching = store.changes.subscribe(ALICE, () => {})
+  await clock.advance(300_000)
+  await store.append(ALICE, 'INBOX', newMessage('watched'))
+  assert.equal(workers.length, 2, 'a listener keeps the thread')
+  assert.ok(watching)
+})

@@ -26,8 +26,10 @@ interface ThreadOptions extends WorkerSetting {
 /** A thread that died sooner than this after its start waits as long before it starts again. */
 const RESTART_MS = 1000
 const END_MS = 30_000
+/** A thread that nobody has needed for this long ends, and gives its memory back, until it is needed again. */
+const REST_MS = 60_000
 
-/** One worker thread, started again when it dies. */
+/** One worker thread: started when it is needed, and again when it dies. */
 export class StoreThread implements AsyncDisposable {
   readonly #options: ThreadOptions
   readonly #pending = new Map<number, PromiseWithResolvers<unknown>>()
@@ -38,10 +40,15 @@ export class StoreThread implements AsyncDisposable {
   #lastId = 0
   #lastHandle = 0
   #ended: PromiseWithResolvers<void> | null = null
+  /** While a thread that is not needed is ending. */
+  #leaving: PromiseWithResolvers<void> | null = null
+  /** No thread, because none is needed. */
+  #resting = true
+  #handles = 0
+  #lastUsed = 0
 
   constructor(options: ThreadOptions) {
     this.#options = options
-    this.#start()
   }
 
   /** Handles of an earlier generation mean nothing any more. */
@@ -55,22 +62,44 @@ export class StoreThread implements AsyncDisposable {
     const workerData: WorkerSetting = { dataDir, openAccounts }
     const worker = new Worker(new URL('./store-worker.ts', import.meta.url), { name, workerData, env: {}, argv: [] })
     this.#worker = worker
+    this.#resting = false
     this.#generation++
     worker.on('message', (message: FromWorker) => this.#hear(message))
     worker.on('error', (error) => logger.error({ thread: name, error }, 'a store thread failed'))
     worker.on('exit', () => this.#exited(clock.now() - started))
     for (const account of this.#watched) this.#post({ to: 'watch', account, watched: true })
+    this.#lastUsed = started
+    clock.after(REST_MS, () => this.#rest(worker))
+  }
+
+  #rest(worker: Worker): void {
+    const { clock } = this.#options
+    if (this.#worker !== worker || this.#ended) return
+    const needed = this.#pending.size + this.#handles + this.#watched.size > 0
+    const wait = this.#lastUsed + REST_MS - clock.now()
+    if (needed || wait > 0) {
+      clock.after(needed ? REST_MS : wait, () => this.#rest(worker))
+      return
+    }
+    this.#leaving = Promise.withResolvers()
+    this.#post({ to: 'end' })
   }
 
   #exited(lived: number): void {
     this.#worker = null
+    this.#handles = 0
     this.#keys.clear()
     for (const [id, pending] of this.#pending) {
       this.#pending.delete(id)
       pending.reject(new StoreInterrupted('the store thread ended'))
     }
+    const leaving = this.#leaving
+    this.#leaving = null
+    leaving?.resolve()
     if (this.#ended) this.#ended.resolve()
-    else this.#restart(lived)
+    else if (!leaving) this.#restart(lived)
+    else if (this.#watched.size > 0) this.#start()
+    else this.#resting = true
   }
 
   #restart(lived: number): void {
@@ -87,13 +116,16 @@ export class StoreThread implements AsyncDisposable {
     this.#worker?.postMessage(message, transfer)
   }
 
-  call(call: Call, transfer: ArrayBuffer[] = []): Promise<unknown> {
-    if (!this.#worker || this.#ended) return Promise.reject(new StoreInterrupted('the store thread is not running'))
+  async call(call: Call, transfer: ArrayBuffer[] = []): Promise<unknown> {
+    if (this.#leaving) await this.#leaving.promise
+    if (this.#resting && !this.#ended) this.#start()
+    if (!this.#worker || this.#ended) throw new StoreInterrupted('the store thread is not running')
+    this.#lastUsed = this.#options.clock.now()
     const id = ++this.#lastId
     const pending = Promise.withResolvers<unknown>()
     this.#pending.set(id, pending)
     this.#post({ to: 'call', id, call }, transfer)
-    return pending.promise
+    return await pending.promise
   }
 
   async open(account: AccountId, keys: ReadingKeys | null): Promise<number> {
@@ -102,6 +134,7 @@ export class StoreThread implements AsyncDisposable {
     if (keys) this.#keys.set(handle, keys)
     try {
       await this.call({ on: 'open', account, handle, locked: keys === null })
+      this.#handles++
     } catch (error) {
       this.#keys.delete(handle)
       throw error
@@ -110,13 +143,18 @@ export class StoreThread implements AsyncDisposable {
   }
 
   async close(handle: number): Promise<void> {
-    await this.call({ on: 'close', handle }).finally(() => this.#keys.delete(handle))
+    const generation = this.#generation
+    await this.call({ on: 'close', handle }).finally(() => {
+      this.#keys.delete(handle)
+      if (generation === this.#generation) this.#handles--
+    })
   }
 
   watch(account: AccountId, watched: boolean): void {
     if (watched) this.#watched.add(account)
     else this.#watched.delete(account)
-    this.#post({ to: 'watch', account, watched })
+    if (!watched || this.#worker) this.#post({ to: 'watch', account, watched })
+    else if (this.#resting) this.#start()
   }
 
   #hear(message: FromWorker): void {
