@@ -29,6 +29,8 @@ const environment = {
   ...process.env,
   // fsyncs run on libuv's pool: enough threads that many accounts are synced at once.
   UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE ?? '16',
+  // Many threads ask for memory: without a limit glibc keeps a heap for each.
+  MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '2',
   // Compiled code is kept, so that later starts neither strip types again nor keep the stripper in memory.
   NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? `${root}node_modules/.cache/letterlock`,
 }
