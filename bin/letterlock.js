@@ -2,8 +2,8 @@
 ':' //; cd_root=$(dirname "$(readlink -f "$0")")/..; for node in "$cd_root"/node_modules/node-linux-*/bin/node node; do command -v "$node" >/dev/null && exec "$node" "$0" "$@"; done; echo 'letterlock: needs Node 24; run npm ci' >&2; exit 1
 // Starts src/main.ts on Node 24: this file is read by sh, which executes the pinned Node from the lockfile (or the system's), and
 // by Node, which replaces itself with the right one and the right environment, so that no second program stays in memory.
-import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
@@ -19,20 +19,33 @@ if (!newEnough && !existsSync(pinned)) {
 }
 
 const node = newEnough ? process.execPath : pinned
-const options = [
-  '--disable-warning=ExperimentalWarning',
-  '--disable-sigusr1',
-  `${root}src/main.ts`,
-  ...process.argv.slice(2),
-]
+const flags = ['--max-semi-space-size=1', '--disable-warning=ExperimentalWarning', '--disable-sigusr1']
+const options = [...flags, `${root}src/main.ts`, ...process.argv.slice(2)]
 const environment = {
   ...process.env,
   // fsyncs run on libuv's pool: enough threads that many accounts are synced at once.
   UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE ?? '16',
   // Many threads ask for memory: without a limit glibc keeps a heap for each.
   MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '2',
+  // And without one for what it keeps, it keeps what a start needed.
+  MALLOC_TRIM_THRESHOLD_: process.env.MALLOC_TRIM_THRESHOLD_ ?? '65536',
   // Compiled code is kept, so that later starts neither strip types again nor keep the stripper in memory.
   NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? `${root}node_modules/.cache/letterlock`,
+}
+
+// The first start of a version compiles in a program of its own (src/warm.ts), so that the server is small from the beginning.
+if (['serve', 'start'].includes(process.argv[2])) {
+  const stamp = `${environment.NODE_COMPILE_CACHE}/warm`
+  const changed = (name) => (name.endsWith('.ts') ? statSync(`${root}src/${name}`).mtimeMs : 0)
+  const newest = Math.max(...readdirSync(`${root}src`, { recursive: true }).map(changed))
+  if (!existsSync(stamp) || statSync(stamp).mtimeMs < newest) {
+    spawnSync(node, [...flags, `${root}src/main.ts`, 'warm'], { env: environment })
+    try {
+      writeFileSync(stamp, '')
+    } catch {
+      // Where the cache cannot be written, every start is a first one.
+    }
+  }
 }
 
 if (typeof process.execve === 'function') {

@@ -26,6 +26,8 @@ interface ThreadOptions extends WorkerSetting {
 /** A thread that died sooner than this after its start waits as long before it starts again. */
 const RESTART_MS = 1000
 const END_MS = 30_000
+/** V8's room for what is short-lived; the main thread's is kept small, but here it is where the work is. */
+const YOUNG_MB = 12
 /** A thread that nobody has needed for this long ends, and gives its memory back, until it is needed again. */
 const REST_MS = 60_000
 
@@ -60,7 +62,8 @@ export class StoreThread implements AsyncDisposable {
     const { name, clock, logger, dataDir, openAccounts } = this.#options
     const started = clock.now()
     const workerData: WorkerSetting = { dataDir, openAccounts }
-    const worker = new Worker(new URL('./store-worker.ts', import.meta.url), { name, workerData, env: {}, argv: [] })
+    const setting = { name, workerData, env: {}, argv: [], resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } }
+    const worker = new Worker(new URL('./store-worker.ts', import.meta.url), setting)
     this.#worker = worker
     this.#resting = false
     this.#generation++

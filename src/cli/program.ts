@@ -1,0 +1,136 @@
+/** The command tree: what can be typed, and which file does it. Each command's code is loaded when it is called. */
+import { Command, CommanderError } from 'commander'
+
+const program = new Command('letterlock')
+  .description('A secure mail provider in one program.')
+  .version('0.1.0', '--version')
+  .exitOverride()
+  .configureOutput({ writeErr: (text) => process.stderr.write(text) })
+  .showHelpAfterError('(letterlock --help, or --help behind a command, tells the usage)')
+
+/** A command that works on a data directory. */
+function inPlace(parent: Command, usage: string, description: string): Command {
+  return parent
+    .command(usage)
+    .description(description)
+    .option('--data <dir>', 'data directory (default: LETTERLOCK_DATA, else ./data)')
+    .option('--config <file>', 'configuration (default: LETTERLOCK_CONFIG, else letterlock.toml in the data directory)')
+}
+
+/** The same, printing an answer. */
+const asking = (parent: Command, usage: string, description: string): Command =>
+  inPlace(parent, usage, description).option('--json', 'print one JSON document')
+
+const withSecrets = (command: Command): Command =>
+  command.option('--password-stdin', 'read secrets from standard input, one per line, in the order of the prompts')
+
+program
+  .command('init')
+  .description('make a provider: configuration, TLS, directory; print the DNS records to publish')
+  .requiredOption('--domain <domain>', 'its first domain')
+  .option('--data <dir>', 'data directory (default: LETTERLOCK_DATA, else ./data)')
+  .option('--bind <address>', 'IP address to listen on (default: 127.0.0.1)')
+  .option('--port-base <n>', 'every port is n and its standard number; 0 means the standard ports')
+  .option('--hostname <name>', "the server's name (default: mail. and the domain)")
+  .option('--tls-certificate <file>', 'PEM chain (default: a development CA is made)')
+  .option('--tls-key <file>', 'its PEM private key')
+  .option('--json', 'print one JSON document')
+  .action(async (options) => (await import('#cli/init.ts')).init(options))
+
+inPlace(program, 'serve', 'run everything').action(async (options) => (await import('#cli/serve.ts')).serve(options))
+inPlace(program, 'start', 'make a first provider to try when there is none, and run it').action(async (options) =>
+  (await import('#cli/start.ts')).start(options),
+)
+
+const account = program.command('account').description('people, their passwords and their state')
+withSecrets(asking(account, 'add <address>', 'make an account; prints its recovery code'))
+  .option('--algorithm <name>', 'curve25519 or rsa3072', 'curve25519')
+  .option('--quota <size>', 'disk space, such as 2G; 0 for no limit')
+  .action(async (address, options) => (await import('#cli/account.ts')).add(address, options))
+asking(account, 'list', 'all accounts').action(async (options) => (await import('#cli/account.ts')).list(options))
+asking(account, 'show <address>', 'one account, its certificates and mailboxes').action(async (address, options) =>
+  (await import('#cli/account.ts')).show(address, options),
+)
+withSecrets(asking(account, 'password <address>', 'change the password; keeps all mail'))
+  .option('--recovery', 'with the recovery code instead of the old password; keeps all mail')
+  .option('--reset', 'without either: says what that means')
+  .option('--algorithm <name>', 'of the new key that --reset makes', 'curve25519')
+  .action(async (address, options) => (await import('#cli/account.ts')).password(address, options))
+withSecrets(
+  asking(account, 'relink <address>', 'open mail from before a reset with the old password or recovery code'),
+).action(async (address, options) => (await import('#cli/account.ts')).relink(address, options))
+asking(account, 'suspend <address>', 'no login, no new mail; everything is kept').action(async (address, options) =>
+  (await import('#cli/account.ts')).suspend(address, options),
+)
+asking(account, 'resume <address>', 'lift a suspension').action(async (address, options) =>
+  (await import('#cli/account.ts')).resume(address, options),
+)
+asking(account, 'quota <address> <size>', 'limit the disk space; 0 for no limit').action(
+  async (address, size, options) => (await import('#cli/account.ts')).quota(address, size, options),
+)
+asking(account, 'remove <address>', 'remove the account; its sealed mail is kept aside')
+  .option('--purge', 'delete its mail and keys too')
+  .action(async (address, options) => (await import('#cli/account.ts')).remove(address, options))
+
+const key = program.command('key').description('certificates and secret keys')
+asking(key, 'list <address>', "an account's certificates").action(async (address, options) =>
+  (await import('#cli/key.ts')).list(address, options),
+)
+withSecrets(asking(key, 'export <address>', 'the secret key as OpenPGP, locked with a passphrase of your choice'))
+  .option('--out <file>', 'file to write (default: standard output)')
+  .option('--public', 'the certificate only')
+  .action(async (address, options) => (await import('#cli/key.ts')).exportKey(address, options))
+
+const domain = program.command('domain').description('what this provider takes mail for')
+asking(domain, 'list', 'all domains').action(async (options) => (await import('#cli/domain.ts')).list(options))
+asking(domain, 'add <domain>', 'take mail for another domain').action(async (name, options) =>
+  (await import('#cli/domain.ts')).add(name, options),
+)
+asking(domain, 'records <domain>', 'every DNS record to publish')
+  .option('--format <format>', 'bind or json', 'bind')
+  .action(async (name, options) => (await import('#cli/domain.ts')).records(name, options))
+
+const alias = program.command('alias').description('addresses that lead to other addresses')
+asking(alias, 'list', 'all aliases').action(async (options) => (await import('#cli/domain.ts')).listAliases(options))
+asking(alias, 'add <alias> <target...>', 'let mail for an address go to others').action(
+  async (name, targets, options) => (await import('#cli/domain.ts')).addAlias(name, targets, options),
+)
+asking(alias, 'remove <alias>', 'end an alias').action(async (name, options) =>
+  (await import('#cli/domain.ts')).removeAlias(name, options),
+)
+
+const queue = program.command('queue').description('mail that waits for another try')
+asking(queue, 'list', 'everything that waits').action(async (options) => (await import('#cli/queue.ts')).list(options))
+asking(queue, 'show <id>', 'one message').action(async (id, options) =>
+  (await import('#cli/queue.ts')).show(id, options),
+)
+asking(queue, 'retry [id]', 'try again now')
+  .option('--all', 'everything')
+  .action(async (id, options) => (await import('#cli/queue.ts')).retry(id, options))
+asking(queue, 'drop <id>', 'give a message up')
+  .option('--bounce', 'tell its sender')
+  .action(async (id, options) => (await import('#cli/queue.ts')).drop(id, options))
+
+withSecrets(asking(program, 'export <address>', "an account's mail as Maildir, or sealed"))
+  .requiredOption('--to <dir>', 'empty or new directory')
+  .option('--sealed', 'one OpenPGP message per file, as stored')
+  .action(async (address, options) => (await import('#cli/export.ts')).exportMail(address, options))
+
+program
+  .command('sop', { hidden: false })
+  .description('the OpenPGP engine as a Stateless OpenPGP command line')
+  .helpOption(false)
+  .allowUnknownOption()
+  .allowExcessArguments()
+  .argument('[arguments...]')
+
+/** Answers the exit status for what commander says itself; what a command throws is thrown. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return 0
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    throw error
+  }
+}
