@@ -3,6 +3,7 @@
  * last, and stops everything in the opposite order.
  */
 import { readFileSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { createDeliveryAgent } from '#agents/delivery/delivery.ts'
@@ -15,8 +16,7 @@ import { controlSocket } from '#cli/control.ts'
 import type { LoadedConfig } from '#config/load.ts'
 import type { Directory } from '#custody/accounts/directory.ts'
 import { openDirectory } from '#custody/accounts/sql-directory.ts'
-import type { Keyring } from '#custody/keyring/keyring.ts'
-import { openKeyring } from '#custody/keyring/vault-keyring.ts'
+import { openKeyring, type VaultKeyring } from '#custody/keyring/vault-keyring.ts'
 import type { MailStore } from '#custody/store/mail-store.ts'
 import { createStorePool } from '#custody/store/store-pool.ts'
 import type { Address } from '#formats/message/address.ts'
@@ -55,7 +55,7 @@ interface Foundation {
   readonly metrics: Metrics
   readonly certificates: CertificateFiles
   readonly directory: Directory
-  readonly keyring: Keyring
+  readonly keyring: VaultKeyring
   readonly store: MailStore
   /** Whom a bare `<postmaster>` means: that of the domain which this host belongs to (RFC 5321 §4.1.1.3). */
   readonly postmaster: Address
@@ -266,7 +266,10 @@ export async function startServer(config: LoadedConfig): Promise<RunningServer> 
   }
 }
 
-async function health({ directory }: Foundation, queue: Queue) {
+/** Below this, mail is about to be refused. */
+const LOW_DISK = 256 * 1024 ** 2
+
+async function health({ config, directory, keyring }: Foundation, queue: Queue) {
   const check = async (name: string, look: () => Promise<string>) => {
     try {
       return { name, ok: true, detail: await look() }
@@ -276,6 +279,13 @@ async function health({ directory }: Foundation, queue: Queue) {
   }
   return Promise.all([
     check('directory', async () => `${(await directory.accounts()).length} accounts`),
+    check('vault', async () => `${(await keyring.status()).accounts} accounts unlocked`),
+    check('disk', async () => {
+      const { bavail, bsize } = await statfs(config.data)
+      const free = `${Math.floor((bavail * bsize) / 1024 ** 2)} MiB free`
+      if (bavail * bsize < LOW_DISK) throw new Error(`${free}: make room, mail is refused when nothing is left`)
+      return free
+    }),
     check('queue', async () => `${(await queue.entries()).length} messages waiting`),
   ])
 }
