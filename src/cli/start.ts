@@ -13,30 +13,27 @@ import { portsText, run } from './serve.ts'
 const DOMAIN = 'letterlock.test'
 const NAMES = ['alice', 'bob']
 
-interface FirstAccount {
-  readonly address: string
-  readonly password: string
-  readonly recoveryCode: string
-}
-
-async function makeFirstProvider(data: string): Promise<FirstAccount[]> {
+/** Prints what is shown only once: it is stored nowhere. */
+async function makeFirstProvider(data: string): Promise<void> {
   notice(`letterlock: making a first provider for ${DOMAIN} in ${data}`)
   await makeProvider({ domain: DOMAIN, data })
   await using premises = new Premises({ data })
-  const accounts: FirstAccount[] = []
   for (const name of NAMES) {
     const address = `${name}@${DOMAIN}`
     const password = randomId(16).replace(/(.{4})(?=.)/g, '$1-')
     const { recoveryCode } = await createAccount(premises, address, Buffer.from(password), {})
-    accounts.push({ address, password, recoveryCode: recoveryCode.reveal() })
-    notice(`letterlock: made ${address}`)
+    process.stdout.write(`  ${address}   password ${password}   recovery code ${recoveryCode.reveal()}\n`)
   }
-  return accounts
+  process.stdout.write('Passwords and recovery codes are shown this once and stored nowhere: write them down.\n')
 }
 
 export async function start(options: PlaceOptions): Promise<void> {
   const data = dataDirectory(options.data)
-  const first = existsSync(configFile(options.config, options.data)) ? [] : await makeFirstProvider(data)
+  if (!existsSync(configFile(options.config, options.data))) {
+    await makeFirstProvider(data)
+    // The server runs in a process that has not carried the making of keys and certificates.
+    process.execve?.(process.execPath, [process.execPath, ...process.execArgv, ...process.argv.slice(1)])
+  }
   const config = loadConfig(configFile(options.config, options.data))
   const known = await accountsOf(options)
   const { bind, ports } = config
@@ -48,16 +45,9 @@ export async function start(options: PlaceOptions): Promise<void> {
       '',
       portsText(config, running),
       '',
-      ...(first.length > 0
-        ? [
-            'Accounts (passwords and recovery codes are shown this once and stored nowhere):',
-            ...first.map((one) => `  ${one.address}   password ${one.password}   recovery code ${one.recoveryCode}`),
-          ]
-        : [
-            'Accounts (their passwords were printed when they were made):',
-            ...known.map((address) => `  ${address}`),
-            '  A lost password: node bin/letterlock.js account password ADDRESS --recovery',
-          ]),
+      'Accounts (their passwords were printed when they were made):',
+      ...known.map((address) => `  ${address}`),
+      '  A lost password: bin/letterlock.js account password ADDRESS --recovery',
       '',
       'Mail client: IMAP and submission on the ports above, user name = the address, TLS certificate from',
       `  ${join(config.data, 'tls', 'ca.crt')} (import it, or accept the certificate).`,
