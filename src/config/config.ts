@@ -113,7 +113,7 @@ const limits = z
     quota: doc(size.prefault('0'), 'disk space of an account that has no quota of its own; "0" for no limit'),
     failedLogins: doc(
       z.number().int().min(1).default(20),
-      'failed logins per ten minutes from one IP address or to one account',
+      'failed logins per ten minutes from one IP address; ten times as many to one account',
     ),
   })
   .prefault({})

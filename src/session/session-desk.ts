@@ -17,7 +17,7 @@ export interface SessionDeskOptions {
   readonly submission: SubmissionAgent
   readonly logger: Logger
   readonly metrics: Metrics
-  /** Failures per ten minutes and address, and per ten minutes and account, before logins are put off. */
+  /** Failures per ten minutes and IP address before logins from there are put off; for one name, ten times as many. */
   readonly failedLogins: number
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -26,12 +26,20 @@ export interface SessionDeskOptions {
 const WINDOW_SECONDS = 600
 
 export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
-  const failures = new RateLimiterMemory({ points: options.failedLogins, duration: WINDOW_SECONDS })
+  // A brake per source and per name tried: neither one guesser nor many sharing the work get far. That for names is wider,
+  // since whoever pulls it keeps the owner out as well.
+  const perIp = new RateLimiterMemory({ points: options.failedLogins, duration: WINDOW_SECONDS })
+  const perName = new RateLimiterMemory({ points: options.failedLogins * 10, duration: WINDOW_SECONDS })
 
-  /** A brake per source address and per name tried: neither one guesser nor many sharing the work get far. */
-  async function isBraked(keys: readonly string[]): Promise<boolean> {
-    for (const key of keys) if (((await failures.get(key))?.remainingPoints ?? 1) <= 0) return true
-    return false
+  async function isBraked(ip: string, name: string): Promise<boolean> {
+    const left = [await perIp.get(ip), await perName.get(name)].map((found) => found?.remainingPoints ?? 1)
+    return left.some((points) => points <= 0)
+  }
+
+  async function countFailure(ip: string, name: string): Promise<void> {
+    // The limiter refuses what is over the limit; it is counted all the same.
+    await perIp.consume(ip).catch(() => {})
+    await perName.consume(name).catch(() => {})
   }
 
   async function unlock({ user, credential }: LoginAttempt): Promise<{ account: Account; keys: UnlockedKeys } | null> {
@@ -48,19 +56,19 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
 
   async function login(attempt: LoginAttempt): Promise<LoginResult> {
     const { protocol, ip } = attempt
-    const brakes = [`ip ${ip}`, `user ${attempt.user.toLowerCase()}`]
+    const name = attempt.user.toLowerCase()
     const refused = (outcome: string, why: string): void => {
       options.metrics.count('logins', { protocol, outcome })
       options.logger.warn({ protocol, ip, why }, 'login refused')
     }
     try {
-      if (await isBraked(brakes)) {
+      if (await isBraked(ip, name)) {
         refused('braked', 'too many failures from this address or for this name')
         return { kind: 'unavailable' }
       }
       const opened = await unlock(attempt)
       if (!opened) {
-        for (const key of brakes) await failures.consume(key).catch(() => {})
+        await countFailure(ip, name)
         refused('refused', 'wrong credential, unknown or suspended account')
         return { kind: 'refused' }
       }

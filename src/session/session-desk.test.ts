@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { SubmissionAgent } from '#agents/submission/submission.ts'
+import type { Account, Directory } from '#custody/accounts/directory.ts'
+import type { Keyring, UnlockedKeys } from '#custody/keyring/keyring.ts'
+import type { AccountMail } from '#custody/store/mail-store.ts'
+import { createMemoryMailStore } from '#custody/store/memory-mail-store.ts'
+import { encodeSummary, summarize } from '#formats/message/summary.ts'
+import { silentLogger } from '#lib/log.ts'
+import { noMetrics } from '#lib/metrics.ts'
+import { createSessionDesk } from './session-desk.ts'
+
+const ALICE: Account = {
+  id: 'alice00000000001',
+  address: { local: 'alice', domain: 'alpha.test' },
+  state: 'active',
+  created: 0,
+  quota: null,
+}
+const NOW = Date.UTC(2026, 10, 2)
+
+function desk(account: Account = ALICE) {
+  const asked: (string | null)[] = []
+  const closed: string[] = []
+  const keysOf = (id: string): UnlockedKeys => ({
+    account: id,
+    sessionKeys: async () => [],
+    indexKey: async () => Buffer.alloc(32),
+    sign: async () => Buffer.alloc(0),
+    ended: new AbortController().signal,
+    [Symbol.asyncDispose]: async () => void closed.push(id),
+  })
+  const keyring = {
+    async unlock(id: string | null, credential: Buffer) {
+      asked.push(id)
+      return id && credential.toString() === 'right' ? keysOf(id) : null
+    },
+  } as unknown as Keyring
+  const directory = {
+    accountByLogin: async (user: string) => (user === 'alice@alpha.test' ? account : null),
+  } as unknown as Directory
+  const store = createMemoryMailStore()
+  const made = createSessionDesk({
+    directory,
+    keyring,
+    store,
+    submission: {} as SubmissionAgent,
+    logger: silentLogger,
+    metrics: noMetrics,
+    failedLogins: 3,
+    now: () => NOW,
+  })
+  const login = (user: string, password: string, ip = '192.0.2.1') => {
+    const credential = Buffer.from(password)
+    return { credential, result: made.login({ user, credential, protocol: 'imap', ip }) }
+  }
+  return { login, asked, closed, store }
+}
+
+test('wrong password, unknown and suspended account: the same answer after the same work, and the credential is wiped', async () => {
+  const { login, asked } = desk()
+  for (const user of ['alice@alpha.test', 'nobody@alpha.test']) {
+    const { credential, result } = login(user, 'wrong')
+    assert.deepEqual(await result, { kind: 'refused' })
+    assert.deepEqual(credential, Buffer.alloc(5))
+  }
+  assert.deepEqual(asked, [ALICE.id, null], 'the keyring works for unknown names too')
+  const suspended = desk({ ...ALICE, state: 'suspended' })
+  assert.deepEqual(await suspended.login('alice@alpha.test', 'right').result, { kind: 'refused' })
+  assert.deepEqual(suspended.closed, [ALICE.id], 'its keys are not left open')
+})
+
+test('after too many failures nobody from there is asked for, and others still get in', async () => {
+  const { login, asked } = desk()
+  for (let i = 0; i < 3; i++) await login(`guess${i}@alpha.test`, 'wrong').result
+  const before = asked.length
+  assert.deepEqual(await login('alice@alpha.test', 'right').result, { kind: 'unavailable' })
+  assert.equal(asked.length, before)
+  assert.equal((await login('alice@alpha.test', 'right', '192.0.2.2').result).kind, 'welcome')
+})
+
+test('guessing one name from many places is braked as well', async () => {
+  const { login } = desk()
+  for (let i = 0; i < 30; i++) await login('alice@alpha.test', 'wrong', `192.0.2.${i}`).result
+  assert.deepEqual(await login('ALICE@alpha.test', 'right', '198.51.100.1').result, { kind: 'unavailable' })
+})
+
+const message = (id: string, more = '') => {
+  const content = Buffer.from(`Message-ID: <${id}>\r\nSubject: x\r\n\r\nbody${more}\r\n`)
+  return { content, summary: encodeSummary(summarize(content)), internalDate: NOW - 60_000 }
+}
+
+async function uidsIn(mail: AccountMail, mailbox: number): Promise<number[]> {
+  return (await mail.list(mailbox)).map((row) => row.uid)
+}
+
+test("a client's copy in Sent takes the place of the one that submission made, and of no other", async () => {
+  const { login, store } = desk()
+  await store.create(ALICE.id)
+  for (const id of ['one@alpha.test', 'two@alpha.test'])
+    await store.append(ALICE.id, 'Sent', { ...message(id), flags: ['\\Seen', '$Submitted'] })
+  const result = await login('alice@alpha.test', 'right').result
+  assert.ok(result.kind === 'welcome')
+  await using session = result.session
+  const mail = await session.mail()
+  const idOf = async (name: string) => (await mail.mailboxes()).find((one) => one.name === name)!.id
+  const sent = await idOf('Sent')
+  await mail.append(sent, { ...message('one@alpha.test', ' by the client'), flags: ['\\Seen'] })
+  assert.deepEqual(await uidsIn(mail, sent), [2, 3])
+  assert.match(Buffer.from((await mail.read(sent, 3))!).toString(), /by the client/)
+  await mail.append(sent, { ...message('one@alpha.test', ' again'), flags: ['\\Seen'] })
+  assert.deepEqual(await uidsIn(mail, sent), [2, 3, 4], "a client's own copies are its own affair")
+  await mail.append(await idOf('Archive'), { ...message('two@alpha.test'), flags: [] })
+  assert.deepEqual(await uidsIn(mail, sent), [2, 3, 4])
+})
