@@ -97,3 +97,15 @@ test('news wait while message numbers are in use, and come with the next command
   `)
   assert.equal(imap.desk.open, 1)
 })
+
+test('who waits for news of INBOX is not left behind when it is renamed', async () => {
+  await using imap = await startImap()
+  await imap.desk.deliver(ALICE, PLAIN)
+  await using waiting = await imap.login()
+  await using other = await imap.login()
+  await waiting.play('C: 1 SELECT INBOX\nS: ...\nS: 1 OK …\nC: 2 IDLE\nS: + …')
+  await other.play('C: 1 RENAME INBOX Old\nS: 1 OK …')
+  await waiting.play('S: * 1 EXPUNGE')
+  await imap.desk.deliver(ALICE, PLAIN)
+  await waiting.play('S: * 1 EXISTS\nS: * 1 RECENT\nC: DONE\nS: 2 OK …')
+})

@@ -303,6 +303,7 @@ function mailboxes(check: Check): void {
     const inbox = await mailbox('INBOX')
     await mail.append(inbox, newMessage('old mail'))
     await mail.createMailbox('INBOX/sub')
+    const before = await mail.status(inbox)
     await mail.renameMailbox('inbox', 'INBOX/old')
     const found = await mail.mailboxes()
     assert.deepEqual(
@@ -310,7 +311,10 @@ function mailboxes(check: Check): void {
       ['INBOX', 'INBOX/old', 'INBOX/sub'],
     )
     const [now, old] = [await mailbox('INBOX'), await mailbox('INBOX/old')]
-    assert.equal((await mail.status(now)).messages, 0)
+    assert.equal(now, inbox, 'who has INBOX selected still sees it')
+    const after = await mail.status(now)
+    assert.deepEqual([after.messages, after.uidValidity, after.uidNext], [0, before.uidValidity, before.uidNext])
+    assert.deepEqual((await mail.changesSince(now, before.highestModseq)).vanished, [1])
     const [row] = await mail.list(old)
     assert.match(text(await mail.read(old, row!.uid))!, /old mail/)
     assert.equal(text((await mail.summaries(old, [row!.uid]))[0]!), 'summary of old mail')

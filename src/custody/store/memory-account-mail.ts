@@ -80,8 +80,13 @@ export class MemoryAccountMail implements IndexedAccountMail {
   async renameMailbox(from: MailboxName, to: MailboxName): Promise<void> {
     const mailbox = this.#named(from)
     const target = canonicalName(to)
-    if (isInferior(target, mailbox.name) && mailbox.name !== INBOX)
-      throw new MailboxRefused('a mailbox cannot become its own inferior')
+    if (mailbox.name === INBOX) {
+      const made = this.#account.addMailbox(target, null)
+      this.#account.addSuperiors(target)
+      await this.move(mailbox.id, [...mailbox.messages.keys()], made.id)
+      return
+    }
+    if (isInferior(target, mailbox.name)) throw new MailboxRefused('a mailbox cannot become its own inferior')
     this.#account.rename(mailbox, target)
     this.#account.notify(mailbox.id)
   }

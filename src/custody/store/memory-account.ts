@@ -16,7 +16,7 @@ import {
   type SpecialUse,
   type Uid,
 } from './mail-store.ts'
-import { FIRST_MAILBOXES, INBOX, isInferior, MAILBOXES_PER_ACCOUNT, superiorNames } from './mailbox-name.ts'
+import { FIRST_MAILBOXES, isInferior, MAILBOXES_PER_ACCOUNT, superiorNames } from './mailbox-name.ts'
 import { checkQuota, MESSAGE_COST } from './quota.ts'
 
 interface Content {
@@ -107,16 +107,14 @@ export class MemoryAccount {
     for (const superior of superiorNames(name)) if (!this.named(superior)) this.addMailbox(superior, null)
   }
 
-  /** Its inferiors go with it, except those of INBOX (RFC 3501 §6.3.5). */
+  /** Its inferiors go with it (RFC 3501 §6.3.5). Not for INBOX, which stays. */
   rename(mailbox: MemoryMailbox, to: MailboxName): void {
     const from = mailbox.name
     const moved = [mailbox]
-    if (from !== INBOX) for (const one of this.mailboxes.values()) if (isInferior(one.name, from)) moved.push(one)
+    for (const one of this.mailboxes.values()) if (isInferior(one.name, from)) moved.push(one)
     const newName = (one: MemoryMailbox) => to + one.name.slice(from.length)
     if (moved.some((one) => this.named(newName(one)))) throw new MailboxExists('a mailbox of that name exists')
     for (const [one, name] of moved.map((one) => [one, newName(one)] as const)) one.name = name
-    // The messages stay where they are and INBOX begins anew.
-    if (from === INBOX) this.addMailbox(INBOX, null)
     this.addSuperiors(to)
   }
 

@@ -24,7 +24,7 @@ import {
 import { canonicalName, INBOX } from './mailbox-name.ts'
 import type { AccountScope } from './schema.ts'
 import { appendTo } from './sql-append.ts'
-import { copyMessages, moveMessages, setFlags } from './sql-changes.ts'
+import { copyMessages, moveMessages, renameInbox, setFlags } from './sql-changes.ts'
 import {
   addMailbox,
   addSuperiors,
@@ -118,7 +118,12 @@ export class SqlAccountMail implements IndexedAccountMail {
 
   async renameMailbox(from: MailboxName, to: MailboxName): Promise<void> {
     const names = { from: canonicalName(from), to: canonicalName(to) }
-    this.#notify(await this.#write((scope) => renameMailbox(scope, names, this.#now())))
+    const changed = await this.#write(async (scope) =>
+      names.from === INBOX
+        ? renameInbox(scope, names.to, this.#now())
+        : [await renameMailbox(scope, names, this.#now())],
+    )
+    this.#notify(...changed)
   }
 
   status(mailbox: MailboxId): Promise<MailboxStatus> {

@@ -1,11 +1,12 @@
 import { applyFlags, encodeFlags, sameFlags } from './flags.ts'
-import type { Copied, FlagChange, MailboxId, MessageRow, Uid } from './mail-store.ts'
+import type { Copied, FlagChange, MailboxId, MailboxName, MessageRow, Uid } from './mail-store.ts'
+import { INBOX } from './mailbox-name.ts'
 import { prepare } from './prepared.ts'
 import { MESSAGE_COST } from './quota.ts'
 import type { AccountScope } from './schema.ts'
 import { adjustAccount, adjustMailbox } from './sql-counters.ts'
-import { readStatus } from './sql-mailboxes.ts'
-import { addRow, countsOf, messagesOf, rowOf, type StoredMessage } from './sql-messages.ts'
+import { addMailbox, addSuperiors, mailboxNamed, readStatus } from './sql-mailboxes.ts'
+import { addRow, allMessages, countsOf, messagesOf, rowOf, type StoredMessage } from './sql-messages.ts'
 import { takeRows } from './sql-removal.ts'
 import { yieldNow } from './yield-now.ts'
 
@@ -155,6 +156,19 @@ export async function moveMessages(
     await yieldNow(index)
   }
   return { uidValidity, uids: moved }
+}
+
+/**
+ * Renaming INBOX moves its messages to a new mailbox (RFC 3501 §6.3.5). INBOX keeps its id: who has it selected sees them leave
+ * and hears of new mail. Answers both mailboxes. Throws MailboxExists.
+ */
+export async function renameInbox(scope: AccountScope, to: MailboxName, now: number): Promise<readonly MailboxId[]> {
+  const made = await addMailbox(scope, { name: to, specialUse: null }, now)
+  await addSuperiors(scope, to, now)
+  const inbox = (await mailboxNamed(scope, INBOX))!
+  const uids = (await allMessages(scope, inbox)).map(({ uid }) => uid)
+  await moveMessages(scope, inbox, uids, made)
+  return [inbox, made]
 }
 
 async function bothMailboxes(scope: AccountScope, from: MailboxId, to: MailboxId) {

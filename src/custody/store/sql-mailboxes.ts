@@ -8,7 +8,7 @@ import {
   NoSuchMailbox,
   type SpecialUse,
 } from './mail-store.ts'
-import { byName, INBOX, isInferior, MAILBOXES_PER_ACCOUNT, superiorNames } from './mailbox-name.ts'
+import { byName, isInferior, MAILBOXES_PER_ACCOUNT, superiorNames } from './mailbox-name.ts'
 import { prepare } from './prepared.ts'
 import type { AccountScope } from './schema.ts'
 import { adjustAccount } from './sql-counters.ts'
@@ -136,7 +136,7 @@ export async function addSuperiors(scope: AccountScope, name: MailboxName, now: 
       await addMailbox(scope, { name: superior, specialUse: null }, now)
 }
 
-/** Its inferiors go with it, except those of INBOX (RFC 3501 §6.3.5). Answers the mailbox that `from` named. */
+/** Its inferiors go with it. Answers the mailbox that `from` named. Not for INBOX, which stays. */
 export async function renameMailbox(
   scope: AccountScope,
   { from, to }: { from: MailboxName; to: MailboxName },
@@ -146,8 +146,8 @@ export async function renameMailbox(
   const existing = await all(query, { account })
   const renamed = existing.find((row) => row.name === from)
   if (!renamed) throw new NoSuchMailbox('no such mailbox')
-  if (from !== INBOX && isInferior(to, from)) throw new MailboxRefused('a mailbox cannot become its own inferior')
-  const moved = existing.filter((row) => row === renamed || (from !== INBOX && isInferior(row.name, from)))
+  if (isInferior(to, from)) throw new MailboxRefused('a mailbox cannot become its own inferior')
+  const moved = existing.filter((row) => row === renamed || isInferior(row.name, from))
   const taken = new Set(existing.map((row) => row.name))
   const newName = (name: MailboxName) => to + name.slice(from.length)
   if (moved.some((row) => taken.has(newName(row.name)))) throw new MailboxExists('a mailbox of that name exists')
@@ -158,8 +158,6 @@ export async function renameMailbox(
       .where('account_id', '=', account)
       .where('mailbox_id', '=', mailbox_id)
       .execute()
-  // The messages stay where they are and INBOX begins anew.
-  if (from === INBOX) await addMailbox(scope, { name: INBOX, specialUse: null }, now)
   await addSuperiors(scope, to, now)
   return renamed.mailbox_id
 }
