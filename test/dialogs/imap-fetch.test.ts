@@ -44,7 +44,7 @@ test('the items that need no content', async () => {
     S: * 1 FETCH (ENVELOPE ("Tue, 3 Nov 2026 23:30:00 -0800" "=?utf-8?Q?Gr=C3=BC=C3=9Fe?= und Bilder" ${from} ${from} ${from} ${to} (${address('"Smith, Eve"', 'eve')}) NIL "<1@beta.test>" "<2@beta.test>"))
     S: 2 OK Fetched
     C: 3 FETCH 1 BODY
-    S: * 1 FETCH (BODY (("text" "plain" ("charset" "iso-8859-1") NIL NIL "quoted-printable" 19 0)("image" "png" ("name" "a.png") NIL NIL "base64" 12)("message" "rfc822" NIL NIL NIL "7bit" 246 … (("text" "plain" NIL NIL NIL "7bit" 12 0)("text" "html" ("charset" "utf-8") NIL NIL "base64" 28 0) "alternative") 13) "mixed"))
+    S: * 1 FETCH (BODY (("text" "plain" ("charset" "iso-8859-1") NIL NIL "quoted-printable" 19 0)("image" "png" ("name" "a.png") NIL NIL "base64" 12)("message" "rfc822" NIL NIL NIL "7bit" 246 … (("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 12 0)("text" "html" ("charset" "utf-8") NIL NIL "base64" 28 0) "alternative") 13) "mixed"))
     S: 3 OK Fetched
     C: 4 UID FETCH 1 (BODY.PEEK[HEADER.FIELDS (Subject MESSAGE-ID)])
     S: * 1 FETCH (UID 1 BODY[HEADER.FIELDS (Subject MESSAGE-ID)] {78}

@@ -174,3 +174,23 @@ test('ID, NAMESPACE and ENABLE', async () => {
     S: 4 OK …
   `)
 })
+
+test('a password may come as a literal, with or without waiting for the go-ahead', async () => {
+  await using imap = await startImap()
+  await using talk = await imap.connect()
+  await talk.play(`
+    C: 1 LOGIN {${ALICE.length}+}
+    C: ${ALICE} {${PASSWORD.length}+}
+    C: ${PASSWORD}
+    S: 1 OK …
+  `)
+  await using careful = await imap.connect()
+  await careful.play(`
+    C: 1 LOGIN {${ALICE.length}}
+    S: + …
+    C: ${ALICE} {${PASSWORD.length}}
+    S: + …
+    C: ${PASSWORD}
+    S: 1 OK …
+  `)
+})

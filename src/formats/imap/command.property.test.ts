@@ -143,6 +143,7 @@ const fetchItem: fc.Arbitrary<FetchItem> = fc.oneof(
 
 const attributes = fc.uniqueArray(
   fc.constantFrom('messages' as const, 'recent' as const, 'uidNext' as const, 'size' as const),
+  { minLength: 1 },
 )
 const uid = fc.boolean()
 

@@ -31,6 +31,7 @@ export function parseFetch(cursor: Cursor, uid: boolean): FetchCommand {
   const set = cursor.sequenceSet()
   cursor.space()
   const items = cursor.isNext('(') ? cursor.list(() => parseItem(cursor, cursor.word())) : parseMacroOrItem(cursor)
+  if (items.length === 0) throw new ImapSyntaxError('expected a fetch item')
   let changedSince: number | null = null
   let vanished = false
   if (cursor.skipSpaces() && !cursor.isEnd()) {

@@ -27,7 +27,8 @@ const RETURNS = new Map<string, NonNullable<ListCommand['return']>[number]>([
 ])
 
 export function parseStatusAttributes(cursor: Cursor): StatusAttribute[] {
-  return cursor.list(() => ATTRIBUTES.get(cursor.atom().toUpperCase()) ?? cursor.fail('a status attribute'))
+  const attributes = cursor.list(() => ATTRIBUTES.get(cursor.atom().toUpperCase()) ?? cursor.fail('a status attribute'))
+  return attributes.length > 0 ? attributes : cursor.fail('a status attribute')
 }
 
 export function parseList(cursor: Cursor): ListCommand {

@@ -194,7 +194,9 @@ const kinds = (text: string, limits = OPEN) =>
 test('before login only LOGIN may have literals, and small ones', () => {
   assert.deepEqual(kinds('a LOGIN {3}\r\nada {6}\r\nsecret\r\n', CLOSED), ['continue', 'continue', 'command'])
   assert.deepEqual(kinds('a LOGIN {1025}\r\nb NOOP\r\n', CLOSED), ['a BAD', 'command'])
-  assert.deepEqual(kinds('a LOGIN {3+}\r\nada x\r\nb NOOP\r\n', CLOSED), ['a BAD', 'command'])
+  // RFC 7888 §5: LITERAL- is announced before login too.
+  assert.deepEqual(kinds('a LOGIN {3+}\r\nada {6+}\r\nsecret\r\n', CLOSED), ['command'])
+  assert.deepEqual(kinds(`a LOGIN {1025+}\r\n${'x'.repeat(1025)} x\r\nb NOOP\r\n`, CLOSED), ['a BAD', 'command'])
   assert.deepEqual(kinds('a SELECT {3}\r\nb NOOP\r\n', CLOSED), ['a BAD', 'command'])
   assert.deepEqual(kinds('a APPEND x {9999999}\r\nb NOOP\r\n', CLOSED), ['a BAD', 'command'])
 })
@@ -210,6 +212,10 @@ test('literals that are too large are refused before they are sent, or swallowed
   assert.deepEqual(kinds(`a APPEND x {5000+}\r\n${'x'.repeat(5000)} {3+}\r\nabc\r\nb NOOP\r\n`), ['a BAD', 'command'])
   assert.deepEqual(kinds('a APPEND x {70000+}\r\n'), ['fatal'])
   assert.deepEqual(kinds('a SEARCH SUBJECT {65536}\r\nb NOOP\r\n'), ['a BAD', 'command'])
+})
+
+test('empty lists of what to tell are refused', () => {
+  assert.deepEqual(kinds('a FETCH 1 ()\r\nb STATUS INBOX ()\r\n'), ['a BAD', 'b BAD'])
 })
 
 test('wrong commands are refused with their tag and the next one is read', () => {

@@ -20,7 +20,7 @@ const LF = 10
 const CR = 13
 
 export interface ReaderLimits {
-  /** Before login only LOGIN may have literals, synchronising and small ones. */
+  /** Before login only LOGIN may have literals, and small ones. */
   readonly authenticated: boolean
   /** Octets of all messages of one APPEND. */
   readonly appendOctets: number
@@ -127,7 +127,7 @@ export class CommandReader {
     const verb = this.#verb(line.subarray(0, at))
     if (!this.#limits.authenticated) {
       if (verb !== 'LOGIN') return refusal('no literals before login')
-      if (!synchronising || octets > LOGIN_LITERAL) return refusal('literal too large')
+      if (octets > LOGIN_LITERAL) return refusal('literal too large')
     } else if (verb === 'APPEND') {
       this.#appended += octets
       if (this.#appended <= this.#limits.appendOctets) return null

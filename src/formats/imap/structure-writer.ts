@@ -31,7 +31,7 @@ export function formatBodyStructure(part: MimePart, extended: boolean): string {
   const fields = [
     formatString(part.type),
     formatString(part.subtype),
-    formatParameters(part.parameters),
+    formatParameters(withCharset(part)),
     formatNstring(part.id),
     formatNstring(part.description),
     formatString(part.encoding),
@@ -42,6 +42,12 @@ export function formatBodyStructure(part: MimePart, extended: boolean): string {
   if (message || part.type === 'text') fields.push(String(part.lines))
   const extension = extended ? ` ${formatNstring(part.md5)}${formatExtension(part)}` : ''
   return `(${fields.join(' ')}${extension})`
+}
+
+/** RFC 2045 §5.2: text that names no charset is US-ASCII; clients expect to be told so. */
+function withCharset({ type, parameters }: MimePart): MimePart['parameters'] {
+  if (type !== 'text' || parameters.some(([name]) => name === 'charset' || name === 'charset*')) return parameters
+  return [...parameters, ['charset', 'us-ascii']]
 }
 
 /** Only message/rfc822 is shown with what is in it: clients of RFC 3501 read message/global as a part like any other. */

@@ -74,7 +74,7 @@ test('BODYSTRUCTURE of a message in a message', () => {
   assert.equal(
     formatBodyStructure(outer, false),
     '("message" "rfc822" NIL NIL NIL "7bit" 17 (NIL "s" NIL NIL NIL NIL NIL NIL NIL NIL) ' +
-      '("text" "plain" NIL NIL NIL "7bit" 3 1) 3)',
+      '("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 3 1) 3)',
   )
 })
 
