@@ -22,6 +22,8 @@ export interface FakeMtaOptions {
    * `silence` for none, undefined for the usual answer.
    */
   readonly answer?: (line: string, connection: number) => string | 'close' | 'silence' | undefined
+  /** Said once at the first octets of a message, which is read on. */
+  readonly early?: string
 }
 
 export interface TakenMessage {
@@ -49,6 +51,7 @@ interface State {
   buffer: Buffer
   commands: string[]
   inData: boolean
+  wasEarly: boolean
   anyRecipient: boolean
   tls: boolean
 }
@@ -106,6 +109,10 @@ export async function startFakeMta(options: FakeMtaOptions = {}): Promise<FakeMt
 
   const feed = (socket: Socket, state: State, octets: Buffer): void => {
     state.buffer = Buffer.concat([state.buffer, octets])
+    if (state.inData && options.early !== undefined && !state.wasEarly) {
+      state.wasEarly = true
+      socket.write(`${options.early}\r\n`)
+    }
     for (;;) {
       const mark = state.inData ? '\r\n.\r\n' : '\r\n'
       // An empty message is the dot alone.
@@ -177,6 +184,7 @@ const fresh = (number: number): State => ({
   buffer: Buffer.alloc(0),
   commands: [],
   inData: false,
+  wasEarly: false,
   anyRecipient: false,
   tls: false,
 })

@@ -180,6 +180,22 @@ test('a connection that breaks after the message was sent is in doubt: no other 
   })
 })
 
+test('a server that answers before the message has ended: its answer counts, and nothing follows on that connection', async () => {
+  const large = queuedMail(envelope('anna@alpha.test', ['bob@beta.test']), {
+    content: Buffer.from(`Subject: large\r\n\r\n${`${'x'.repeat(76)}\r\n`.repeat(200_000)}`),
+  })
+  for (const [early, outcome] of [
+    ['552 5.3.4 too big', 'failed 552 5.3.4'],
+    ['250 2.0.0 fine', 'deferred 451 4.5.0'],
+  ] as const) {
+    await withPeer({ early }, async ({ deliver, mta }) => {
+      assert.deepEqual((await deliver(large)).map(statusOf), [outcome])
+      await deliver()
+      assert.equal(mta.connections, 2)
+    })
+  }
+})
+
 test('a server that falls silent is given up when its time is over', async () => {
   const clock = createFakeClock()
   let asked: (() => void) | null = null

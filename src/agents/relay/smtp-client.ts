@@ -100,15 +100,15 @@ export class SmtpClient implements Disposable {
     if (!this.#lost) this.#socket.write(octets)
   }
 
-  /** Writes the pieces in order; no CHUNK of them may take longer than `timeout` milliseconds. Stops at an early reply. */
-  async writeAll(pieces: readonly Uint8Array[], timeout: number): Promise<void> {
+  /** Writes the pieces in order; no CHUNK of them may take longer than `timeout` milliseconds. false: stopped at an early reply. */
+  async writeAll(pieces: readonly Uint8Array[], timeout: number): Promise<boolean> {
     let batch: Uint8Array[] = []
     let size = 0
     for (const piece of pieces) {
       for (let at = 0; at < piece.length; at += CHUNK) {
         const part = piece.subarray(at, at + CHUNK)
         if (size + part.length > CHUNK) {
-          if (this.#replies.length > 0) return
+          if (this.#replies.length > 0) return false
           await this.#flush(batch, timeout)
           batch = []
           size = 0
@@ -117,7 +117,9 @@ export class SmtpClient implements Disposable {
         size += part.length
       }
     }
-    if (this.#replies.length === 0) await this.#flush(batch, timeout)
+    if (this.#replies.length > 0) return false
+    await this.#flush(batch, timeout)
+    return true
   }
 
   async #flush(pieces: readonly Uint8Array[], timeout: number): Promise<void> {

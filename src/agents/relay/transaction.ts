@@ -147,13 +147,19 @@ class MailTransaction {
 
   async #content(): Promise<void> {
     const { client } = this.#session
+    let whole = false
     try {
-      await client.writeAll(dataPieces(this.#mail.content), this.#timeouts.block)
+      whole = await client.writeAll(dataPieces(this.#mail.content), this.#timeouts.block)
     } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error
       // A server that breaks off in the middle says why first.
-      const early = error instanceof ConnectionLost ? client.early() : null
+      const early = client.early()
       if (!early) throw error
       this.#settleOpen(early)
+      return
+    }
+    if (!whole) {
+      this.#breakOff(client.early()!)
       return
     }
     try {
@@ -164,6 +170,12 @@ class MailTransaction {
       // Trying another host now could deliver it twice (RFC 1047).
       this.#settleOpen(lostReply(this.#session, IN_DOUBT))
     }
+  }
+
+  /** The server answered before it had the whole message. It may still wait for the rest: nothing else can follow here. */
+  #breakOff(early: Reply): void {
+    this.#settleOpen(isPositive(early) ? reply(451, '4.5.0', 'the server answers before the message has ended') : early)
+    this.#session.client[Symbol.dispose]()
   }
 
   async #reply(timeout = this.#timeouts.command): Promise<Reply> {
