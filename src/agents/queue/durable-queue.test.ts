@@ -412,6 +412,27 @@ test('the operator looks, hurries, drops and gives up, from another process', ()
     assert.equal(relay.tries.length, 7, 'nothing is tried for what was given up')
   }))
 
+test('what was given up does not wait for its domain', async () => {
+  const waiting: (() => void)[] = []
+  const relay = () => new Promise<Outcome>((resolve) => waiting.push(() => resolve(UNREACHABLE)))
+  await withQueue(
+    { relay },
+    async ({ queue, relay, local, log }) => {
+      for (const queueId of ['q1', 'q2']) {
+        await queue.enqueue(queuedMail(envelope('anna@alpha.test', ['bob@beta.test']), { queueId }))
+      }
+      queue.start()
+      await relay.tried(1)
+      await queue.drop('q2', true)
+      for (const go of waiting) go()
+      await log.heard('failed')
+      assert.match(text(await local.tried(1)), /given up/)
+      assert.equal(await queue.entry('q2'), null)
+    },
+    { limits: { perDomain: 1 } },
+  )
+})
+
 test('giving up during a try counts when the try fails, and not when it succeeds', async () => {
   for (const outcome of [LATER, RELAYED]) {
     const waiting: (() => void)[] = []

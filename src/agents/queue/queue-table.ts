@@ -241,7 +241,7 @@ export async function removeEntry(change: Change, queueId: QueueId): Promise<boo
   return result.numDeletedRows > 0n
 }
 
-/** Nothing of the route is tried before `until`. */
+/** Nothing of the route is tried before `until`; what was given up needs no try. */
 export async function putOff(change: Change, route: string, until: number): Promise<void> {
   await change
     .updateTable('recipient')
@@ -249,6 +249,7 @@ export async function putOff(change: Change, route: string, until: number): Prom
     .where('state', '=', 'waiting')
     .where('route', '=', route)
     .where('next_try', '<', until)
+    .where('given_up', '=', 0)
     .execute()
 }
 
