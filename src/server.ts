@@ -93,7 +93,10 @@ async function openFoundation(config: LoadedConfig, closing: AsyncDisposableStac
   const domains = await directory.domains()
   const { hostname } = config
   const home =
-    domains.find((domain) => hostname === domain || hostname.endsWith(`.${domain}`)) ?? domains[0] ?? hostname
+    domains.find((domain) => hostname === domain) ??
+    domains.find((domain) => hostname.endsWith(`.${domain}`)) ??
+    domains[0] ??
+    hostname
   const postmaster: Address = { local: 'postmaster', domain: home }
   return { config, logger, metrics, certificates, directory, keyring, store, postmaster }
 }

@@ -347,6 +347,16 @@ test('stopping: idle connections are told, a message under way is taken', async 
   await assert.rejects(rig.connect())
 })
 
+test('stopping: who has sent no octet of a message yet is told too', async () => {
+  const rig = await startRig()
+  await using begun = await rig.greeted()
+  await begun.play('C: MAIL FROM:<a@b.test>\nS: 250 …\nC: RCPT TO:<ann@alpha.test>\nS: 250 …')
+  const stopped = rig.server.stop(60_000)
+  await begun.play('S: 421 4.3.2 mx.alpha.test Shutting down\nCLOSED')
+  begun.socket.end()
+  await stopped
+})
+
 test('stopping: what is not done within the grace time is cut', async () => {
   const clock = createFakeClock()
   const rig = await startRig({ clock })

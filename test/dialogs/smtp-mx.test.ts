@@ -159,6 +159,8 @@ test('the order of commands', async () => {
     S: 502 5.5.1 …
     C: NOOP whatever
     S: 250 2.0.0 OK
+    C: VRFY
+    S: 501 5.5.4 VRFY needs a name
     C: VRFY ann
     S: 252 2.5.0 …
     C: EXPN staff
@@ -171,6 +173,27 @@ test('the order of commands', async () => {
     S: 221 …
     CLOSED
   `)
+})
+
+test('postmaster is ours also at the name of the server', async () => {
+  await using rig = await startRig({ postmaster: { local: 'postmaster', domain: 'alpha.test' } })
+  await using talk = await rig.greeted()
+  await talk.play(`
+    C: MAIL FROM:<>
+    S: 250 …
+    C: RCPT TO:<postmaster>
+    S: 250 …
+    C: RCPT TO:<PostMaster@MX.Alpha.test>
+    S: 250 …
+    C: DATA
+    S: 354 …
+    C: .
+    S: 250 …
+  `)
+  assert.deepEqual(
+    rig.received[0]?.envelope.recipients.map((one) => one.address),
+    [0, 1].map(() => ({ local: 'postmaster', domain: 'alpha.test' })),
+  )
 })
 
 test('HELO gives SMTP in Received, and bare postmaster is ours', async () => {
@@ -243,6 +266,8 @@ test('parameters that are not offered', async () => {
     S: 501 5.5.4 …
     C: MAIL FROM:<a@beta.test> REQUIRETLS
     S: 555 5.5.4 …
+    C: MAIL FROM:<a@beta.test> SIZE=99999999999999999999
+    S: 552 5.3.4 Message is too big
     C: MAIL FROM:<a@beta.test> SIZE=1001
     S: 552 5.3.4 …
     C: MAIL FROM:<a@beta.test> SIZE=1000

@@ -17,6 +17,7 @@ export interface RigOptions {
   readonly role?: 'mx' | 'lmtp' | 'submission'
   readonly limits?: Partial<SmtpLimits>
   readonly implicitTls?: boolean
+  readonly postmaster?: Address
   readonly clock?: Clock
   /** Replaces the fake agent's answers. */
   readonly receive?: (mail: ReceivedMail) => Promise<readonly Reply[]>
@@ -103,6 +104,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   const server = createSmtpServer({
     backend: role === 'submission' ? { role, desk } : { role, agent },
     hostname: 'mx.alpha.test',
+    ...(options.postmaster ? { postmaster: options.postmaster } : {}),
     implicitTls,
     tls: () => createSecureContext(certificate),
     limits: { failedLoginDelayMs: 0, ...options.limits },

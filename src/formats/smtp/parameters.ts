@@ -54,7 +54,7 @@ function readAuth(value: string): Address | 'unknown' | null {
 }
 
 const mailReaders: Readers<MailParameters> = {
-  SIZE: (value) => (/^[0-9]{1,15}$/.test(value) ? { size: Number(value) } : null), // RFC 1870 §3
+  SIZE: (value) => (/^[0-9]{1,20}$/.test(value) ? { size: Number(value) } : null), // RFC 1870 §3
   BODY: (value) => {
     const body = value.toLowerCase()
     return body === '7bit' || body === '8bitmime' ? { body } : null

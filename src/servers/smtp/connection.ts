@@ -68,7 +68,7 @@ async function greet(talk: Conversation): Promise<void> {
 }
 
 async function step(talk: Conversation): Promise<void> {
-  const line = await talk.wire.line({ deadline: deadline(talk), idle: talk.transaction === null })
+  const line = await talk.wire.line({ deadline: deadline(talk), idle: !talk.transaction?.chunks })
   let answer: Answer
   try {
     answer = await obey(talk, line)
@@ -164,6 +164,7 @@ function idle(talk: Conversation, command: IdleCommand): Reply {
     case 'HELP':
       return reply(214, '2.0.0', 'See RFC 5321')
     case 'VRFY':
+      if (command.argument === '') throw new SmtpError(reply(501, '5.5.4', 'VRFY needs a name')) // RFC 5321 §4.1.1.6
       // RFC 5321 §3.5.3 and §7.3: says nothing about who exists.
       return reply(252, '2.5.0', 'Cannot say, but will take messages and try')
     case 'EXPN':

@@ -11,7 +11,7 @@ export async function rcpt(talk: Conversation, command: Extract<Command, { verb:
   if (transaction.chunks) throw outOfOrder('The message has begun') // RFC 3030 §2
   const { limits, postmaster } = talk.service
   if (recipients.length >= limits.recipients) return reply(452, '4.5.3', 'Too many recipients') // RFC 5321 §4.5.3.1.10
-  const recipient = command.recipient.domain === '' ? postmaster : command.recipient
+  const recipient = isPostmaster(command.recipient, talk.service.hostname) ? postmaster : command.recipient
   // RFC 6531 §3.5
   if (!parameters.smtputf8 && /[^\x00-\x7f]/.test(recipient.local + recipient.domain)) {
     throw new SmtpError(reply(553, '5.6.7', 'Such an address needs the SMTPUTF8 parameter'))
@@ -26,6 +26,11 @@ export async function rcpt(talk: Conversation, command: Extract<Command, { verb:
     throw new Hangup('refused', reply(421, '4.7.0', 'Too many refused recipients'))
   }
   return refusal
+}
+
+/** RFC 5321 §4.5.1: `postmaster` alone and at our own name, which our reports to others are from. */
+function isPostmaster({ local, domain }: Address, hostname: string): boolean {
+  return domain === '' || (domain === hostname && local.toLowerCase() === 'postmaster')
 }
 
 async function check(talk: Conversation, { peer, parameters }: Transaction, recipient: Address): Promise<Reply | null> {
