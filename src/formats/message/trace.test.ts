@@ -22,8 +22,8 @@ test('writes a Received field', () => {
     formatReceived(facts),
     'Received: from mx.alpha.test ([192.0.2.1])\r\n' +
       '\tby mail.beta.test (Letterlock) with ESMTPS id abc\r\n' +
-      '\ttls TLS_AES_256_GCM_SHA384 (TLSv1.3)\r\n' +
-      '\tfor <ada@beta.test>;\r\n' +
+      '\tfor <ada@beta.test>\r\n' +
+      '\ttls TLS_AES_256_GCM_SHA384 (TLSv1.3);\r\n' +
       '\tTue, 3 Nov 2026 12:00:00 +0000\r\n',
   )
 })

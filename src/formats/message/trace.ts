@@ -36,8 +36,9 @@ export function formatReceived(facts: ReceivedFacts): string {
     `Received: from ${claimed(helo)} (${claimed(literal)})`,
     `by ${by} (Letterlock) with ${protocol} id ${queueId}`,
   ]
-  if (tls) lines.push(`${tlsClause(tls.cipher)}(${claimed(tls.version)})`)
   if (recipients.length === 1) lines.push(`for <${formatAddress(recipients[0]!)}>`)
+  // RFC 5321 §4.4: what was registered later follows `for`.
+  if (tls) lines.push(`${tlsClause(tls.cipher)}(${claimed(tls.version)})`)
   return `${lines.join('\r\n\t')};\r\n\t${formatDate(time)}\r\n`
 }
 
