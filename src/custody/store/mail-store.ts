@@ -101,8 +101,11 @@ export interface AccountMail extends AsyncDisposable {
   createMailbox(name: MailboxName, specialUse?: SpecialUse): Promise<Mailbox>
   /** Throws NoSuchMailbox, MailboxRefused (INBOX). Inferiors stay (RFC 3501 §6.3.4). */
   deleteMailbox(name: MailboxName): Promise<void>
-  /** Renames inferiors too; renaming INBOX moves its messages and leaves it empty (RFC 3501 §6.3.5). Throws NoSuchMailbox, MailboxExists. */
-  renameMailbox(from: MailboxName, to: MailboxName): Promise<void>
+  /**
+   * Renames inferiors too. Renaming INBOX moves its messages to a new mailbox and leaves INBOX where it is, empty (RFC 3501
+   * §6.3.5): answers what moved, otherwise null. Throws NoSuchMailbox, MailboxExists, MailboxRefused.
+   */
+  renameMailbox(from: MailboxName, to: MailboxName): Promise<Relocated | null>
   status(mailbox: MailboxId): Promise<MailboxStatus>
 
   /** Ascending by uid. */
@@ -132,6 +135,11 @@ export interface AccountMail extends AsyncDisposable {
 export interface Copied {
   readonly uidValidity: number
   readonly uids: readonly (readonly [from: Uid, to: Uid])[]
+}
+
+export interface Relocated extends Copied {
+  readonly from: MailboxId
+  readonly to: MailboxId
 }
 
 /** Keys that open what is sealed; the plain stores ignore them. Structural, so that the store needs no other room. */

@@ -15,6 +15,7 @@ import {
   type NewMessage,
   NoSuchMailbox,
   type Quota,
+  type Relocated,
   type SpecialUse,
   type Uid,
 } from './mail-store.ts'
@@ -77,18 +78,19 @@ export class MemoryAccountMail implements IndexedAccountMail {
     this.#account.notify(mailbox.id)
   }
 
-  async renameMailbox(from: MailboxName, to: MailboxName): Promise<void> {
+  async renameMailbox(from: MailboxName, to: MailboxName): Promise<Relocated | null> {
     const mailbox = this.#named(from)
     const target = canonicalName(to)
     if (mailbox.name === INBOX) {
       const made = this.#account.addMailbox(target, null)
       this.#account.addSuperiors(target)
-      await this.move(mailbox.id, [...mailbox.messages.keys()], made.id)
-      return
+      const moved = await this.move(mailbox.id, [...mailbox.messages.keys()], made.id)
+      return { from: mailbox.id, to: made.id, ...moved }
     }
     if (isInferior(target, mailbox.name)) throw new MailboxRefused('a mailbox cannot become its own inferior')
     this.#account.rename(mailbox, target)
     this.#account.notify(mailbox.id)
+    return null
   }
 
   async status(mailbox: MailboxId): Promise<MailboxStatus> {

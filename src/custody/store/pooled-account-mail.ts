@@ -14,6 +14,7 @@ import type {
   NewMessage,
   Quota,
   ReadingKeys,
+  Relocated,
   SpecialUse,
   Uid,
 } from './mail-store.ts'
@@ -108,8 +109,8 @@ export class PooledAccountMail implements AccountMail {
     await this.#call('deleteMailbox', name)
   }
 
-  async renameMailbox(from: MailboxName, to: MailboxName): Promise<void> {
-    await this.#call('renameMailbox', from, to)
+  async renameMailbox(from: MailboxName, to: MailboxName): Promise<Relocated | null> {
+    return (await this.#call('renameMailbox', from, to)) as Relocated | null
   }
 
   async status(mailbox: MailboxId): Promise<MailboxStatus> {

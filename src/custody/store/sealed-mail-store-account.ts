@@ -20,6 +20,7 @@ import {
   type NewMessage,
   type Quota,
   type ReadingKeys,
+  type Relocated,
   type SpecialUse,
   type Uid,
 } from './mail-store.ts'
@@ -77,8 +78,8 @@ export class SealedAccountMail implements AccountMail {
     return this.#inner.deleteMailbox(name)
   }
 
-  renameMailbox(from: MailboxName, to: MailboxName): Promise<void> {
-    return this.#inner.renameMailbox(from, to)
+  renameMailbox(from: MailboxName, to: MailboxName): Promise<Relocated | null> {
+    return this.#rebound(() => this.#inner.renameMailbox(from, to))
   }
 
   status(mailbox: MailboxId): Promise<MailboxStatus> {
@@ -110,11 +111,11 @@ export class SealedAccountMail implements AccountMail {
   }
 
   async copy(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {
-    return this.#rebound(from, to, () => this.#inner.copy(from, uids, to))
+    return this.#rebound(async () => ({ from, to, ...(await this.#inner.copy(from, uids, to)) }))
   }
 
   async move(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {
-    return this.#rebound(from, to, () => this.#inner.move(from, uids, to))
+    return this.#rebound(async () => ({ from, to, ...(await this.#inner.move(from, uids, to)) }))
   }
 
   /** null also for what cannot be opened, so that a mailbox with some of it can be listed; `read` says why. */
@@ -205,21 +206,23 @@ export class SealedAccountMail implements AccountMail {
   }
 
   /** Records that a copy or move carried along are bound to where they were: makes them anew. */
-  async #rebound(from: MailboxId, to: MailboxId, run: () => Promise<Copied>): Promise<Copied> {
+  async #rebound<T extends Relocated | null>(run: () => Promise<T>): Promise<T> {
     if (!this.#opener) return run()
-    let copied: Copied | null = null
+    let result: { readonly relocated: T } | null = null
     const { account, work, logger } = this.#around
     await work.rebind(account, async () => {
-      copied = await run()
+      const relocated = await run()
+      result = { relocated }
       // The change is made; what goes wrong from here on leaves records that are rebuilt when they are read.
-      await this.#rebindAll(from, to, copied).catch((error) =>
-        logger.warn({ account, mailbox: to, error }, 'could not carry index records along'),
-      )
+      if (relocated)
+        await this.#rebindAll(relocated).catch((error) =>
+          logger.warn({ account, mailbox: relocated.to, error }, 'could not carry index records along'),
+        )
     })
-    return copied!
+    return result!.relocated
   }
 
-  async #rebindAll(from: MailboxId, to: MailboxId, { uids }: Copied): Promise<void> {
+  async #rebindAll({ from, to, uids }: Relocated): Promise<void> {
     const records = await this.#indexRecords()
     for (let i = 0; i < uids.length; i += BATCH) {
       const pairs = uids.slice(i, i + BATCH)

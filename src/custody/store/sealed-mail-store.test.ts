@@ -229,6 +229,15 @@ test('moving makes the records anew: no public-key operation, nothing rebuilt', 
   assert.deepEqual([keys.operations, lines], [0, []])
 })
 
+test('renaming INBOX takes its records along: nothing is rebuilt', async () => {
+  const { store, lines } = await folded()
+  const keys = readingKeys(ALICE)
+  await using session = await store.open(ALICE, keys)
+  const { to } = (await session.renameMailbox('INBOX', 'Old'))!
+  assert.deepEqual(subjects(await session.summaries(to, [1, 2])), ['first', 'second'])
+  assert.deepEqual([keys.operations, lines], [0, []])
+})
+
 test('a move that was cut short before its records were made anew is repaired when read', async () => {
   const { store, raw, mailbox, lines } = await folded()
   const archive = (await raw.mailboxes()).find(({ name }) => name === 'Archive')!.id

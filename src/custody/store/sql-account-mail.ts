@@ -18,6 +18,7 @@ import {
   type NewMessage,
   NoSuchMailbox,
   type Quota,
+  type Relocated,
   type SpecialUse,
   type Uid,
 } from './mail-store.ts'
@@ -116,14 +117,15 @@ export class SqlAccountMail implements IndexedAccountMail {
     this.#notify(mailbox)
   }
 
-  async renameMailbox(from: MailboxName, to: MailboxName): Promise<void> {
+  async renameMailbox(from: MailboxName, to: MailboxName): Promise<Relocated | null> {
     const names = { from: canonicalName(from), to: canonicalName(to) }
-    const changed = await this.#write(async (scope) =>
-      names.from === INBOX
-        ? renameInbox(scope, names.to, this.#now())
-        : [await renameMailbox(scope, names, this.#now())],
-    )
-    this.#notify(...changed)
+    if (names.from === INBOX) {
+      const moved = await this.#write((scope) => renameInbox(scope, names.to, this.#now()))
+      this.#notify(moved.from, moved.to)
+      return moved
+    }
+    this.#notify(await this.#write((scope) => renameMailbox(scope, names, this.#now())))
+    return null
   }
 
   status(mailbox: MailboxId): Promise<MailboxStatus> {

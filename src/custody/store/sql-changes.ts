@@ -1,5 +1,5 @@
 import { applyFlags, encodeFlags, sameFlags } from './flags.ts'
-import type { Copied, FlagChange, MailboxId, MailboxName, MessageRow, Uid } from './mail-store.ts'
+import type { Copied, FlagChange, MailboxId, MailboxName, MessageRow, Relocated, Uid } from './mail-store.ts'
 import { INBOX } from './mailbox-name.ts'
 import { prepare } from './prepared.ts'
 import { MESSAGE_COST } from './quota.ts'
@@ -160,15 +160,14 @@ export async function moveMessages(
 
 /**
  * Renaming INBOX moves its messages to a new mailbox (RFC 3501 §6.3.5). INBOX keeps its id: who has it selected sees them leave
- * and hears of new mail. Answers both mailboxes. Throws MailboxExists.
+ * and hears of new mail. Throws MailboxExists.
  */
-export async function renameInbox(scope: AccountScope, to: MailboxName, now: number): Promise<readonly MailboxId[]> {
+export async function renameInbox(scope: AccountScope, to: MailboxName, now: number): Promise<Relocated> {
   const made = await addMailbox(scope, { name: to, specialUse: null }, now)
   await addSuperiors(scope, to, now)
   const inbox = (await mailboxNamed(scope, INBOX))!
   const uids = (await allMessages(scope, inbox)).map(({ uid }) => uid)
-  await moveMessages(scope, inbox, uids, made)
-  return [inbox, made]
+  return { from: inbox, to: made, ...(await moveMessages(scope, inbox, uids, made)) }
 }
 
 async function bothMailboxes(scope: AccountScope, from: MailboxId, to: MailboxId) {
