@@ -48,12 +48,22 @@ if (['serve', 'start'].includes(process.argv[2])) {
   }
 }
 
-if (typeof process.execve === 'function') {
+// Node keeps the descriptors it was given from the program that follows it: those that `sop` is to use are handed on.
+const stdio = [0, 1, 2]
+for (const arg of process.argv[2] === 'sop' ? process.argv.slice(3) : []) {
+  const descriptor = Number(/(?:@FD:|\/dev\/fd\/|\/proc\/self\/fd\/)(\d{1,3})$/.exec(arg)?.[1] ?? 0)
+  if (existsSync(`/proc/self/fd/${descriptor}`)) stdio[descriptor] = descriptor
+}
+
+if (typeof process.execve === 'function' && stdio.length === 3) {
   process.removeAllListeners('warning')
   process.execve(node, [node, ...options], environment)
 }
 
-// Before Node 22.15 a process cannot replace itself: it stays, and passes signals and the exit status on.
-const child = spawn(node, options, { stdio: 'inherit', env: environment })
+// A process that cannot replace itself (before Node 22.15) stays, and passes signals and the exit status on.
+const child = spawn(node, options, {
+  stdio: Array.from(stdio, (descriptor) => descriptor ?? 'ignore'),
+  env: environment,
+})
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
 child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : (code ?? 1)))

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { createSign } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { after, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { loadEngine } from '#formats/openpgp/engine.ts'
 import { writeMpi } from '#formats/openpgp/octet-reader.ts'
 import { packet } from '#formats/openpgp/packets.ts'
@@ -278,4 +280,35 @@ test('a signature by somebody else leaves an empty list of verifications', async
     letter,
   )
   assert.equal(readFileSync(out, 'utf8'), '')
+})
+
+test('the names of older drafts are understood: --verify-out', async () => {
+  const [key, cert] = [path('v4.key'), path('v4.cert')]
+  const sealed = await done(['encrypt', `--sign-with=${key}`, cert], { stdin: letter })
+  const args = ['decrypt', `--verify-with=${cert}`, '--verify-out', path('verify-out'), key]
+  assert.deepEqual(await done(args, { stdin: sealed }), letter)
+  assert.match(readFileSync(path('verify-out'), 'utf8'), / mode:binary\n$/)
+})
+
+test('encrypt --for takes the keys that serve the purpose', async () => {
+  for (const purpose of ['any', 'storage', 'communications'])
+    assert.ok((await done(['encrypt', `--for=${purpose}`, path('v4.cert')], { stdin: letter })).length > 0)
+  await fails(37, ['encrypt', '--for=fun', path('v4.cert')], { stdin: letter })
+})
+
+test('nothing is neither armored nor dearmored', async () => {
+  for (const subcommand of ['armor', 'dearmor']) await fails(41, [subcommand], { stdin: Buffer.alloc(0) })
+})
+
+test('the command itself hands descriptors on, numbered and as /dev/fd', () => {
+  const command = fileURLToPath(new URL('../../bin/letterlock.js', import.meta.url))
+  for (const name of ['@FD:5', '/dev/fd/5']) {
+    const password = openSync(path('password'), 'r')
+    const stdio = [openSync(path('locked.key'), 'r'), 'pipe', 'pipe', 'ignore', 'ignore', password] as const
+    const args = ['sop', 'change-key-password', `--old-key-password=${name}`]
+    const { status, stdout, stderr } = spawnSync(command, args, { stdio: [...stdio] })
+    assert.equal(status, 0, stderr.toString())
+    assert.match(stdout.toString(), /^-----BEGIN PGP PRIVATE KEY BLOCK-----/)
+    for (const descriptor of [stdio[0], password]) closeSync(descriptor)
+  }
 })

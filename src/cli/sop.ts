@@ -33,7 +33,7 @@ const subcommands = new Map<string, Subcommand>([
     'encrypt',
     {
       flags: ARMOR,
-      values: ['as', 'with-password', 'sign-with', 'with-key-password', 'profile', 'session-key-out'],
+      values: ['as', 'for', 'with-password', 'sign-with', 'with-key-password', 'profile', 'session-key-out'],
       run: encrypt,
     },
   ],
@@ -50,6 +50,8 @@ const subcommands = new Map<string, Subcommand>([
         'verify-not-before',
         'verify-not-after',
       ],
+      // drafts before -04, and gosop
+      renamed: { 'verify-out': 'verifications-out' },
       run: decrypt,
     },
   ],

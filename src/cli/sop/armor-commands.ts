@@ -47,7 +47,7 @@ function isVersion6({ type, body }: Packet): boolean {
 export async function dearmorCommand(call: Call): Promise<void> {
   const octets = await call.stdin()
   if (!isArmored(octets)) {
-    for (const one of readPackets(octets)) if (one.octets.length === 0) break
+    if ([...readPackets(octets)].length === 0) throw new MalformedOpenPgp('nothing to dearmor')
     return call.write(octets)
   }
   await call.write(Buffer.concat(dearmorAll(octets).map((one) => one.octets)))

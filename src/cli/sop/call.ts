@@ -19,6 +19,8 @@ export interface SopIo {
 export interface Options {
   readonly flags?: readonly string[]
   readonly values?: readonly string[]
+  /** Older names and what they are called now. */
+  readonly renamed?: Readonly<Record<string, string>>
 }
 
 const LARGEST_INPUT = 1 << 30
@@ -135,7 +137,7 @@ interface Parsed {
   readonly values: Map<string, string[]>
 }
 
-function parse(args: readonly string[], { flags = [], values = [] }: Options): Parsed {
+function parse(args: readonly string[], { flags = [], values = [], renamed = {} }: Options): Parsed {
   const parsed: Parsed = { positionals: [], flags: new Set(), values: new Map() }
   const queue = [...args]
   for (let arg = queue.shift(); arg !== undefined; arg = queue.shift()) {
@@ -145,7 +147,8 @@ function parse(args: readonly string[], { flags = [], values = [] }: Options): P
       parsed.positionals.push(arg)
     } else {
       const equals = arg.indexOf('=')
-      const name = arg.slice(2, equals < 0 ? undefined : equals)
+      const given = arg.slice(2, equals < 0 ? undefined : equals)
+      const name = Object.hasOwn(renamed, given) ? renamed[given]! : given
       if (!arg.startsWith('--')) throw new SopFailure('UNSUPPORTED_OPTION', `${arg} is not an option here`)
       if (equals < 0 && (flags.includes(name) || name === 'debug')) parsed.flags.add(name)
       else if (values.includes(name)) keep(parsed.values, name, equals < 0 ? queue.shift() : arg.slice(equals + 1))

@@ -26,7 +26,8 @@ export async function encrypt(call: Call): Promise<void> {
   checkEncryptProfile(call.one('profile'))
   call.checkOutput('session-key-out')
   const mode = call.word('as', ['binary', 'text'])
-  const keys = readCertificates(call, call.positionals).flatMap((octets) => recipientKeys(octets, call.now))
+  const purpose = PURPOSES[call.word('for', ['any', 'storage', 'communications'])]
+  const keys = readCertificates(call, call.positionals).flatMap((octets) => recipientKeys(octets, purpose, call.now))
   const content = await call.stdin()
   if (mode === 'text') requireText(content)
   const signers = call.all('sign-with')
@@ -41,9 +42,13 @@ export async function encrypt(call: Call): Promise<void> {
   await call.writePackets('MESSAGE', Buffer.concat([...skesks, message]), !version2)
 }
 
-function recipientKeys(octets: Bytes, now: number): readonly EncryptionKey[] {
+/** RFC 9580 §5.2.3.29 */
+const PURPOSES = { any: 0x0c, storage: 0x08, communications: 0x04 }
+
+function recipientKeys(octets: Bytes, purpose: number, now: number): readonly EncryptionKey[] {
   const certificate = certificateNow(octets, now)
-  const keys = certificate ? encryptionKeysAt(certificate, now) : []
+  const usable = certificate ? encryptionKeysAt(certificate, now) : []
+  const keys = usable.filter(({ purposes }) => (purposes & purpose) !== 0)
   if (keys.length === 0)
     throw new SopFailure('CERT_CANNOT_ENCRYPT', 'a certificate has no key that may be encrypted to')
   return keys

@@ -4,7 +4,6 @@
  * else does not open the key, so nobody is made to use a key other than the one that was published (key-overwriting attacks).
  */
 import { type Certificate, parseCertificate } from '#formats/openpgp/certificate.ts'
-import { parsePublicKey } from '#formats/openpgp/key-packet.ts'
 import { openSecretKeys, type SecretKeys } from '#formats/openpgp/secret-key.ts'
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import { openOctets, SealBroken, sealOctets } from './aead.ts'
@@ -47,19 +46,10 @@ export function openLockedKey(place: Place, key: LockedKey, amk: Bytes): SecretK
   const secret = unlockKey(place, key, amk)
   try {
     const opened = openSecretKeys(secret)
-    if (opened.certificate.fingerprint === parseCertificate(key.certificate).fingerprint) return apart(opened)
+    if (opened.certificate.fingerprint === parseCertificate(key.certificate).fingerprint) return opened
     opened.wipe()
     throw new KeyMismatch('a secret key is not the private half of its certificate')
   } finally {
     wipe(secret)
   }
-}
-
-/** Public halves in memory of their own: those that were opened lie in the octets of the secret, which are wiped. */
-function apart({ certificate, keys }: SecretKeys): SecretKeys {
-  const own = keys.map(({ key, object }) => ({ key: parsePublicKey(Buffer.from(key.body)), object }))
-  const forget = () => {
-    own.length = 0
-  }
-  return { certificate, keys: own, wipe: forget, [Symbol.dispose]: forget }
 }

@@ -21,6 +21,8 @@ export interface EncryptionKey {
   readonly algorithm: number
   /** The public-key packet's body. */
   readonly material: Bytes
+  /** What for: 04 communications, 08 storage, or both (RFC 9580 §5.2.3.29). */
+  readonly purposes: number
   /** The certificate announces that it reads SEIPDv2 (RFC 9580 §5.2.3.32). */
   readonly seipdv2: boolean
   /** Ciphers (RFC 9580 §9.3) it prefers, best first; AES-128 is always understood. */
@@ -88,7 +90,7 @@ function assemble(octets: Bytes, now: number | null): Certificate {
     created: primary.created,
     expires,
     revoked,
-    encryptionKeys: newestFirst.filter(canEncrypt).map((one) => encryptionKey(one.key, facts, one.expires)),
+    encryptionKeys: newestFirst.filter(canEncrypt).map((one) => encryptionKey(one, facts, one.expires)),
     signingKeys: bounded.filter(canSign).map(({ key, expires }) => ({ key, expires })),
   }
 }
@@ -101,13 +103,16 @@ function earlier(a: number | null, b: number | null): number | null {
   return a === null ? b : b === null ? a : Math.min(a, b)
 }
 
-function encryptionKey(key: PublicKeyPacket, facts: Signature, expires: number | null): EncryptionKey {
+const BOTH_PURPOSES = 0x0c
+
+function encryptionKey({ key, binding }: Component, facts: Signature, expires: number | null): EncryptionKey {
   return {
     fingerprint: key.fingerprint,
     keyId: key.keyId,
     version: key.version,
     algorithm: key.algorithm,
     material: key.body,
+    purposes: (binding.keyFlags ?? BOTH_PURPOSES) & BOTH_PURPOSES,
     seipdv2: (facts.features & 0x08) !== 0,
     ciphers: facts.ciphers,
     ciphersuites: facts.ciphersuites,
@@ -123,8 +128,8 @@ function isWeak(key: PublicKeyPacket): boolean {
 function canEncrypt({ key, binding }: Component): boolean {
   const { material, algorithm } = key
   if (isWeak(key)) return false
-  // RFC 9580 §5.2.3.29: 04 communications, 08 storage. Keys older than the flags have RSA
-  if (binding.keyFlags === null ? material.kind !== 'rsa' : (binding.keyFlags & 0x0c) === 0) return false
+  // RFC 9580 §5.2.3.29. Keys older than the flags have RSA
+  if (binding.keyFlags === null ? material.kind !== 'rsa' : (binding.keyFlags & BOTH_PURPOSES) === 0) return false
   if (material.kind === 'rsa') return algorithm !== PublicKeyAlgorithm.rsaSignOnly
   if (material.kind === 'okp') return material.curve === 'X25519' || material.curve === 'X448'
   return material.kind === 'ec' && algorithm === PublicKeyAlgorithm.ecdh

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { dearmor } from './armor.ts'
 import { parseCertificate } from './certificate.ts'
+import { signatureBodies } from './cleartext.ts'
 import { generateKeys } from './generate.ts'
 import { lockForExport } from './lock.ts'
 import { MalformedOpenPgp, UndecryptableSessionKey } from './openpgp.ts'
@@ -10,7 +11,9 @@ import { packet, readPackets } from './packets.ts'
 import { seal } from './seal.ts'
 import { certificateOf, openSecretKeys, sessionKeyOf } from './secret-key.ts'
 import { LockedSecretKey } from './secret-material.ts'
+import { signDetached } from './sign.ts'
 import { splitMessage } from './unseal.ts'
+import { verifySignatures } from './verify.ts'
 
 const created = new Date(1_700_000_000_000)
 const ada = await generateKeys({ userId: 'Ada', algorithm: 'curve25519', created })
@@ -26,6 +29,17 @@ function pkeskFor(keys: typeof ada): Buffer {
 test('the certificate in a secret key is the one that was published', () => {
   assert.deepEqual(openSecretKeys(ada.secret).certificate, parseCertificate(ada.certificate))
   assert.deepEqual(certificateOf(ada.secret), ada.certificate)
+})
+
+test('opened keys sign when the octets they were read from are wiped', () => {
+  for (const keys of [ada, rsa]) {
+    const tsk = Buffer.from(keys.secret)
+    using opened = openSecretKeys(tsk)
+    tsk.fill(0)
+    const content = Buffer.from('so it is')
+    const bodies = signatureBodies(signDetached(opened, content, created.getTime()))
+    assert.equal(verifySignatures(bodies, content, [keys.certificate], created.getTime()).length, 1)
+  }
 })
 
 test('a public half that belongs to another secret is refused (key overwriting)', () => {

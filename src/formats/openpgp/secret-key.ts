@@ -7,7 +7,7 @@
 import type { Bytes } from '#lib/bytes.ts'
 import { dearmor, isArmored } from './armor.ts'
 import { type Certificate, parseCertificate } from './certificate.ts'
-import { parsePublicPart } from './key-packet.ts'
+import { parsePublicKey, parsePublicPart } from './key-packet.ts'
 import { MalformedOpenPgp, PacketType } from './openpgp.ts'
 import { packet, readPackets } from './packets.ts'
 import { decryptSessionKey } from './pkesk-open.ts'
@@ -32,7 +32,8 @@ export function openSecretKeys(tsk: Bytes): SecretKeys {
   for (const body of secrets) {
     const { key, rest } = parsePublicPart(body)
     const object = readSecret(key, rest)
-    if (object) keys.push({ key, object })
+    // in octets of its own: those it was read from are wiped
+    if (object) keys.push({ key: parsePublicKey(Buffer.from(key.body)), object })
   }
   const forget = () => {
     keys.length = 0
