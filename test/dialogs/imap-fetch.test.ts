@@ -255,3 +255,27 @@ test('a message that cannot be read is left out and said so', async () => {
   )
   await talk.play('C: 2 FETCH 1:3 FLAGS\nS: ...\nS: * 2 FETCH (FLAGS (\\Recent))\nS: ...\nS: 2 OK …')
 })
+
+test('a large message that is read piece by piece is opened once, until another command comes', async () => {
+  await using imap = await startImap()
+  const body = 'x'.repeat(100_000)
+  await imap.desk.deliver(ALICE, `Subject: large\r\n\r\n${body}`)
+  let opened = 0
+  imap.desk.wrap = (mail) =>
+    new Proxy(mail, {
+      get: (target, name) => {
+        if (name === 'read') opened++
+        const value = Reflect.get(target, name)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+  await using talk = await selected(imap)
+  const pieces: Buffer[] = []
+  for (let start = 0; start < body.length; start += 40_000)
+    pieces.push((await fetchOctets(talk, `UID FETCH 1 BODY.PEEK[1]<${start}.40000>`)).octets)
+  assert.equal(Buffer.concat(pieces).toString(), body)
+  assert.equal(opened, 1)
+  await talk.play('C: n NOOP\nS: n OK …')
+  await fetchOctets(talk, 'UID FETCH 1 BODY.PEEK[1]<0.10>')
+  assert.equal(opened, 2)
+})

@@ -120,6 +120,7 @@ export class Connection {
     const talk = this.#talk
     talk.tag = tag
     talk.tally.commands++
+    if (command.kind !== 'fetch') talk.forgetContent()
     try {
       const { code, text } = await perform(talk, command)
       await talk.tellNews(tellingAfter(command))

@@ -4,6 +4,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
 import type { SessionDesk } from '#session/session.ts'
+import type { KeptContents } from './fetch/kept-contents.ts'
 import type { ImapLimits } from './limits.ts'
 import type { RecentMarks } from './recent.ts'
 
@@ -15,6 +16,7 @@ export interface ServerContext {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly recent: RecentMarks
+  readonly kept: KeptContents
   /** Octets of commands that clients have begun and not yet ended. */
   readonly receiving: { octets: number }
 }

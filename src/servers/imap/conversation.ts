@@ -107,8 +107,14 @@ export class Conversation {
   }
 
   deselect(): void {
+    this.forgetContent()
     this.selected?.[Symbol.dispose]()
     this.selected = null
+  }
+
+  /** Lets go of the message that was read piece by piece. */
+  forgetContent(): void {
+    if (this.selected) this.context.kept.drop(this.selected)
   }
 
   /** Tells what has happened in the selected mailbox, as far as it may be told now. */

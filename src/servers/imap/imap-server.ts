@@ -22,6 +22,7 @@ import type { SessionDesk } from '#session/session.ts'
 import { ConnectionCounts } from './admission.ts'
 import { Connection } from './connection.ts'
 import type { ServerContext } from './context.ts'
+import { KeptContents } from './fetch/kept-contents.ts'
 import { defaultImapLimits, type ImapLimits } from './limits.ts'
 import { RecentMarks } from './recent.ts'
 
@@ -54,7 +55,8 @@ export function createImapServer(options: ImapServerOptions): ImapServer {
   const counts = new ConnectionCounts(limits)
   const recent = recentMarks.get(desk) ?? new RecentMarks(clock.now())
   recentMarks.set(desk, recent)
-  const context: ServerContext = { ...options, limits, recent, receiving: { octets: 0 } }
+  const kept = new KeptContents(limits.keptContents)
+  const context: ServerContext = { ...options, limits, recent, kept, receiving: { octets: 0 } }
   const listeners = new Set<Server>()
   const connections = new Set<Connection>()
 

@@ -20,6 +20,8 @@ export interface ImapLimits {
   readonly messageSize: number
   /** Octets of messages being received by APPEND over all connections. */
   readonly appendMemory: number
+  /** Octets of contents kept for clients that read messages piece by piece, over all connections. */
+  readonly keptContents: number
 }
 
 export const defaultImapLimits: ImapLimits = {
@@ -35,4 +37,5 @@ export const defaultImapLimits: ImapLimits = {
   pace: 1024,
   messageSize: 50 * 1024 * 1024,
   appendMemory: 512 * 1024 * 1024,
+  keptContents: 128 * 1024 * 1024,
 }

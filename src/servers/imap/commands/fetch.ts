@@ -19,9 +19,11 @@ export async function fetch(talk: Conversation, command: FetchCommand): Promise<
   const { mailbox, wire, logger, tally } = talk
   const uids = uidsOf(mailbox, command.set, command.uid)
   const marks = !mailbox.readOnly && items.some(setsSeen)
+  const kept = uids.length === 1 && items.some(isPiece) ? talk.context.kept : null
+  const needs = { ...needsOf(items), kept: kept?.find(mailbox, uids[0]!) ?? null }
   let gone = 0
   let unreadable = 0
-  for await (const group of openedMessages(mailbox, uids, needsOf(items))) {
+  for await (const group of openedMessages(mailbox, uids, needs)) {
     const marked = marks ? await markSeen(mailbox, group) : NONE
     for (const opened of group) {
       if (opened.kind === 'gone') gone++
@@ -30,6 +32,7 @@ export async function fetch(talk: Conversation, command: FetchCommand): Promise<
         logger.error({ mailbox: mailbox.id, uid: opened.uid, error: opened.error }, 'message is unreadable')
       } else {
         tally.fetched++
+        if (opened.content) kept?.keep(mailbox, opened.uid, opened.content)
         wire.send(...fetchResponse(mailbox, items, opened, marked.has(opened.uid)))
       }
     }
@@ -42,6 +45,8 @@ export async function fetch(talk: Conversation, command: FetchCommand): Promise<
   if (gone > 0 && !command.uid) throw no('EXPUNGEISSUED', 'Some of these messages are gone')
   return done('Fetched')
 }
+
+const isPiece = (item: FetchItem) => item.kind === 'section' && item.partial !== null
 
 /** RFC 3501 §6.4.8: UID FETCH always answers with the UID. */
 function itemsOf({ items, uid, changedSince, vanished }: FetchCommand): readonly FetchItem[] {

@@ -12,6 +12,8 @@ export interface Needs {
   readonly summary: boolean
   /** 'header': only where the summary has not kept the header. */
   readonly content: boolean | 'header'
+  /** The content of the one message that is asked for, where it is still at hand. */
+  readonly kept?: Buffer | null
 }
 
 export type Opened =
@@ -75,7 +77,7 @@ async function openGroup(mailbox: SelectedMailbox, uids: readonly Uid[], needs: 
       if (!needs.content || (needs.content === 'header' && summary?.header))
         return { kind: 'open', uid, summary, content: null }
       try {
-        const content = await mailbox.mail.read(mailbox.id, uid)
+        const content = needs.kept ?? (await mailbox.mail.read(mailbox.id, uid))
         return content === null ? { kind: 'gone', uid } : { kind: 'open', uid, summary, content: asBuffer(content) }
       } catch (error) {
         if (isUnreadable(error)) return { kind: 'unreadable', uid, error: error as Error }
