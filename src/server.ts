@@ -14,6 +14,7 @@ import { createRelay, type Smarthost } from '#agents/relay/relay.ts'
 import { createSubmissionAgent } from '#agents/submission/submission-agent.ts'
 import { controlSocket } from '#cli/control.ts'
 import type { LoadedConfig } from '#config/load.ts'
+import { domainKey } from '#custody/accounts/address-key.ts'
 import type { Directory } from '#custody/accounts/directory.ts'
 import { openDirectory } from '#custody/accounts/sql-directory.ts'
 import { openKeyring, type VaultKeyring } from '#custody/keyring/vault-keyring.ts'
@@ -123,7 +124,7 @@ async function openAgents(foundation: Foundation, closing: AsyncDisposableStack)
       allowPrivate: config.relay.allowPrivate,
     }),
   )
-  const isLocal = async (domain: string) => (await directory.domains()).includes(domain)
+  const isLocal = async (domain: string) => (await directory.domains()).some((own) => domainKey(own) === domain)
   // The queue hands mail to the delivery agent, and delivery hands forwarded mail to the queue: one of the two is named first.
   const later: { delivery?: DeliveryAgent } = {}
   const local: DeliveryAgent = { deliver: (...mail) => later.delivery!.deliver(...mail) }

@@ -2,6 +2,7 @@
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseSize } from '#config/config.ts'
+import { domainKey } from '#custody/accounts/address-key.ts'
 import type { Account } from '#custody/accounts/directory.ts'
 import { AddressTaken } from '#custody/accounts/directory.ts'
 import type { KeyAlgorithm } from '#custody/keyring/keyring.ts'
@@ -45,7 +46,7 @@ export async function createAccount(premises: Premises, text: string, password: 
   const algorithm = algorithmOf(options.algorithm)
   const quota = quotaOf(options.quota, premises.config.limits.quota)
   const directory = await premises.directory()
-  if (!(await directory.domains()).includes(address.domain))
+  if (!(await directory.domains()).some((own) => domainKey(own) === domainKey(address.domain)))
     throw new CliError(
       `${address.domain} is no domain of this provider; letterlock domain add ${address.domain} makes it one`,
     )

@@ -1,4 +1,5 @@
 /** `letterlock domain` and `letterlock alias`: what this provider takes mail for. */
+import { domainKey } from '#custody/accounts/address-key.ts'
 import { formatAddress } from '#formats/message/address.ts'
 import { CliError } from './cli-error.ts'
 import { printRecords } from './domain-records.ts'
@@ -26,12 +27,13 @@ export async function add(name: string, options: Options): Promise<void> {
 }
 
 export async function records(name: string, options: Options & { format?: string }): Promise<void> {
-  const domain = name.toLowerCase()
+  // As DNS knows it (RFC 5890 §2.3.2.1).
+  const domain = domainKey(name)
   if (options.format !== undefined && options.format !== 'bind' && options.format !== 'json')
     throw new CliError(`--format: "${options.format}" is neither bind nor json`)
   await using premises = new Premises(options)
-  if (!(await (await premises.directory()).domains()).includes(domain))
-    throw new CliError(`${domain} is no domain of this provider; letterlock domain list shows which are`)
+  if (!(await (await premises.directory()).domains()).some((own) => domainKey(own) === domain))
+    throw new CliError(`${name} is no domain of this provider; letterlock domain list shows which are`)
   await printRecords(domain, premises.config, options)
 }
 

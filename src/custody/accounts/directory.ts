@@ -53,7 +53,7 @@ export interface Directory extends AsyncDisposable {
   addDomain(domain: string): Promise<void>
   /**
    * Resolves an address: exact account address, alias, then plus-address (`local+detail`, detail handed back), postmaster
-   * (RFC 5321 §4.5.1: always there, case-insensitive; the first account of the domain when nobody else has it). Local-parts
+   * (RFC 5321 §4.5.1: always there, case-insensitive; the first account of the domain, or of all, when nobody else has it). Local-parts
    * of our domains compare without case. Suspended accounts still answer `account`. The targets of an alias may be aliases
    * again: who follows them counts the steps.
    */

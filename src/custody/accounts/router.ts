@@ -52,6 +52,14 @@ export function createRouter(query: Kysely<DirectorySchema>): Router {
     .orderBy('account_id')
     .limit(1)
     .compile()
+  const eldest = query
+    .selectFrom('account')
+    .selectAll()
+    .orderBy('state')
+    .orderBy('created')
+    .orderBy('account_id')
+    .limit(1)
+    .compile()
 
   async function ask<R>(compiled: CompiledQuery<R>, key: string): Promise<R[]> {
     // The key is the first parameter of each; `limit` may follow.
@@ -79,8 +87,8 @@ export function createRouter(query: Kysely<DirectorySchema>): Router {
     const plus = split ? await exact(addressKey(base), detail) : null
     if (plus) return plus
     if (localKey(base.local) !== 'postmaster') return { kind: 'unknown' }
-    // RFC 5321 §4.5.1. Active accounts come before suspended ones.
-    const [keeper] = await ask(first, zone)
+    // RFC 5321 §4.5.1. Active accounts come before suspended ones; a domain without accounts falls to the whole provider's first.
+    const [keeper = (await query.executeQuery(eldest)).rows[0]] = await ask(first, zone)
     return keeper ? { kind: 'account', account: toAccount(keeper), detail } : { kind: 'unknown' }
   }
 

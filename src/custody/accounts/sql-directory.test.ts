@@ -75,7 +75,8 @@ test('postmaster is always there: its alias, or else the first active account of
       targets: [at('bob@alpha.test'), at('carol@else.test')],
     })
     await directory.addDomain('empty.test')
-    assert.equal(await idOf(directory, 'postmaster@empty.test'), 'unknown')
+    assert.equal(await idOf(directory, 'postmaster@empty.test'), 'b1')
+    assert.equal(await idOf(directory, 'webmaster@empty.test'), 'unknown')
   }))
 
 test('an address is given once, in our own domains only', () =>
