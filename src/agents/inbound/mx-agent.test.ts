@@ -39,7 +39,7 @@ test('one trace field is added in front, and the rest stays as it came', () =>
       /^Return-Path: <eve@beta\.test>\r\nReceived: from mx\.beta\.test \(\[192\.0\.2\.7\]\)\r\n\tby mx\.alpha\.test /,
     )
     assert.match(text, /with ESMTPS id in1\r\n/)
-    assert.match(text, /for <anna@alpha\.test>;/)
+    assert.match(text, /for <anna@alpha\.test>\r\n\ttls TLS_/)
     assert.equal(text.endsWith(LETTER), true)
     assert.equal(text.split('\r\nReceived:').length, 2)
   }))
