@@ -69,6 +69,14 @@ test('BODY and BODYSTRUCTURE of a multipart', () => {
   )
 })
 
+test('text without a charset is told as US-ASCII, after its own parameters', () => {
+  const parametersOf = (contentType: string) =>
+    formatBodyStructure(indexMessage(Buffer.from(`Content-Type: ${contentType}\r\n\r\nx`)), false).split(' NIL NIL ')[0]
+  assert.equal(parametersOf('text/html; format=flowed'), '("text" "html" ("format" "flowed" "charset" "us-ascii")')
+  assert.equal(parametersOf("text/plain; charset*=''utf-8"), `("text" "plain" ("charset*" "''utf-8")`)
+  assert.equal(parametersOf('image/png'), '("image" "png"')
+})
+
 test('BODYSTRUCTURE of a message in a message', () => {
   const outer = indexMessage(Buffer.from('Content-Type: message/rfc822\r\n\r\nSubject: s\r\n\r\nx\r\n'))
   assert.equal(

@@ -44,6 +44,8 @@ test('reads broken lists as well as possible', () => {
   assert.deepEqual(listed('Fred Foo'), [[null, 'Fred Foo', '']])
   assert.deepEqual(listed('Fred Foo fred@x.test'), [['Fred Foo', 'fred', 'x.test']])
   assert.deepEqual(listed('Fred <fred@x.test'), [['Fred', 'fred', 'x.test']])
+  assert.deepEqual(listed('fred@x.test <fred@x.test>'), [['fred@x.test', 'fred', 'x.test']])
+  assert.deepEqual(listed("'fred@x.test' via List <list@y.test>"), [["'fred@x.test' via List", 'list', 'y.test']])
   assert.deepEqual(listed('"Fred <fred@x.test>'), [[null, 'Fred <fred@x.test>', '']])
   assert.deepEqual(listed('=?utf-8?q?J=C3=BCrgen?= <j@x.test>'), [['=?utf-8?q?J=C3=BCrgen?=', 'j', 'x.test']])
   assert.deepEqual(listed('a@[192.0.2.1], <>, "quoted local"@x.test'), [

@@ -152,7 +152,7 @@ class ListReader {
   /** `<addr-spec>`, with the obsolete route in front that RFC 5322 §4.4 tells to ignore. */
   #readAngle(): void {
     this.#at++
-    const phrase = this.#words
+    const name = this.#phrase()
     this.#words = []
     this.#atSign = -1
     if (this.#text[this.#at] === '@') {
@@ -170,12 +170,18 @@ class ListReader {
     this.#at++
     const atSign = this.#atSign < 0 ? this.#words.length : this.#atSign
     this.#angle = {
-      name: phrase.length > 0 ? phrase.join(' ') : null,
+      name,
       mailbox: this.#words.slice(0, atSign).join(''),
       host: this.#words.slice(atSign).join(''),
     }
     this.#words = []
     this.#atSign = -1
+  }
+
+  /** The name in front of `<`. Many write an address there without quotes. */
+  #phrase(): string | null {
+    if (this.#atSign < 0) return this.#words.length > 0 ? this.#words.join(' ') : null
+    return `${this.#words.slice(0, this.#atSign).join(' ')}@${this.#words.slice(this.#atSign).join(' ')}`
   }
 
   #openGroup(): void {
