@@ -36,10 +36,10 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     return await run(args)
   } catch (error) {
-    const { isMeantForPeople } = await import('#cli/cli-error.ts')
+    const { isMeantForPeople, statusOf } = await import('#cli/cli-error.ts')
     for (const line of (error as Error).message.split('\n')) process.stderr.write(`letterlock: ${line}\n`)
     if (!isMeantForPeople(error)) process.stderr.write(`${(error as Error).stack ?? ''}\n`)
-    return 1
+    return statusOf(error)
   }
 }
 

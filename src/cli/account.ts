@@ -11,7 +11,7 @@ import { formatAddress } from '#formats/message/address.ts'
 import { systemClock } from '#lib/clock.ts'
 import { randomId } from '#lib/ids.ts'
 import { silentLogger } from '#lib/log.ts'
-import { CliError } from './cli-error.ts'
+import { CliError, UsageError } from './cli-error.ts'
 import { answer, day, notice, type OutputOptions, octets, tabulate } from './output.ts'
 import { addressOf, type PlaceOptions, Premises } from './premises.ts'
 import { readSecrets } from './secrets.ts'
@@ -177,7 +177,7 @@ export interface PasswordOptions extends Options {
 }
 
 export async function password(text: string, options: PasswordOptions): Promise<void> {
-  if (options.recovery && options.reset) throw new CliError('--recovery and --reset exclude each other')
+  if (options.recovery && options.reset) throw new UsageError('--recovery and --reset exclude each other')
   await using premises = new Premises(options)
   const account = await premises.account(text)
   if (options.reset) await resetPassword(premises, account, options)

@@ -1,6 +1,13 @@
 /** A refusal or failure in the words that the person at the terminal sees: one clear line, exit status 1. */
 export class CliError extends Error {
-  override readonly name = 'CliError'
+  override readonly name: string = 'CliError'
+  readonly status: 1 | 2 = 1
+}
+
+/** The command was not called as it is to be called: exit status 2. */
+export class UsageError extends CliError {
+  override readonly name = 'UsageError'
+  override readonly status = 2
 }
 
 /** Refusals of the rooms whose message is written for the person at the terminal. */
@@ -12,6 +19,7 @@ const EXPECTED: ReadonlySet<string> = new Set([
   'AddressTaken',
   'AccountDamaged',
   'AccountKeysDamaged',
+  'AccountLocked',
   'KeyslotsFull',
   'PasswordRefused',
   'RecoveryCodeMistyped',
@@ -23,5 +31,11 @@ const EXPECTED: ReadonlySet<string> = new Set([
 
 /** Otherwise it is a mistake of ours, and its stack says where. */
 export function isMeantForPeople(error: unknown): boolean {
-  return error instanceof CliError || (error instanceof Error && EXPECTED.has(error.name))
+  if (!(error instanceof Error)) return false
+  // what the operating system refuses says itself what it is about: ENOTDIR, EACCES, ENOSPC and the path
+  return error instanceof CliError || EXPECTED.has(error.name) || 'syscall' in error
+}
+
+export function statusOf(error: unknown): number {
+  return error instanceof CliError ? error.status : 1
 }

@@ -1,12 +1,13 @@
 /** The data directory's own version: a program older than its data refuses it instead of damaging it. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { disk } from '#custody/keyring/durable-files.ts'
 import { CliError } from './cli-error.ts'
 
 const DATA_VERSION = 1
 
-export function writeDataVersion(data: string): void {
-  writeFileSync(join(data, 'version'), `${DATA_VERSION}\n`, { mode: 0o600 })
+export function writeDataVersion(data: string): Promise<void> {
+  return disk.writeNew(join(data, 'version'), Buffer.from(`${DATA_VERSION}\n`))
 }
 
 /** Throws a CliError for a directory that is not ours or of a newer program. */

@@ -1,10 +1,12 @@
 /** `letterlock init`: a data directory with configuration, TLS and directory, ready to serve. */
-import { existsSync } from 'node:fs'
-import { chmod, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { existsSync, statSync } from 'node:fs'
+import { chmod, readdir, readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { CONFIG_FILE, dataDirectory, loadConfig } from '#config/load.ts'
 import { openDirectory } from '#custody/accounts/sql-directory.ts'
+import { disk, makeFolder } from '#custody/keyring/durable-files.ts'
 import { systemClock } from '#lib/clock.ts'
 import { CliError } from './cli-error.ts'
 import { writeDataVersion } from './data-version.ts'
@@ -34,7 +36,8 @@ const STANDARD_PORTS = {
   admin: 90,
 }
 const HIGHEST_BASE = 65_535 - Math.max(...Object.values(STANDARD_PORTS))
-const DOMAIN = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$/
+const HOSTNAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/
+const isDomain = (name: string): boolean => HOSTNAME.test(name) && name.includes('.')
 
 function portLines(base: string | undefined): string[] {
   if (base === undefined) return []
@@ -80,25 +83,37 @@ function configText(options: InitOptions, hostname: string, bind: string): strin
   ].join('\n')
 }
 
-async function writeTls(data: string, options: InitOptions, names: readonly string[]): Promise<void> {
-  const tls = join(data, 'tls')
-  await mkdir(tls, { mode: 0o700 })
-  if (options.tlsCertificate && options.tlsKey) {
-    await copyFile(resolve(options.tlsCertificate), join(tls, 'server.crt'))
-    await copyFile(resolve(options.tlsKey), join(tls, 'server.key'))
-    await chmod(join(tls, 'server.key'), 0o600)
-    return
+/** File names and contents. Throws a CliError when the certificate or key that was given does not serve. */
+async function tlsFiles(options: InitOptions, names: readonly string[]): Promise<Record<string, string>> {
+  const { tlsCertificate, tlsKey } = options
+  if (tlsCertificate !== undefined && tlsKey !== undefined) {
+    const [certificate, key] = [await readFile(tlsCertificate, 'utf8'), await readFile(tlsKey, 'utf8')]
+    checkPair(tlsCertificate, certificate, tlsKey, key)
+    return { 'server.crt': certificate, 'server.key': key }
   }
   const { ca, server } = await makeDevelopmentCa(names, systemClock.now())
-  await writeFile(join(tls, 'ca.crt'), ca.certificate)
-  await writeFile(join(tls, 'ca.key'), ca.key, { mode: 0o600 })
-  await writeFile(join(tls, 'server.crt'), server.certificate)
-  await writeFile(join(tls, 'server.key'), server.key, { mode: 0o600 })
+  return { 'ca.crt': ca.certificate, 'ca.key': ca.key, 'server.crt': server.certificate, 'server.key': server.key }
+}
+
+function checkPair(certificateFile: string, certificate: string, keyFile: string, key: string): void {
+  const read = <T>(file: string, kind: string, reading: () => T): T => {
+    try {
+      return reading()
+    } catch {
+      throw new CliError(`${file}: this is no ${kind} in PEM`)
+    }
+  }
+  const leaf = read(certificateFile, 'certificate', () => new X509Certificate(certificate))
+  const privateKey = read(keyFile, 'private key without a passphrase', () => createPrivateKey(key))
+  if (!leaf.checkPrivateKey(privateKey))
+    throw new CliError(`${keyFile} is not the key of the first certificate in ${certificateFile}`)
 }
 
 async function checkOptions(options: InitOptions, data: string, bind: string): Promise<void> {
-  if (!DOMAIN.test(options.domain.toLowerCase()))
+  if (!isDomain(options.domain.toLowerCase()))
     throw new CliError(`--domain: "${options.domain}" is no domain name such as example.org`)
+  if (options.hostname !== undefined && !HOSTNAME.test(options.hostname.toLowerCase()))
+    throw new CliError(`--hostname: "${options.hostname}" is no host name such as mail.example.org`)
   if (!isIP(bind)) throw new CliError(`--bind: "${bind}" is no IP address such as 127.0.0.1 or 0.0.0.0`)
   if ((options.tlsCertificate === undefined) !== (options.tlsKey === undefined))
     throw new CliError(
@@ -108,11 +123,13 @@ async function checkOptions(options: InitOptions, data: string, bind: string): P
     if (file !== undefined && !existsSync(file)) throw new CliError(`${file}: there is no such file`)
   if (existsSync(join(data, CONFIG_FILE)))
     throw new CliError(`${data} is already a data directory of Letterlock; name another with --data`)
+  if (existsSync(data) && !statSync(data).isDirectory())
+    throw new CliError(`${data} is not a directory; name another with --data`)
   if (existsSync(data) && (await readdir(data)).length > 0)
     throw new CliError(`${data} is not empty; name an empty or new directory with --data`)
 }
 
-/** Makes the data directory. The configuration is written last, so that an interrupted init is no half provider. */
+/** Makes the data directory, on the disk when it resolves. The configuration comes last: an interrupted init is no provider. */
 export async function makeProvider(options: InitOptions): Promise<{ data: string; hostname: string; file: string }> {
   const data = dataDirectory(options.data)
   const bind = options.bind ?? '127.0.0.1'
@@ -120,20 +137,23 @@ export async function makeProvider(options: InitOptions): Promise<{ data: string
   const domain = options.domain.toLowerCase()
   const hostname = (options.hostname ?? `mail.${domain}`).toLowerCase()
   const text = configText(options, hostname, bind)
-  await mkdir(data, { recursive: true })
-  await chmod(data, 0o711)
-  for (const folder of ['accounts', 'keys', 'run'])
-    await mkdir(join(data, folder), { mode: folder === 'accounts' ? 0o700 : 0o700 })
   const addresses =
     bind === '0.0.0.0' || bind === '::' ? ['127.0.0.1', '::1'] : [bind, ...(isLoopback(bind) ? ['127.0.0.1'] : [])]
-  await writeTls(data, options, [...new Set([hostname, domain, 'localhost', ...addresses])])
-  writeDataVersion(data)
+  const tls = await tlsFiles(options, [...new Set([hostname, domain, 'localhost', ...addresses])])
+  await makeFolder(disk, data)
+  await chmod(data, 0o700)
+  for (const folder of ['accounts', 'keys', 'run', 'tls']) await makeFolder(disk, join(data, folder))
+  for (const [name, content] of Object.entries(tls)) await disk.writeNew(join(data, 'tls', name), Buffer.from(content))
+  await disk.syncFolder(join(data, 'tls'))
+  await writeDataVersion(data)
   {
     await using directory = await openDirectory(join(data, 'directory.db'))
     await directory.addDomain(domain)
   }
+  await disk.syncFolder(data)
   const file = join(data, CONFIG_FILE)
-  await writeFile(file, text, { mode: 0o600 })
+  await disk.writeNew(file, Buffer.from(text))
+  await disk.syncFolder(data)
   return { data, hostname, file }
 }
 

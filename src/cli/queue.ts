@@ -4,7 +4,7 @@ import type { QueueEntry } from '#agents/queue/queue.ts'
 import { openQueueDesk } from '#agents/queue/queue-desk.ts'
 import { formatAddress } from '#formats/message/address.ts'
 import { systemClock } from '#lib/clock.ts'
-import { CliError } from './cli-error.ts'
+import { CliError, UsageError } from './cli-error.ts'
 import { answer, day, type OutputOptions, octets, tabulate } from './output.ts'
 import { type PlaceOptions, Premises } from './premises.ts'
 
@@ -84,7 +84,7 @@ export async function show(id: string, options: Options): Promise<void> {
 }
 
 export async function retry(id: string | undefined, options: Options & { all?: boolean }): Promise<void> {
-  if ((id === undefined) !== (options.all === true)) throw new CliError('name one message, or --all')
+  if ((id === undefined) !== (options.all === true)) throw new UsageError('name one message, or --all')
   await using premises = new Premises(options)
   await using desk = await openDesk(premises)
   const concerned = await desk.retry(id ?? null)

@@ -6,7 +6,7 @@
  * one sync is under way the next changes gather and share the next one (group commit), and many files sync at once.
  * Queries are built with Kysely in the part of SQL that PostgreSQL also speaks.
  */
-import { constants } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
@@ -295,6 +295,8 @@ async function savepoint<S>(transaction: Transaction<S>, command: string): Promi
 
 /** Opens or creates the file and brings its schema up to date. Throws NewerSchema, or SQLite's error when it is not a database. */
 export async function openSqlite<S>(options: SqliteOptions): Promise<SqliteDatabase<S>> {
+  // For its owner alone; SQLite gives its log the same permissions.
+  closeSync(openSync(options.path, 'a', 0o600))
   const database = new DatabaseSync(options.path, { timeout: 10_000, enableForeignKeyConstraints: true })
   try {
     database.exec('pragma journal_mode = wal')
