@@ -81,8 +81,8 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   ),
   fc.tuple(name, name).map(
     ([from, to]): Step =>
-      ({ mail }) =>
-        mail.renameMailbox(from, to),
+      async ({ mail }) =>
+        (await mail.renameMailbox(from, to))?.uids,
   ),
   fc.tuple(name, fc.boolean()).map(
     ([mailbox, on]): Step =>
