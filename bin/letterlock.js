@@ -48,6 +48,9 @@ if (['serve', 'start'].includes(process.argv[2])) {
   }
 }
 
+// No core file, whoever would take it (core(5), "Piping core dumps to a program"). Where this fails the limit is 0 already.
+spawnSync('prlimit', ['--core=1:1', '--pid', String(process.pid)])
+
 // Node keeps the descriptors it was given from the program that follows it: those that `sop` is to use are handed on.
 const stdio = [0, 1, 2]
 for (const arg of process.argv[2] === 'sop' ? process.argv.slice(3) : []) {

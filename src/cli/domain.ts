@@ -1,6 +1,6 @@
 /** `letterlock domain` and `letterlock alias`: what this provider takes mail for. */
-import { domainKey } from '#custody/accounts/address-key.ts'
-import { formatAddress } from '#formats/message/address.ts'
+import { addressKey, domainKey } from '#custody/accounts/address-key.ts'
+import { formatAddress, parseAddress } from '#formats/message/address.ts'
 import { CliError } from './cli-error.ts'
 import { printRecords } from './domain-records.ts'
 import { answer, type OutputOptions, tabulate } from './output.ts'
@@ -16,7 +16,7 @@ export async function list(options: Options): Promise<void> {
 
 export async function add(name: string, options: Options): Promise<void> {
   const domain = name.toLowerCase()
-  addressOf(`postmaster@${domain}`)
+  if (!parseAddress(`postmaster@${domain}`)) throw new CliError(`"${name}" is no domain name such as example.org`)
   await using premises = new Premises(options)
   await (await premises.directory()).addDomain(domain)
   answer(
@@ -45,7 +45,11 @@ export async function addAlias(alias: string, targets: readonly string[], option
 
 export async function removeAlias(alias: string, options: Options): Promise<void> {
   await using premises = new Premises(options)
-  await (await premises.directory()).removeAlias(addressOf(alias))
+  const directory = await premises.directory()
+  const wanted = addressKey(addressOf(alias))
+  if (!(await directory.aliases()).some((one) => addressKey(one.alias) === wanted))
+    throw new CliError(`there is no alias ${alias}; letterlock alias list shows all`)
+  await directory.removeAlias(addressOf(alias))
   answer(options, { alias, removed: true }, `The alias ${alias} is removed.`)
 }
 

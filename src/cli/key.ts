@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { formatAddress } from '#formats/message/address.ts'
 import { armor } from '#formats/openpgp/armor.ts'
-import { CliError } from './cli-error.ts'
+import { CliError, UsageError } from './cli-error.ts'
 import { answer, day, type OutputOptions, tabulate } from './output.ts'
 import { type PlaceOptions, Premises } from './premises.ts'
 import { readSecrets } from './secrets.ts'
@@ -58,9 +58,13 @@ export async function exportKey(text: string, options: ExportOptions): Promise<v
   if (options.public) {
     const current = (await (await premises.directory()).certificates(account.id)).find((one) => one.current)
     if (!current) throw new CliError(`${address} has no current certificate`)
-    return save(armor('PUBLIC KEY BLOCK', current.certificate), options, { address, fingerprint: current.fingerprint })
+    const certificate = armor('PUBLIC KEY BLOCK', current.certificate)
+    const report = { address, fingerprint: current.fingerprint }
+    if (options.out === undefined) return answer(options, { ...report, certificate }, certificate)
+    return save(certificate, options, report)
   }
-  if (options.json && options.out === undefined) throw new CliError('--json needs --out FILE: a secret key is no JSON')
+  if (options.json && options.out === undefined)
+    throw new UsageError('--json needs --out FILE: a secret key is no JSON')
   const [password, passphrase] = await readSecrets(
     [{ label: 'Account password' }, { label: 'Passphrase for the exported key', isNew: true }],
     options.passwordStdin === true,

@@ -1,5 +1,7 @@
 /** An account's life at the command line while the server runs: made, its password changed and lost, suspended, removed. */
 import assert from 'node:assert/strict'
+import { lstat, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { needs } from '../support/needs.ts'
 import { curlAppend, curlImap } from '../support/peers/curl.ts'
@@ -96,6 +98,30 @@ describe('the life of an account beside the running server', needs('curl'), () =
     assert.notDeepEqual((await read('fresh password')).stdout, message)
     await provider.json(['account', 'relink', address, '--password-stdin'], secrets('fresh password', 'third password'))
     await opens('fresh password')
+  })
+
+  it('leaves nothing in the data directory that others may read', async () => {
+    const names = await readdir(provider.data, { recursive: true })
+    assert.ok(names.length > 10)
+    for (const name of names) assert.equal((await lstat(join(provider.data, name))).mode & 0o077, 0, name)
+  })
+
+  it('shows its certificate as one JSON document', async () => {
+    const shown = await provider.json<{ certificate: string }>(['key', 'export', address, '--public'])
+    assert.match(shown.certificate, /^-----BEGIN PGP PUBLIC KEY BLOCK-----\n/)
+  })
+
+  it('has aliases, and only those are removed', async () => {
+    await provider.json(['alias', 'add', 'info@alpha.test', address])
+    await provider.json(['alias', 'remove', 'Info@Alpha.test'])
+    const again = await provider.command(['alias', 'remove', 'info@alpha.test'], { mayFail: true })
+    assert.equal(again.code, 1)
+    assert.match(again.stderr, /^letterlock: there is no alias info@alpha\.test; .*\n$/)
+  })
+
+  it('is told wrong usage by exit status 2', async () => {
+    for (const args of [['queue', 'retry'], ['account', 'password', address, '--reset', '--recovery'], ['nonsense']])
+      assert.equal((await provider.command(args, { mayFail: true })).code, 2, args.join(' '))
   })
 
   it('is suspended, resumed and removed', async () => {

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { open } from 'node:fs/promises'
 
 /** Another process changes the account's keys and does not come to an end. */
 export class AccountLocked extends Error {
@@ -16,6 +17,11 @@ const CONFLICT = 75
 
 /** Runs `change` while nobody else holds the lock of this file. Throws AccountLocked after 20 seconds. */
 export async function withAccountLock<T>(path: string, change: () => Promise<T>): Promise<T> {
+  // flock(1) would make it readable for others; what cannot be made it says itself
+  await open(path, 'a', 0o600).then(
+    (file) => file.close(),
+    () => {},
+  )
   const holder = spawn(
     'flock',
     ['--exclusive', '--wait', String(WAIT_SECONDS), '--conflict-exit-code', String(CONFLICT), path, 'cat'],

@@ -67,7 +67,9 @@ function runs(command: string, args: readonly string[]): Promise<boolean> {
 async function dropping(uid: number): Promise<{ words: string[]; confinement: Launch['confinement'] }> {
   const isRoot = process.getuid?.() === 0
   const ids = isRoot ? [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--bounding-set=-all'] : []
-  const limits = ['prlimit', '--core=1:1', '--', 'setpriv', ...ids, '--no-new-privs', '--inh-caps=-all', '--']
+  // Where the limit is 0 already, as systemd's LimitCORE=0 sets it, it cannot be raised to 1.
+  const core = (await runs('prlimit', ['--core=1:1', '--', 'true'])) ? '--core=1:1' : '--core=0:0'
+  const limits = ['prlimit', core, '--', 'setpriv', ...ids, '--no-new-privs', '--inh-caps=-all', '--']
   const unshare = ['unshare', ...(isRoot ? [] : ['--user', '--map-current-user']), '--net', '--']
   const isolated = await runs(unshare[0]!, [...unshare.slice(1), ...limits, 'true'])
   return {

@@ -97,6 +97,21 @@ test('the system holds the vault in as well', needs('root', 'unshare', 'setpriv'
   assert.notEqual(look(VAULT_UID - 1).status, 0)
 })
 
+test(
+  'where core files are forbidden for good the vault is started with that limit',
+  needs('root', 'setpriv', 'prlimit'),
+  () => {
+    const module = JSON.stringify(join(import.meta.dirname, 'launch.ts'))
+    const program = `const { prepareLaunch } = await import(${module})
+    await using launch = await prepareLaunch({ uid: ${VAULT_UID} })
+    process.stdout.write(launch.args.join(' '))`
+    const weaker = ['--bounding-set=-sys_resource', '--inh-caps=-sys_resource', 'prlimit', '--core=0:0', '--']
+    const node = [process.execPath, '--no-warnings', '--input-type=module', '--eval', program]
+    const { stdout, stderr } = spawnSync('setpriv', [...weaker, ...node], { cwd: ROOT, encoding: 'utf8' })
+    assert.match(stdout, /--core=0:0 .*--allow-fs-read/, stderr)
+  },
+)
+
 test('a vault whose user cannot reach the program is started all the same', needs('root'), async () => {
   await using closed = await temporaryDirectory('closed')
   await using bench = await keyringBench({ vault: { uid: VAULT_UID, cache: closed.join('cache') } })

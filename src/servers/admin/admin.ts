@@ -2,7 +2,7 @@
  * The operator's listeners: /health and /metrics in Prometheus text on 127.0.0.1, and the control socket in the data
  * directory, on which the commands of the same machine say that they changed something. Neither knows any mail.
  */
-import { rm } from 'node:fs/promises'
+import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Metrics } from '#lib/metrics.ts'
@@ -88,6 +88,7 @@ export function createAdminServer(options: AdminOptions): AdminServer {
     async listenControl(path) {
       await rm(path, { force: true })
       await listening(control, () => control.listen(path))
+      await chmod(path, 0o600)
     },
     async stop() {
       for (const server of [pages, control]) {
