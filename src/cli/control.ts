@@ -22,3 +22,6 @@ export function tellServer(data: string, path: string): Promise<boolean> {
     call.end()
   })
 }
+
+/** Whether a server runs on this data directory: a second one would send the same mail again. Any answer shows it. */
+export const isServed = (data: string): Promise<boolean> => tellServer(data, '/').catch(() => true)

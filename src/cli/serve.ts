@@ -1,6 +1,8 @@
 /** `letterlock serve`: runs everything until it is told to stop. */
 import { configFile, type LoadedConfig, loadConfig } from '#config/load.ts'
 import { type RunningServer, startServer } from '../server.ts'
+import { CliError } from './cli-error.ts'
+import { isServed } from './control.ts'
 import { checkDataVersion } from './data-version.ts'
 import { notice } from './output.ts'
 import type { PlaceOptions } from './premises.ts'
@@ -33,6 +35,7 @@ export function portsText({ bind, ports }: LoadedConfig, running: RunningServer)
 
 export async function run(config: LoadedConfig, banner: (running: RunningServer) => string): Promise<void> {
   checkDataVersion(config.data)
+  if (await isServed(config.data)) throw new CliError(`a server runs on ${config.data} already; stop that one first`)
   const stopped = stopSignal()
   const running = await startServer(config)
   process.on('SIGHUP', () => running.reload())

@@ -119,6 +119,12 @@ describe('the life of an account beside the running server', needs('curl'), () =
     assert.match(again.stderr, /^letterlock: there is no alias info@alpha\.test; .*\n$/)
   })
 
+  it('is served by one server alone, whatever the ports of a second one', async () => {
+    const { code, stderr } = await provider.command(['serve'], { mayFail: true })
+    assert.equal(code, 1)
+    assert.match(stderr, /^letterlock: a server runs on \S+ already; stop that one first\n$/)
+  })
+
   it('is told wrong usage by exit status 2', async () => {
     for (const args of [['queue', 'retry'], ['account', 'password', address, '--reset', '--recovery'], ['nonsense']])
       assert.equal((await provider.command(args, { mayFail: true })).code, 2, args.join(' '))
