@@ -100,7 +100,10 @@ const relay = z
 const limits = z
   .strictObject({
     messageSize: doc(size.prefault('50M'), 'largest message'),
-    memory: doc(size.prefault('256M'), 'octets of messages held in memory at once, over all connections'),
+    memory: doc(
+      size.prefault('256M'),
+      'octets of messages held in memory at once: over all SMTP connections, and as much for each IMAP listener',
+    ),
     connections: doc(z.number().int().min(1).default(1000), 'connections to each listener'),
     connectionsPerAddress: doc(
       z.number().int().min(1).default(100),
