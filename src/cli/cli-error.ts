@@ -19,7 +19,7 @@ const EXPECTED: ReadonlySet<string> = new Set([
   'AddressTaken',
   'AccountDamaged',
   'AccountKeysDamaged',
-  'AccountLocked',
+  'FileLocked',
   'KeyslotsFull',
   'PasswordRefused',
   'RecoveryCodeMistyped',

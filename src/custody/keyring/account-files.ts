@@ -1,8 +1,8 @@
 /** An account's key files, as the keyring's door describes them. */
 import { join } from 'node:path'
+import { withFileLock } from '#lib/file-lock.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import { decodeTable, MalformedTable, type SlotTable } from '../vault/protocol/slot-table.ts'
-import { withAccountLock } from './account-lock.ts'
 import { type Disk, makeFolder, pathsIn, readIfThere, removeUnfinished, replaceFile } from './durable-files.ts'
 import { AccountKeysDamaged } from './keyring.ts'
 import { decodeLockedKey, encodeLockedKey, type LockedKeyFile } from './locked-key-file.ts'
@@ -54,7 +54,7 @@ export class AccountFiles {
   }
 
   exclusively<T>(change: () => Promise<T>): Promise<T> {
-    return withAccountLock(join(this.#folder, 'keyslots.lock'), async () => {
+    return withFileLock(join(this.#folder, 'keyslots.lock'), async () => {
       for (const folder of [this.#folder, ...this.#folders]) await removeUnfinished(folder)
       return change()
     })

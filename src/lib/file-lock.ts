@@ -1,22 +1,22 @@
 /**
- * One change of an account's keys at a time, over all processes: an flock(2) that the kernel lifts when its holder dies, so
- * there is no stale lock to judge. Node cannot take one itself; flock(1), of util-linux, holds it until its input ends.
+ * One at a time, over all processes: an flock(2) that the kernel lifts when its holder dies, so there is no stale lock to
+ * judge. Node cannot take one itself; flock(1), of util-linux, holds it until its input ends. Taking it costs about 3 ms.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { open } from 'node:fs/promises'
 
-/** Another process changes the account's keys and does not come to an end. */
-export class AccountLocked extends Error {
-  override readonly name = 'AccountLocked'
+/** Another process holds the lock and does not come to an end. */
+export class FileLocked extends Error {
+  override readonly name = 'FileLocked'
 }
 
 const WAIT_SECONDS = 20
 /** The exit status of flock(1) when the wait is over. */
 const CONFLICT = 75
 
-/** Runs `change` while nobody else holds the lock of this file. Throws AccountLocked after 20 seconds. */
-export async function withAccountLock<T>(path: string, change: () => Promise<T>): Promise<T> {
+/** Runs `run` while nobody else holds the lock of this file, which is made when it is missing. Throws FileLocked after 20 seconds. */
+export async function withFileLock<T>(path: string, run: () => Promise<T>): Promise<T> {
   // flock(1) would make it readable for others; what cannot be made it says itself
   await open(path, 'a', 0o600).then(
     (file) => file.close(),
@@ -36,11 +36,10 @@ export async function withAccountLock<T>(path: string, change: () => Promise<T>)
     holder.stdin.on('error', () => {})
     holder.stdin.write('\n')
     const isHeld = await Promise.race([once(holder.stdout, 'data').then(() => true), ended.then(() => false)])
-    if (!isHeld && holder.exitCode === CONFLICT) {
-      throw new AccountLocked(`${path} is locked by another process that changes this account; try again`)
-    }
+    if (!isHeld && holder.exitCode === CONFLICT)
+      throw new FileLocked(`${path} is locked: another process changes what it guards; try again`)
     if (!isHeld) throw new Error(`${path} cannot be locked (flock ended with ${holder.exitCode})`)
-    return await change()
+    return await run()
   } finally {
     holder.stdin.end()
     await ended.catch(() => {})
