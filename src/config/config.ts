@@ -124,6 +124,10 @@ const limits = z
 const sessions = z
   .strictObject({
     grace: doc(duration.prefault('60s'), 'how long keys stay unlocked after the last session of an account has ended'),
+    idle: doc(
+      duration.prefault('24h'),
+      'a session that needed no key for this long ends, and its keys are wiped; the client logs in again',
+    ),
     vaultUid: doc(
       z.number().int().min(1).default(65_533),
       'user and group id of the vault where the server runs as root',

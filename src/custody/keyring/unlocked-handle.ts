@@ -14,6 +14,8 @@ export interface HandleDuties {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+  /** A handle that asked for nothing this long ends; 0 or left out for never. The vault ends it too, and cannot say so. */
+  readonly idleMs?: number
   /** Called once, when the handle is of no more use. */
   readonly onEnd: (handle: UnlockedHandle) => void
 }
@@ -27,12 +29,17 @@ export class UnlockedHandle implements UnlockedKeys {
   #taken = 0
   #requests = 0
   #isClosed = false
+  #usedAt: number
+  /** Looks whether it was used meanwhile when it rings, so that a use costs no timer. */
+  #idle: Disposable | null = null
 
   constructor(account: AccountId, handle: number, duties: HandleDuties) {
     this.account = account
     this.#handle = handle
     this.#duties = duties
     this.#since = duties.clock.now()
+    this.#usedAt = this.#since
+    if (duties.idleMs) this.#watch(duties.idleMs, duties.idleMs)
   }
 
   get ended(): AbortSignal {
@@ -79,12 +86,27 @@ export class UnlockedHandle implements UnlockedKeys {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isClosed) return
     this.#leave()
+    await this.#release()
+  }
+
+  #watch(idleMs: number, ms: number): void {
+    this.#idle = this.#duties.clock.after(ms, () => {
+      const left = this.#usedAt + idleMs - this.#duties.clock.now()
+      if (left > 0) return this.#watch(idleMs, left)
+      this.end()
+      void this.#release()
+    })
+  }
+
+  /** The vault's part; it has done it already where it is gone. */
+  async #release(): Promise<void> {
     await this.#duties.vault.call('close', { handle: this.#handle }).catch(() => {})
   }
 
   #leave(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#idle?.[Symbol.dispose]()
     const { account } = this
     const seconds = Math.round((this.#duties.clock.now() - this.#since) / 1000)
     this.#duties.logger.info({ account, requests: this.#requests, keys: this.#taken, seconds }, 'account closed')
@@ -93,6 +115,7 @@ export class UnlockedHandle implements UnlockedKeys {
 
   async #ask<T>(call: () => Promise<T>): Promise<T> {
     if (this.#isClosed) throw new SessionEnded('the session has ended')
+    this.#usedAt = this.#duties.clock.now()
     try {
       return await call()
     } catch (error) {

@@ -73,3 +73,39 @@ test('opening twice keeps one set of keys; another table ends what was open with
   assert.ok(isWiped(changed))
   assert.equal(unlocked.handles, 0)
 })
+
+test('a handle that nobody uses ends, and the keys go with the last one; each use gives it time anew', async () => {
+  const clock = createFakeClock()
+  const unlocked = new UnlockedAccounts(clock, 0, 1000)
+  const account = opened('a')
+  const forgotten = unlocked.add(account, FIRST, credential)
+  const busy = unlocked.reopen('a', FIRST, credential)!
+  await clock.advance(900)
+  unlocked.at(busy)
+  await clock.advance(99)
+  assert.equal(unlocked.handles, 2)
+  await clock.advance(1)
+  assert.throws(() => unlocked.at(forgotten), HandleClosed)
+  assert.ok(!isWiped(account), 'the other one is in use')
+  for (let use = 0; use < 5; use++) {
+    await clock.advance(800)
+    unlocked.at(busy)
+  }
+  await clock.advance(999)
+  assert.ok(!isWiped(account))
+  await clock.advance(1)
+  assert.throws(() => unlocked.at(busy), HandleClosed)
+  assert.ok(isWiped(account))
+  assert.equal(clock.waiting, 0)
+})
+
+test('a handle that ends in another way leaves no timer behind', () => {
+  const clock = createFakeClock()
+  const unlocked = new UnlockedAccounts(clock, 0, 1000)
+  unlocked.close(unlocked.add(opened('a'), FIRST, credential))
+  unlocked.add(opened('a'), FIRST, credential)
+  unlocked.add(opened('b'), FIRST, credential)
+  unlocked.endAll('a')
+  unlocked.endAll('b')
+  assert.equal(clock.waiting, 0)
+})

@@ -1,6 +1,7 @@
 /**
  * The accounts that are unlocked now: their secret keys and index keys, the handles that sessions hold on them, and the grace
- * period after the last one. Nothing else in the program keeps a secret for longer than one operation.
+ * period after the last one. A handle that nobody uses ends by itself, so that a forgotten connection does not hold keys for
+ * ever. Nothing else in the program keeps a secret for longer than one operation.
  */
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import type { SecretKeys } from '#formats/openpgp/secret-key.ts'
@@ -30,20 +31,30 @@ interface Live extends UnlockedAccount {
   grace: Disposable | null
 }
 
+interface Handle {
+  readonly live: Live
+  usedAt: number
+  /** Looks whether it was used meanwhile when it rings, so that a use costs no timer. */
+  timer: Disposable | null
+}
+
 /** Different credentials of one account that are recognised at once. */
 const SEEN_MAX = 8
 
 export class UnlockedAccounts {
   readonly #clock: Clock
   readonly #graceMs: number
+  readonly #idleMs: number
   readonly #accounts = new Map<string, Live>()
-  readonly #handles = new Map<number, Live>()
+  readonly #handles = new Map<number, Handle>()
   readonly #recognition: KeyObject = createSecretKey(randomBytes(KEY_OCTETS))
   #nextHandle = 1
 
-  constructor(clock: Clock, graceMs: number) {
+  /** `graceMs`: how long keys outlive the last handle; `idleMs`: how long an unused handle lives, 0 for ever. */
+  constructor(clock: Clock, graceMs: number, idleMs = 0) {
     this.#clock = clock
     this.#graceMs = graceMs
+    this.#idleMs = idleMs
   }
 
   get handles(): number {
@@ -54,11 +65,12 @@ export class UnlockedAccounts {
     return this.#accounts.size
   }
 
-  /** Throws HandleClosed. */
+  /** For use now. Throws HandleClosed. */
   at(handle: number): UnlockedAccount {
-    const live = this.#handles.get(handle)
-    if (!live) throw new HandleClosed('no such handle')
-    return live
+    const held = this.#handles.get(handle)
+    if (!held) throw new HandleClosed('no such handle')
+    held.usedAt = this.#clock.now()
+    return held.live
   }
 
   /**
@@ -92,9 +104,9 @@ export class UnlockedAccounts {
 
   /** The last one starts the grace period. Idempotent. */
   close(handle: number): void {
-    const live = this.#handles.get(handle)
+    const live = this.#handles.get(handle)?.live
     if (!live) return
-    this.#handles.delete(handle)
+    this.#drop(handle)
     live.handles.delete(handle)
     if (live.handles.size > 0) return
     if (this.#graceMs === 0) this.endAll(live.account)
@@ -106,7 +118,7 @@ export class UnlockedAccounts {
     const live = this.#accounts.get(account)
     if (!live) return
     live.grace?.[Symbol.dispose]()
-    for (const handle of live.handles) this.#handles.delete(handle)
+    for (const handle of live.handles) this.#drop(handle)
     this.#accounts.delete(account)
     forget(live)
   }
@@ -116,8 +128,25 @@ export class UnlockedAccounts {
     live.grace = null
     const handle = this.#nextHandle++
     live.handles.add(handle)
-    this.#handles.set(handle, live)
+    this.#handles.set(handle, { live, usedAt: this.#clock.now(), timer: null })
+    if (this.#idleMs > 0) this.#watch(handle, this.#idleMs)
     return handle
+  }
+
+  /** Ends the handle when it was not used for as long as it may be. */
+  #watch(handle: number, ms: number): void {
+    const held = this.#handles.get(handle)
+    if (!held) return
+    held.timer = this.#clock.after(ms, () => {
+      const left = held.usedAt + this.#idleMs - this.#clock.now()
+      if (left > 0) this.#watch(handle, left)
+      else this.close(handle)
+    })
+  }
+
+  #drop(handle: number): void {
+    this.#handles.get(handle)?.timer?.[Symbol.dispose]()
+    this.#handles.delete(handle)
   }
 
   #trace(account: string, credential: Bytes): Buffer {

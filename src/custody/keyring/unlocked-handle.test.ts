@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { silentLogger } from '#lib/log.ts'
+import { noMetrics } from '#lib/metrics.ts'
+import { createFakeClock } from '../../../test/support/fake-clock.ts'
+import { SessionEnded } from './keyring.ts'
+import { UnlockedHandle } from './unlocked-handle.ts'
+import type { VaultProcess } from './vault-process.ts'
+
+function opened(idleMs: number) {
+  const clock = createFakeClock()
+  const asked: string[] = []
+  const call = async (name: string) => {
+    asked.push(name)
+    return { key: Buffer.alloc(32) }
+  }
+  const vault = { call } as unknown as VaultProcess
+  const ends: UnlockedHandle[] = []
+  const onEnd = (handle: UnlockedHandle) => ends.push(handle)
+  const duties = { vault, clock, logger: silentLogger, metrics: noMetrics, idleMs, onEnd }
+  return { clock, asked, ends, handle: new UnlockedHandle('a', 1, duties) }
+}
+
+test('a handle that asks for nothing ends, tells its session and the vault, once', async () => {
+  const { clock, asked, ends, handle } = opened(1000)
+  await clock.advance(900)
+  await handle.indexKey()
+  await clock.advance(999)
+  assert.equal(handle.ended.aborted, false)
+  await clock.advance(1)
+  assert.ok(handle.ended.reason instanceof SessionEnded)
+  await handle[Symbol.asyncDispose]()
+  assert.deepEqual(asked, ['indexKey', 'close'])
+  assert.deepEqual(ends, [handle])
+  await assert.rejects(handle.indexKey(), SessionEnded)
+  assert.equal(clock.waiting, 0)
+})
+
+test('a session that leaves takes its timer along, and without a limit there is none', async () => {
+  const left = opened(1000)
+  await left.handle[Symbol.asyncDispose]()
+  assert.equal(left.clock.waiting, 0)
+  assert.equal(left.handle.ended.aborted, false)
+  const endless = opened(0)
+  assert.equal(endless.clock.waiting, 0)
+})
