@@ -9,6 +9,7 @@ import type { Bytes } from '#lib/bytes.ts'
 import { dearmor, isArmored } from './armor.ts'
 import { type Component, readComponents } from './certificate-components.ts'
 import type { PublicKeyPacket } from './key-packet.ts'
+import { bitLength } from './octet-reader.ts'
 import { MalformedOpenPgp, PublicKeyAlgorithm } from './openpgp.ts'
 import type { Signature } from './signature.ts'
 
@@ -122,7 +123,7 @@ function encryptionKey({ key, binding }: Component, facts: Signature, expires: n
 
 /** RFC 9580 §12.4: RSA below 2048 bits is neither encrypted to nor believed. */
 function isWeak(key: PublicKeyPacket): boolean {
-  return key.material.kind === 'rsa' && key.material.n.length < 256
+  return key.material.kind === 'rsa' && bitLength(key.material.n) < 2048
 }
 
 function canEncrypt({ key, binding }: Component): boolean {

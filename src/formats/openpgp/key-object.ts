@@ -26,6 +26,10 @@ export function publicKeyObject(material: PublicMaterial): KeyObject | null {
         })
       case 'ec':
         return ecPublicKey(material.curve, material.point)
+      case 'dsa':
+        return publicOf(dsaAlgorithm(material), integer(material.y))
+      case 'elgamal':
+        return elgamalPublicKey(material, material.y)
       case 'opaque':
         return null
     }
@@ -53,20 +57,59 @@ function ecAlgorithm(curve: Curve): Buffer {
 
 /** DER of a SubjectPublicKeyInfo (RFC 5480 §2): JWK has no name for these curves. */
 function brainpoolPublicKey(curve: Curve, point: Buffer): KeyObject {
-  const key = der(0x30, ecAlgorithm(curve), der(0x03, Buffer.of(0), point))
-  return createPublicKey({ key, format: 'der', type: 'spki' })
+  return publicOf(ecAlgorithm(curve), point)
 }
 
-/** The public half is computed from the secret, never believed (RFC 5915 §3). */
-export function ecPrivateKey(curve: Curve, secret: Bytes): KeyObject {
-  const inner = der(0x30, integer(Buffer.of(1)), der(0x04, leftPadded(secret, curve.size)))
-  const key = der(0x30, integer(Buffer.of(0)), ecAlgorithm(curve), der(0x04, inner))
+function publicOf(algorithm: Buffer, key: Bytes): KeyObject {
+  const octets = der(0x30, algorithm, der(0x03, Buffer.of(0), key))
+  return createPublicKey({ key: octets, format: 'der', type: 'spki' })
+}
+
+/** PKCS #8 (RFC 5958 §2); wipes `inner`. */
+function privateOf(algorithm: Buffer, inner: Buffer): KeyObject {
+  const key = der(0x30, integer(Buffer.of(0)), algorithm, der(0x04, inner))
   try {
     return createPrivateKey({ key, format: 'der', type: 'pkcs8' })
   } finally {
     inner.fill(0)
     key.fill(0)
   }
+}
+
+type DsaMaterial = Extract<PublicMaterial, { kind: 'dsa' }>
+type ElgamalMaterial = Extract<PublicMaterial, { kind: 'elgamal' }>
+
+const DSA = Buffer.from('06072a8648ce380401', 'hex')
+const DIFFIE_HELLMAN = Buffer.from('06092a864886f70d010301', 'hex')
+
+/** RFC 3279 §2.3.2 */
+function dsaAlgorithm({ p, q, g }: DsaMaterial): Buffer {
+  return der(0x30, DSA, der(0x30, integer(p), integer(q), integer(g)))
+}
+
+/** ElGamal is Diffie-Hellman and one multiplication, so node:crypto takes its keys for those of PKCS #3. */
+function elgamalAlgorithm({ p, g }: ElgamalMaterial): Buffer {
+  return der(0x30, DIFFIE_HELLMAN, der(0x30, integer(p), integer(g)))
+}
+
+/** The public half is computed from the secret, never believed. */
+export function dsaPrivateKey(material: DsaMaterial, secret: Bytes): KeyObject {
+  return privateOf(dsaAlgorithm(material), integer(secret))
+}
+
+export function elgamalPrivateKey(material: ElgamalMaterial, secret: Bytes): KeyObject {
+  return privateOf(elgamalAlgorithm(material), integer(secret))
+}
+
+/** A power of g in the group of the key, such as the first number of an ElGamal session key. */
+export function elgamalPublicKey(material: ElgamalMaterial, power: Bytes): KeyObject {
+  return publicOf(elgamalAlgorithm(material), integer(power))
+}
+
+/** The public half is computed from the secret, never believed (RFC 5915 §3). */
+export function ecPrivateKey(curve: Curve, secret: Bytes): KeyObject {
+  const inner = der(0x30, integer(Buffer.of(1)), der(0x04, leftPadded(secret, curve.size)))
+  return privateOf(ecAlgorithm(curve), inner)
 }
 
 /** PKCS #8 (RFC 8410 §7) of a raw secret up to the secret itself. */

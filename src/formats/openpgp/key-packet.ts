@@ -39,6 +39,10 @@ export type PublicMaterial =
     }
   /** NIST and Brainpool; `point` is uncompressed, with its leading 04. */
   | { readonly kind: 'ec'; readonly curve: Curve; readonly point: Buffer; readonly kdf: Kdf | null }
+  /** Only read: nothing new is made with it but the binding of a better subkey. */
+  | { readonly kind: 'dsa'; readonly p: Buffer; readonly q: Buffer; readonly g: Buffer; readonly y: Buffer }
+  /** Only read: nothing is sealed to it. */
+  | { readonly kind: 'elgamal'; readonly p: Buffer; readonly g: Buffer; readonly y: Buffer }
   | { readonly kind: 'opaque' }
 
 /** RFC 9580 §11.4 */
@@ -67,6 +71,20 @@ export function parsePublicKey(body: Bytes): PublicKeyPacket {
   if (rest.left > 0) throw new MalformedOpenPgp('octets after the key material')
   return key
 }
+
+/** A secret key packet of which nobody here knows where its public half ends. */
+export class UnknownSecretKey extends MalformedOpenPgp {
+  override readonly name = 'UnknownSecretKey'
+}
+
+/** Like `parsePublicPart`, for secret key packets. Throws UnknownSecretKey as well. */
+export function parseSecretPacket(body: Bytes): { readonly key: PublicKeyPacket; readonly rest: OctetReader } {
+  // a public half taken too long would publish the secret
+  if (body[0] === 4 && !ALGORITHMS.has(body[5]!)) throw new UnknownSecretKey('secret key of an unknown algorithm')
+  return parsePublicPart(body)
+}
+
+const ALGORITHMS: ReadonlySet<number> = new Set(Object.values(PublicKeyAlgorithm))
 
 /** Reads the public fields that a secret key packet begins with too (RFC 9580 §5.5.3), and stops behind them. */
 export function parsePublicPart(body: Bytes): { readonly key: PublicKeyPacket; readonly rest: OctetReader } {
@@ -123,9 +141,9 @@ function readMaterial(reader: OctetReader, algorithm: number, size: number | nul
     case PublicKeyAlgorithm.eddsaLegacy:
       return readCurvePoint(reader, algorithm)
     case PublicKeyAlgorithm.elgamal:
+      return { kind: 'elgamal', p: reader.mpi(), g: reader.mpi(), y: reader.mpi() }
     case PublicKeyAlgorithm.dsa:
-      for (let i = algorithm === PublicKeyAlgorithm.dsa ? 4 : 3; i > 0; i--) reader.mpi()
-      return { kind: 'opaque' }
+      return { kind: 'dsa', p: reader.mpi(), q: reader.mpi(), g: reader.mpi(), y: reader.mpi() }
     default:
       reader.take(size ?? reader.left)
       return { kind: 'opaque' }

@@ -2,20 +2,17 @@
  * Locks secret keys with a passphrase (RFC 9580 §3.7.2): iterated and salted SHA-256, AES-256 in CFB mode with SHA-1 check,
  * which every program opens, GnuPG 2.2 included.
  */
-import { createCipheriv, createHash, hash, randomBytes } from 'node:crypto'
-import { setImmediate } from 'node:timers/promises'
-import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
+import { createCipheriv, hash, randomBytes } from 'node:crypto'
+import { type Bytes, wipe } from '#lib/bytes.ts'
 import { armor } from './armor.ts'
 import { parsePublicPart } from './key-packet.ts'
 import { MalformedOpenPgp, PacketType } from './openpgp.ts'
 import { packet, readPackets } from './packets.ts'
+import { decodeCount, deriveKey } from './s2k.ts'
 import { LockedSecretKey } from './secret-material.ts'
 
 /** The largest count there is (RFC 9580 §3.7.1.3): 65 million octets are hashed. */
 const COUNT_OCTET = 0xff
-const COUNT = (16 + (COUNT_OCTET & 15)) << ((COUNT_OCTET >> 4) + 6)
-/** Octets hashed before others get their turn. */
-const SLICE = 1 << 21
 const AES256 = 9
 const SHA256 = 8
 const ITERATED = 3
@@ -47,25 +44,11 @@ async function lockSecretPacket(body: Bytes, passphrase: Buffer): Promise<Buffer
   const fields = rest.rest().subarray(0, -2)
   const salt = randomBytes(8)
   const iv = randomBytes(16)
-  const kek = await iteratedKey(passphrase, salt)
+  const kek = await deriveKey({ kind: 'iterated', hash: SHA256, salt, count: decodeCount(COUNT_OCTET) }, passphrase, 32)
   const plain = Buffer.concat([fields, hash('sha1', fields, 'buffer')])
   const encrypted = createCipheriv('aes-256-cfb', kek, iv).update(plain)
   wipe(plain)
   wipe(kek)
   const s2k = Buffer.of(USAGE_SHA1_CHECKED, AES256, ITERATED, SHA256, ...salt, COUNT_OCTET)
   return Buffer.concat([key.body, s2k, iv, encrypted])
-}
-
-/** RFC 9580 §3.7.1.3: salt and passphrase over and over, cut off at the count. */
-async function iteratedKey(passphrase: Buffer, salt: Buffer): Promise<Buffer> {
-  const unit = Buffer.concat([salt, asBuffer(passphrase)])
-  const repeated = Buffer.alloc(Math.max(1, Math.floor(SLICE / unit.length)) * unit.length, unit)
-  const digest = createHash('sha256')
-  for (let left = Math.max(COUNT, unit.length); left > 0; left -= repeated.length) {
-    digest.update(left < repeated.length ? repeated.subarray(0, left) : repeated)
-    await setImmediate()
-  }
-  wipe(unit)
-  wipe(repeated)
-  return digest.digest()
 }

@@ -46,14 +46,20 @@ export class OctetReader {
   }
 }
 
-/** RFC 9580 §3.2 */
-export function writeMpi(magnitude: Bytes): Buffer {
+/** Bits of an unsigned number: a modulus of 256 octets may have 2041 to 2048. */
+export function bitLength(magnitude: Bytes): number {
   let start = 0
   while (start < magnitude.length && magnitude[start] === 0) start++
-  const size = magnitude.length - start
+  return start === magnitude.length ? 0 : (magnitude.length - start) * 8 - Math.clz32(magnitude[start]!) + 24
+}
+
+/** RFC 9580 §3.2 */
+export function writeMpi(magnitude: Bytes): Buffer {
+  const bits = bitLength(magnitude)
+  const size = (bits + 7) >> 3
   const target = Buffer.allocUnsafe(2 + size)
-  target.writeUInt16BE(size === 0 ? 0 : (size - 1) * 8 + 32 - Math.clz32(magnitude[start]!), 0)
-  target.set(magnitude.subarray(start), 2)
+  target.writeUInt16BE(bits, 0)
+  target.set(magnitude.subarray(magnitude.length - size), 2)
   return target
 }
 

@@ -1,13 +1,13 @@
 /** The recipient's side of PKESK packets (RFC 9580 §5.1). */
 import { constants, diffieHellman, type KeyObject, privateDecrypt } from 'node:crypto'
-import { asBuffer, type Bytes } from '#lib/bytes.ts'
+import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
 import { deriveEcdhKey, deriveXKey, kdfParameters, unwrapKey } from './ecdh.ts'
-import { okpPublicKey, publicKeyObject } from './key-object.ts'
+import { elgamalPublicKey, okpPublicKey, publicKeyObject } from './key-object.ts'
 import type { PublicMaterial } from './key-packet.ts'
 import { leftPadded, OctetReader } from './octet-reader.ts'
 import { cipherKeySize, MalformedOpenPgp, PublicKeyAlgorithm, UndecryptableSessionKey } from './openpgp.ts'
 import { type PkeskAddress, readPkesk } from './pkesk.ts'
-import type { SecretKey } from './secret-material.ts'
+import { magnitude, number, type SecretKey } from './secret-material.ts'
 import type { SessionKey } from './session-key.ts'
 
 /** See `sessionKeyOf`. A hidden recipient (RFC 9580 §5.1.8) is tried with every key, and is nobody's when none fits. */
@@ -26,7 +26,8 @@ export function decryptSessionKey(keys: readonly SecretKey[], pkesk: Bytes): Ses
 }
 
 function isFor({ recipient, algorithm }: PkeskAddress, own: number, fingerprint: string, keyId: Bytes): boolean {
-  const encrypts = own !== PublicKeyAlgorithm.rsaSignOnly && own !== PublicKeyAlgorithm.ecdsa
+  const encrypts =
+    own !== PublicKeyAlgorithm.rsaSignOnly && own !== PublicKeyAlgorithm.ecdsa && own !== PublicKeyAlgorithm.dsa
   if (algorithm !== own || !encrypts) return false
   return recipient === null || recipient === fingerprint || recipient === asBuffer(keyId).toString('hex').toUpperCase()
 }
@@ -48,7 +49,11 @@ function decrypt({ key, object }: SecretKey, { version }: PkeskAddress, fields: 
     const plain = privateDecrypt({ key: object, padding: constants.RSA_PKCS1_PADDING }, encrypted)
     return readChecksummed(plain, plain.length, version)
   }
-  if (material.kind === 'opaque') return null
+  if (material.kind === 'elgamal') {
+    const plain = elgamalPlain(material, object, fields)
+    return readChecksummed(plain, plain.length, version)
+  }
+  if (material.kind !== 'okp' && material.kind !== 'ec') return null
   if (material.kdf) {
     const point = fields.mpi()
     const parameters = kdfParameters(material.kdf, Buffer.from(key.fingerprint, 'hex'))
@@ -64,6 +69,25 @@ function decrypt({ key, object }: SecretKey, { version }: PkeskAddress, fields: 
   const curve = material.curve === 'X448' ? 'X448' : 'X25519'
   const found = unwrapKey(deriveXKey(curve, point, material.point, shared), wrapped.rest())
   return found && fitting(cipher, found, version)
+}
+
+/** RFC 9580 §5.1.4: the message behind its padding. The caller makes all errors one. */
+function elgamalPlain(
+  material: Extract<PublicMaterial, { kind: 'elgamal' }>,
+  object: KeyObject,
+  fields: OctetReader,
+): Buffer {
+  const publicKey = elgamalPublicKey(material, fields.mpi())
+  const inverse = diffieHellman({ privateKey: object, publicKey })
+  const encoded = leftPadded(
+    magnitude((number(fields.mpi()) * number(inverse)) % number(material.p)),
+    material.p.length,
+  )
+  wipe(inverse)
+  // RFC 8017 §7.2.2: 00 02, at least eight octets that are not 0, 00
+  const end = encoded.indexOf(0, 2)
+  if (encoded[0] !== 0 || encoded[1] !== 2 || end < 10) throw new MalformedOpenPgp('padding')
+  return encoded.subarray(end + 1)
 }
 
 function ephemeralKey(material: Extract<PublicMaterial, { kind: 'okp' | 'ec' }>, point: Buffer): KeyObject {

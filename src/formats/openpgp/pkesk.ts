@@ -26,7 +26,8 @@ function prepare(recipient: EncryptionKey): Prepared {
   if (found) return found
   const key = parsePublicKey(recipient.material)
   const object = publicKeyObject(key.material)
-  if (!object) throw new MalformedOpenPgp('a key of this kind cannot be encrypted to')
+  if (!object || key.material.kind === 'dsa' || key.material.kind === 'elgamal')
+    throw new MalformedOpenPgp('a key of this kind cannot be encrypted to')
   const kdf = key.material.kind === 'okp' || key.material.kind === 'ec' ? key.material.kdf : null
   const parameters = kdf && kdfParameters(kdf, Buffer.from(key.fingerprint, 'hex'))
   const made = { key, object, parameters }
@@ -65,7 +66,9 @@ function encryptFor(
     plain.fill(0)
     return [writeMpi(cipher)]
   }
-  if (material.kind === 'opaque') throw new MalformedOpenPgp('a key of this kind cannot be encrypted to')
+  if (material.kind !== 'okp' && material.kind !== 'ec') {
+    throw new MalformedOpenPgp('a key of this kind cannot be encrypted to')
+  }
   const ephemeral = ephemeralFor(object)
   const shared = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: object })
   if (material.kind === 'ec') {

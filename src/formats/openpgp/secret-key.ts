@@ -7,9 +7,9 @@
 import type { Bytes } from '#lib/bytes.ts'
 import { dearmor, isArmored } from './armor.ts'
 import { type Certificate, parseCertificate } from './certificate.ts'
-import { parsePublicKey, parsePublicPart } from './key-packet.ts'
+import { parsePublicKey, parseSecretPacket, UnknownSecretKey } from './key-packet.ts'
 import { MalformedOpenPgp, PacketType } from './openpgp.ts'
-import { packet, readPackets } from './packets.ts'
+import { type Packet, packet, readPackets } from './packets.ts'
 import { decryptSessionKey } from './pkesk-open.ts'
 import { readSecret, type SecretKey } from './secret-material.ts'
 import type { SessionKey } from './session-key.ts'
@@ -30,7 +30,7 @@ export function openSecretKeys(tsk: Bytes): SecretKeys {
   const { certificate, secrets } = splitSecretKey(isArmored(tsk) ? dearmor(tsk).octets : tsk)
   const keys: SecretKey[] = []
   for (const body of secrets) {
-    const { key, rest } = parsePublicPart(body)
+    const { key, rest } = parseSecretPacket(body)
     const object = readSecret(key, rest)
     // in octets of its own: those it was read from are wiped
     if (object) keys.push({ key: parsePublicKey(Buffer.from(key.body)), object })
@@ -41,25 +41,37 @@ export function openSecretKeys(tsk: Bytes): SecretKeys {
   return { certificate: parseCertificate(certificate), keys, wipe: forget, [Symbol.dispose]: forget }
 }
 
-/** The public half of a transferable secret key, locked or not (RFC 9580 §10.1). */
+/** The public half of a transferable secret key, locked or not (RFC 9580 §10.1). Throws MalformedOpenPgp. */
 export function certificateOf(tsk: Bytes): Bytes {
   return splitSecretKey(isArmored(tsk) ? dearmor(tsk).octets : tsk).certificate
 }
 
+/** A key without its secret stands as a public packet among the secret ones. */
 function splitSecretKey(tsk: Bytes): { certificate: Buffer; secrets: Bytes[] } {
   const publicPackets: Bytes[] = []
   const secrets: Bytes[] = []
-  for (const { type, body, octets } of readPackets(tsk)) {
-    if (type !== PacketType.secretKey && type !== PacketType.secretSubkey) {
-      if (secrets.length === 0) throw new MalformedOpenPgp('not a secret key')
-      publicPackets.push(octets)
-      continue
-    }
-    secrets.push(body)
-    const publicType = type === PacketType.secretKey ? PacketType.publicKey : PacketType.publicSubkey
-    publicPackets.push(packet(publicType, parsePublicPart(body).key.body))
+  let isLeftOut = false
+  for (const one of readPackets(tsk)) {
+    const isSecret = one.type === PacketType.secretKey || one.type === PacketType.secretSubkey
+    if (one.type !== PacketType.signature) isLeftOut = false
+    const open = isSecret ? publicPacket(one) : one.octets
+    if (!open) isLeftOut = true
+    else if (!isLeftOut) publicPackets.push(open)
+    if (isSecret && open) secrets.push(one.body)
   }
+  if (secrets.length === 0) throw new MalformedOpenPgp('not a secret key')
   return { certificate: Buffer.concat(publicPackets), secrets }
+}
+
+/** null: a subkey of an algorithm that we do not know, to be left out with its signatures. */
+function publicPacket({ type, body }: Packet): Buffer | null {
+  try {
+    const publicType = type === PacketType.secretKey ? PacketType.publicKey : PacketType.publicSubkey
+    return packet(publicType, parseSecretPacket(body).key.body)
+  } catch (error) {
+    if (error instanceof UnknownSecretKey && type === PacketType.secretSubkey) return null
+    throw error
+  }
 }
 
 /**

@@ -1,9 +1,18 @@
 /** The secret fields of key packets (RFC 9580 §5.5.3), unlocked, turned into key objects and checked against the public ones. */
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from 'node:crypto'
 import { wipe } from '#lib/bytes.ts'
 import { der, integer } from './der.ts'
-import { ecPoint, ecPrivateKey, okpPoint, okpPrivateKey } from './key-object.ts'
-import type { PublicKeyPacket } from './key-packet.ts'
+import {
+  dsaPrivateKey,
+  ecPoint,
+  ecPrivateKey,
+  elgamalPrivateKey,
+  elgamalPublicKey,
+  okpPoint,
+  okpPrivateKey,
+  publicKeyObject,
+} from './key-object.ts'
+import type { PublicKeyPacket, PublicMaterial } from './key-packet.ts'
 import { leftPadded, OctetReader } from './octet-reader.ts'
 import { MalformedOpenPgp, PublicKeyAlgorithm } from './openpgp.ts'
 
@@ -63,9 +72,34 @@ function keyObject({ algorithm, material }: PublicKeyPacket, reader: OctetReader
       wipe(secret)
       return belonging(object, ecPoint(createPublicKey(object), material.curve.size), material.point)
     }
+    case 'dsa': {
+      const object = dsaPrivateKey(material, reader.mpi())
+      const published = publicKeyObject(material)!
+      return belonging(object, spki(createPublicKey(object)), spki(published))
+    }
+    case 'elgamal':
+      return elgamalKey(material, reader.mpi())
     case 'opaque':
       return null
   }
+}
+
+const spki = (key: KeyObject) => key.export({ format: 'der', type: 'spki' })
+
+/**
+ * Holds p - 1 - x where the packet has x: raised to that power, the first number of a session key is the inverse of what the
+ * second one is divided by, in one operation of node:crypto whose time does not depend on the secret.
+ */
+function elgamalKey(material: Extract<PublicMaterial, { kind: 'elgamal' }>, secret: Buffer): KeyObject {
+  const [p, x] = [number(material.p), number(secret)]
+  if (x < 1n || x >= p - 1n) throw new MalformedOpenPgp('not a valid secret key')
+  const complement = magnitude(p - 1n - x)
+  const object = elgamalPrivateKey(material, complement)
+  wipe(complement)
+  const generator = elgamalPublicKey(material, material.g)
+  const inverse = number(diffieHellman({ privateKey: object, publicKey: generator }))
+  const product = magnitude((inverse * number(material.y)) % p)
+  return belonging(object, product, Buffer.of(1))
 }
 
 function okpSecret(algorithm: number, size: number, reader: OctetReader): Buffer {
@@ -80,9 +114,9 @@ function belonging(object: KeyObject, computed: Buffer, published: Buffer): KeyO
   return object
 }
 
-const number = (magnitude: Buffer) => BigInt(`0x0${magnitude.toString('hex')}`)
+export const number = (magnitude: Buffer) => BigInt(`0x0${magnitude.toString('hex')}`)
 
-function magnitude(value: bigint): Buffer {
+export function magnitude(value: bigint): Buffer {
   const hex = value.toString(16)
   return Buffer.from(hex.padStart(hex.length + (hex.length & 1), '0'), 'hex')
 }

@@ -2,8 +2,8 @@
 import { createHash, createVerify, verify } from 'node:crypto'
 import type { Bytes } from '#lib/bytes.ts'
 import { publicKeyObject } from './key-object.ts'
-import type { PublicKeyPacket } from './key-packet.ts'
-import { leftPadded, OctetReader } from './octet-reader.ts'
+import type { PublicKeyPacket, PublicMaterial } from './key-packet.ts'
+import { bitLength, leftPadded, OctetReader } from './octet-reader.ts'
 import { hashName, MalformedOpenPgp, PublicKeyAlgorithm } from './openpgp.ts'
 
 /** RFC 9580 §5.2.1 */
@@ -216,10 +216,18 @@ function holds(signature: Signature, key: PublicKeyPacket, hashAlgorithm: string
     if ((object.asymmetricKeyDetails?.modulusLength ?? 0) < 2048) return false
     return verifier.verify(object, leftPadded(reader.mpi(), material.n.length))
   }
+  if (material.kind === 'dsa')
+    return verifier.verify({ key: object, dsaEncoding: 'ieee-p1363' }, dsaValue(material, reader))
   if (material.kind !== 'ec' || algorithm !== PublicKeyAlgorithm.ecdsa) return false
   const { size } = material.curve
   const value = Buffer.concat([leftPadded(reader.mpi(), size), leftPadded(reader.mpi(), size)])
   return verifier.verify({ key: object, dsaEncoding: 'ieee-p1363' }, value)
+}
+
+/** RFC 9580 §9.5: with a hash not shorter than q. DSA below 2048 bits is believed as little as RSA. */
+function dsaValue({ p, q }: Extract<PublicMaterial, { kind: 'dsa' }>, reader: OctetReader): Buffer {
+  if (bitLength(p) < 2048) throw new MalformedOpenPgp('key too short')
+  return Buffer.concat([leftPadded(reader.mpi(), q.length), leftPadded(reader.mpi(), q.length)])
 }
 
 function eddsaSignature(algorithm: number, reader: OctetReader): Buffer {
