@@ -17,6 +17,8 @@ import type { LoadedConfig } from '#config/load.ts'
 import { domainKey } from '#custody/accounts/address-key.ts'
 import type { Directory } from '#custody/accounts/directory.ts'
 import { openDirectory } from '#custody/accounts/sql-directory.ts'
+import type { AuditLog } from '#custody/audit/audit-log.ts'
+import { openAuditLog } from '#custody/audit/chained-audit-log.ts'
 import { openKeyring, type VaultKeyring } from '#custody/keyring/vault-keyring.ts'
 import type { MailStore } from '#custody/store/mail-store.ts'
 import { createStorePool } from '#custody/store/store-pool.ts'
@@ -55,6 +57,7 @@ interface Foundation {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly certificates: CertificateFiles
+  readonly audit: AuditLog
   readonly directory: Directory
   readonly keyring: VaultKeyring
   readonly store: MailStore
@@ -66,6 +69,7 @@ async function openFoundation(config: LoadedConfig, closing: AsyncDisposableStac
   const logger = createLogger(config.log)
   const metrics = createMetrics()
   const certificates = openCertificateFiles(config.tls, clock, logger)
+  const audit = openAuditLog({ dataDir: config.data, clock })
   const directory = closing.use(await openDirectory(join(config.data, 'directory.db')))
   const keyring = closing.use(
     await openKeyring({
@@ -99,7 +103,7 @@ async function openFoundation(config: LoadedConfig, closing: AsyncDisposableStac
     domains[0] ??
     hostname
   const postmaster: Address = { local: 'postmaster', domain: home }
-  return { config, logger, metrics, certificates, directory, keyring, store, postmaster }
+  return { config, logger, metrics, certificates, audit, directory, keyring, store, postmaster }
 }
 
 function smarthostOf({ relay }: LoadedConfig): Smarthost | undefined {

@@ -5,6 +5,7 @@ import { parseSize } from '#config/config.ts'
 import { domainKey } from '#custody/accounts/address-key.ts'
 import type { Account } from '#custody/accounts/directory.ts'
 import { AddressTaken } from '#custody/accounts/directory.ts'
+import type { AuditDetail, AuditEvent } from '#custody/audit/audit-log.ts'
 import type { KeyAlgorithm } from '#custody/keyring/keyring.ts'
 import { createSqlMailStore } from '#custody/store/sql-mail-store.ts'
 import { formatAddress } from '#formats/message/address.ts'
@@ -37,6 +38,16 @@ function algorithmOf(text: string | undefined): KeyAlgorithm {
   return name
 }
 
+/** What the operator is about to do. */
+const record = (premises: Premises, event: AuditEvent, account: Account, detail: AuditDetail = {}) =>
+  premises.audit().record({
+    event,
+    account: account.id,
+    address: formatAddress(account.address),
+    actor: 'operator',
+    detail,
+  })
+
 const storeOf = (premises: Premises) =>
   createSqlMailStore({ dataDir: premises.config.data, clock: systemClock, logger: silentLogger })
 
@@ -54,6 +65,7 @@ export async function createAccount(premises: Premises, text: string, password: 
     throw new AddressTaken(`${formatAddress(address)} is taken`)
   const account: Account = { id: randomId(16), address, state: 'active', created: systemClock.now(), quota }
   const folder = join(premises.config.data, 'accounts', account.id)
+  await record(premises, 'account.created', account)
   await mkdir(folder, { recursive: true, mode: 0o700 })
   try {
     const keyring = await premises.keyring()
@@ -270,6 +282,7 @@ export async function relink(text: string, options: Options): Promise<void> {
 async function changeState(text: string, state: Account['state'], options: Options): Promise<void> {
   await using premises = new Premises(options)
   const account = await premises.account(text)
+  await record(premises, state === 'suspended' ? 'account.suspended' : 'account.resumed', account)
   await (await premises.directory()).setState(account.id, state)
   await premises.tell(`/accounts/${account.id}/end-sessions`)
   answer(
@@ -305,6 +318,7 @@ export interface RemoveOptions extends Options {
 export async function remove(text: string, options: RemoveOptions): Promise<void> {
   await using premises = new Premises(options)
   const account = await premises.account(text)
+  await record(premises, 'account.removed', account, { purge: options.purge === true })
   await (await premises.directory()).removeAccount(account.id)
   await premises.tell(`/accounts/${account.id}/end-sessions`)
   const folder = join(premises.config.data, 'accounts', account.id)

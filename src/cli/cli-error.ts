@@ -19,6 +19,7 @@ const EXPECTED: ReadonlySet<string> = new Set([
   'AddressTaken',
   'AccountDamaged',
   'AccountKeysDamaged',
+  'AuditDamaged',
   'FileLocked',
   'KeyslotsFull',
   'PasswordRefused',

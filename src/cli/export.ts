@@ -130,6 +130,14 @@ export async function exportMail(text: string, options: ExportOptions): Promise<
     throw new CliError(`${options.to} is not empty; name an empty or new directory with --to`)
   const { closing, mail } = await openForExport(premises, account, options)
   await using _ = closing
+  await premises.audit().record({
+    event: 'mail.exported',
+    account: account.id,
+    address: formatAddress(account.address),
+    // in clear it takes the password
+    actor: options.sealed && !options.passwordStdin ? 'operator' : 'owner',
+    detail: { sealed: options.sealed === true, to: options.to },
+  })
   const { messages, unreadable } = await exportAll(mail, options.sealed ? sealedFiles(options.to) : maildir(options.to))
   answer(
     options,

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { configFile, type LoadedConfig, loadConfig } from '#config/load.ts'
 import { type Account, type Directory, UnknownAccount } from '#custody/accounts/directory.ts'
 import { openDirectory } from '#custody/accounts/sql-directory.ts'
+import type { AuditLog } from '#custody/audit/audit-log.ts'
+import { openAuditLog } from '#custody/audit/chained-audit-log.ts'
 import type { Keyring } from '#custody/keyring/keyring.ts'
 import type { Address } from '#formats/message/address.ts'
 import { parseAddress } from '#formats/message/address.ts'
@@ -26,6 +28,7 @@ export class Premises implements AsyncDisposable {
   readonly config: LoadedConfig
   #directory: Promise<Directory> | null = null
   #keyring: Promise<Keyring> | null = null
+  #audit: AuditLog | null = null
 
   constructor(options: PlaceOptions) {
     this.config = loadConfig(configFile(options.config, options.data))
@@ -35,6 +38,11 @@ export class Premises implements AsyncDisposable {
   directory(): Promise<Directory> {
     this.#directory ??= openDirectory(join(this.config.data, 'directory.db'))
     return this.#directory
+  }
+
+  audit(): AuditLog {
+    this.#audit ??= openAuditLog({ dataDir: this.config.data, clock: systemClock })
+    return this.#audit
   }
 
   /** Starts a vault of this command's own; the server's is not concerned. */

@@ -116,6 +116,15 @@ withSecrets(asking(program, 'export <address>', "an account's mail as Maildir, o
   .option('--sealed', 'one OpenPGP message per file, as stored')
   .action(async (address, options) => (await import('#cli/export.ts')).exportMail(address, options))
 
+const audit = program.command('audit').description('what was done to accounts, keys and mail')
+asking(audit, 'list', 'the entries, oldest first')
+  .option('--account <address>', 'about one account')
+  .option('--since <date>', 'from a date on, such as 2026-11-02')
+  .action(async (options) => (await import('#cli/audit.ts')).list(options))
+asking(audit, 'verify', 'find altered, dropped, inserted and moved lines; prints the head to note')
+  .option('--head <hash>', 'a head that was noted earlier')
+  .action(async (options) => (await import('#cli/audit.ts')).verify(options))
+
 program
   .command('sop', { hidden: false })
   .description('the OpenPGP engine as a Stateless OpenPGP command line')

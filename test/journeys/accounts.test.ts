@@ -1,6 +1,6 @@
 /** An account's life at the command line while the server runs: made, its password changed and lost, suspended, removed. */
 import assert from 'node:assert/strict'
-import { lstat, readdir } from 'node:fs/promises'
+import { lstat, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { needs } from '../support/needs.ts'
@@ -138,5 +138,22 @@ describe('the life of an account beside the running server', needs('curl'), () =
     await provider.json(['account', 'remove', address])
     await isRefused('fresh password')
     assert.deepEqual(await provider.json(['account', 'list']), [])
+  })
+
+  it('leaves an audit log that says what was done, and shows when it was changed', async () => {
+    const listed = await provider.json<{ event: string; actor: string }[]>(['audit', 'list', '--account', address])
+    assert.deepEqual(
+      listed.map(({ event, actor }) => `${event} by ${actor}`),
+      ['created', 'suspended', 'resumed', 'removed'].map((done) => `account.${done} by operator`),
+    )
+    const { head } = await provider.json<{ head: string }>(['audit', 'verify'])
+    const { stdout } = await provider.command(['audit', 'verify', '--head', head])
+    assert.match(stdout.toString(), /^The audit log is intact: \d+ entries\.\nIt is the log whose head was noted/)
+    const log = join(provider.data, 'audit', 'log')
+    await writeFile(log, (await readFile(log, 'utf8')).replace('account.suspended', 'account.resumed'))
+    const broken = await provider.command(['audit', 'verify'], { mayFail: true })
+    assert.equal(broken.code, 1)
+    assert.match(broken.stdout.toString(), /BROKEN.*\n- line \d+ was altered/)
+    assert.match(broken.stderr, /^letterlock: the audit log is not as it was written\n$/)
   })
 })
