@@ -7,6 +7,7 @@
  *                                closes it from inside in any case
  *   no core file                 RLIMIT_CORE 1: no file is that small, and unlike 0 it also stops the kernel from handing a dump
  *                                to a program (core(5), "Piping core dumps to a program")
+ *   nothing written              RLIMIT_FSIZE 0: no file grows, whatever gets past Node's permissions
  *   no files but its own code    --permission --allow-fs-read; it has no write, child, worker, add-on or inspector right either
  *   no new code                  --jitless, --disallow-code-generation-from-strings, --no-addons
  *   no debugger                  --disable-sigusr1
@@ -69,7 +70,7 @@ async function dropping(uid: number): Promise<{ words: string[]; confinement: La
   const ids = isRoot ? [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--bounding-set=-all'] : []
   // Where the limit is 0 already, as systemd's LimitCORE=0 sets it, it cannot be raised to 1.
   const core = (await runs('prlimit', ['--core=1:1', '--', 'true'])) ? '--core=1:1' : '--core=0:0'
-  const limits = ['prlimit', core, '--', 'setpriv', ...ids, '--no-new-privs', '--inh-caps=-all', '--']
+  const limits = ['prlimit', core, '--fsize=0:0', '--', 'setpriv', ...ids, '--no-new-privs', '--inh-caps=-all', '--']
   const unshare = ['unshare', ...(isRoot ? [] : ['--user', '--map-current-user']), '--net', '--']
   const isolated = await runs(unshare[0]!, [...unshare.slice(1), ...limits, 'true'])
   return {
@@ -113,10 +114,12 @@ export async function prepareLaunch(placement: VaultPlacement): Promise<Launch> 
       () => true,
       () => false,
     ))
+  // Permissions are for paths without links in them.
+  const code = isKept ? await realpath(kept) : kept
   // The vault's own user must reach its code and the Node program.
-  const reachable = ['sh', '-c', 'test -r "$0" && test -x "$1"', entryOf(kept, entry), process.execPath]
+  const reachable = ['sh', '-c', 'test -r "$0" && test -x "$1"', entryOf(code, entry), process.execPath]
   if (isKept && (await runs(first!, [...rest, ...reachable]))) {
-    const args = [...rest, process.execPath, ...FLAGS, `--allow-fs-read=${kept}/`, entryOf(kept, entry)]
+    const args = [...rest, process.execPath, ...FLAGS, `--allow-fs-read=${code}/`, entryOf(code, entry)]
     return { command: first!, args, node: null, confinement, [Symbol.asyncDispose]: async () => {} }
   }
   return stagedLaunch(words, { source, entry }, confinement)

@@ -7,10 +7,12 @@ import type { AddressInfo } from 'node:net'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { randomId } from '#lib/ids.ts'
 import { needs } from '../../../test/support/needs.ts'
 import { temporaryDirectory } from '../../../test/support/temporary.ts'
 import { addressOf, keyringBench, PASSWORD, VAULT_UID } from '../../../test/support/vault-keyring.ts'
 import { prepareLaunch, spawnVault } from './launch.ts'
+import { moduleSources } from './vault-code.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..', '..')
 const PROBE = 'test/support/vault-probe.ts'
@@ -19,6 +21,8 @@ const fields = async (pid: number, file: string) => (await readFile(`/proc/${pid
 
 interface Findings {
   readonly environment: readonly string[]
+  /** Numbers of the files that it was born with. */
+  readonly inherited: readonly number[]
   readonly results: Readonly<Record<string, string>>
 }
 
@@ -42,29 +46,65 @@ async function findings(probe: ChildProcess, target: object): Promise<Findings> 
 /** How the walls refuse: Node's permissions and confine.ts; code from text; add-ons; no WebAssembly to be had. */
 const REFUSALS: readonly string[] = ['ERR_ACCESS_DENIED', 'EvalError', 'TypeError']
 
-test('from inside the vault nothing can be read, written, started, reached or made into code', async () => {
+/** An add-on of Node that some package brings, or else any shared object. */
+async function someAddOn(): Promise<string> {
+  const names = await readdir(join(ROOT, 'node_modules'), { recursive: true }).catch(() => [])
+  const addOn = names.find((name) => name.endsWith('.node'))
+  return addOn ? join(ROOT, 'node_modules', addOn) : '/lib/ld-linux.so.2'
+}
+
+test('from inside the vault nothing can be read, written, started, reached, loaded or made into code', async () => {
   await using folder = await temporaryDirectory('vault', true)
   await chmod(folder.path, 0o777)
   await writeFile(folder.join('file'), 'x')
   await chmod(folder.join('file'), 0o644)
+  const abstract = `letterlock-${randomId(8)}`
   const onPort = createHttpServer((_, response) => response.end()).listen(0, '127.0.0.1')
   const onFile = createServer().listen({ path: folder.join('socket'), readableAll: true, writableAll: true })
-  await Promise.all([once(onPort, 'listening'), once(onFile, 'listening')])
+  const onName = createServer().listen({ path: `\0${abstract}` })
+  await Promise.all([onPort, onFile, onName].map((server) => once(server, 'listening')))
+  using cleanup = new DisposableStack()
+  for (const server of [onPort, onFile, onName]) cleanup.defer(() => server.close())
+  cleanup.defer(() => onPort.closeAllConnections())
+  const sleeper = spawn('sleep', ['60'])
+  cleanup.defer(() => sleeper.kill('SIGKILL'))
+  await once(sleeper, 'spawn')
   const { port } = onPort.address() as AddressInfo
-  const target = { port, folder: folder.path, file: folder.join('file'), socket: folder.join('socket') }
+  const places = { folder: folder.path, file: folder.join('file'), socket: folder.join('socket') }
+  const target = { port, ...places, abstract, addOn: await someAddOn(), pid: sleeper.pid }
   await using launch = await prepareLaunch({ uid: VAULT_UID, source: ROOT, entry: PROBE })
   const inside = await findings(spawnVault(launch), target)
+  assert.deepEqual([sleeper.exitCode, sleeper.signalCode], [null, null], 'what is to be spared is spared')
+  assert.deepEqual((await readdir(folder.path)).sort(), ['file', 'socket'])
   const free = spawn(process.execPath, ['--no-warnings', join(ROOT, PROBE), '--free'], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   })
   const outside = await findings(free, target)
-  onPort.close()
-  onFile.close()
   const held = Object.entries(inside.results).filter(([, result]) => !REFUSALS.includes(result))
   assert.deepEqual(held, [], 'a hole')
   const unheld = Object.entries(outside.results).filter(([, result]) => REFUSALS.includes(result))
   assert.deepEqual(unheld, [], 'an attempt that fails anyway shows nothing')
   assert.deepEqual(inside.environment, [])
+  assert.deepEqual(inside.inherited, [])
+})
+
+/** Of Node: all that the vault's code may bring along itself, since confine.ts cannot take it away again. */
+const BROUGHT = new Set(
+  ['crypto', 'timers/promises', 'util', 'buffer', 'net', 'dgram', 'dns', 'module', 'vm'].map((name) => `node:${name}`),
+)
+
+test('the code of the vault brings nothing that its walls do not hold', async () => {
+  const sources = await moduleSources(join(ROOT, 'src'), 'custody/vault/main.ts')
+  assert.ok(sources.size > 20)
+  for (const [path, text] of sources) {
+    const foreign = [...text.matchAll(/^(?!import type).*\bfrom '([^#.'][^']*)'$/gm)].map(([, name]) => name!)
+    assert.deepEqual(
+      foreign.filter((name) => !BROUGHT.has(name)),
+      [],
+      path,
+    )
+    assert.doesNotMatch(text, /\bimport\(|\brequire\(|^import '/m, `${path}: nothing can be loaded later`)
+  }
 })
 
 test('the system holds the vault in as well', needs('root', 'unshare', 'setpriv', 'prlimit'), async () => {
@@ -140,7 +180,7 @@ test('no secret is in the files of the data directory, nor in what the system sh
   const next = 'another password'
   await bench.keyring.changePassword('a1', Buffer.from(PASSWORD), Buffer.from(next))
   await bench.keyring.reset('a1', addressOf('a1'), Buffer.from('the third password'), 'curve25519')
-  await bench.keyring.relink('a1', Buffer.from('the third password'), Buffer.from(next))
+  await bench.keyring.relink('a1', { password: Buffer.from('the third password') }, Buffer.from(next))
   const keys = await bench.keyring.unlock('a1', Buffer.from('the third password'))
   assert.ok(keys)
   const canaries = [
