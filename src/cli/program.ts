@@ -111,6 +111,15 @@ asking(queue, 'drop <id>', 'give a message up')
   .option('--bounce', 'tell its sender')
   .action(async (id, options) => (await import('#cli/queue.ts')).drop(id, options))
 
+withSecrets(
+  asking(program, 'import <address>', 'take mail in from elsewhere, sealed as it is read; repeated, it continues'),
+)
+  .requiredOption('--from <source>', 'maildir:DIR, mbox:FILE, imaps://USER@HOST[:PORT]/[MAILBOX] or imap://...')
+  .option('--to <mailbox>', 'put everything into this mailbox and below it (default: the same names)')
+  .option('--dry-run', 'read and count, store nothing')
+  .option('--ca <file>', 'PEM certificates of a private authority that the IMAP server has its certificate from')
+  .action(async (address, options) => (await import('#cli/import.ts')).importInto(address, options))
+
 withSecrets(asking(program, 'export <address>', "an account's mail as Maildir, or sealed"))
   .requiredOption('--to <dir>', 'empty or new directory')
   .option('--sealed', 'one OpenPGP message per file, as stored')
