@@ -27,7 +27,7 @@ export interface Components {
 }
 
 /** A packet that something is signed over, and the signature packets that follow it. */
-interface Section {
+export interface Section {
   readonly type: number
   readonly body: Bytes
   readonly signatures: Signature[]
@@ -37,26 +37,43 @@ interface Section {
 const LARGEST = 4 << 20
 const LONGEST_USER_ID = 4096
 
+const REVOCATIONS: readonly number[] = [
+  SignatureType.keyRevocation,
+  SignatureType.subkeyRevocation,
+  SignatureType.certificationRevocation,
+]
+
 /** Self-signatures made with SHA-1 count when older than this (2020-01-01): chosen-prefix collisions became practical then. */
 const SHA1_UNTIL = 1_577_836_800_000
 
-/** `now` null: the octets are our own, signatures are taken as read; otherwise they are verified, and judged at `now`. */
-export function readComponents(octets: Bytes, now: number | null): Components {
-  const [first, ...sections] = readSections(octets)
+/** A certificate taken apart, nothing of it believed yet. */
+export interface Sections {
+  readonly primary: PublicKeyPacket
+  readonly first: Section
+  readonly others: readonly Section[]
+}
+
+/** Throws MalformedOpenPgp. */
+export function splitCertificate(octets: Bytes): Sections {
+  const [first, ...others] = readSections(octets)
   if (first?.type !== PacketType.publicKey) throw new MalformedOpenPgp('not a certificate')
-  const primary = parsePublicKey(first.body)
-  const judge = new Judge(primary, now)
+  return { primary: parsePublicKey(first.body), first, others }
+}
+
+/** `now` null: the octets are our own, signatures are taken as read; otherwise they are verified, and judged at `now`. */
+export function readComponents({ primary, first, others }: Sections, now: number | null): Components {
+  const judge = new SelfSignatures(primary, now)
   const direct = judge.newest(first.signatures, SELF_SIGNATURES.direct, [])
   return {
     primary,
     direct,
-    userIds: sections.flatMap((one) => userId(one, judge)),
-    subkeys: sections.flatMap((one) => subkey(one, judge)),
+    userIds: others.flatMap((one) => userId(one, judge)),
+    subkeys: others.flatMap((one) => subkey(one, judge)),
     revoked: judge.isRevoked(first.signatures, SignatureType.keyRevocation, [], null),
   }
 }
 
-const SELF_SIGNATURES = {
+export const SELF_SIGNATURES = {
   direct: [SignatureType.directKey],
   certification: [0x10, 0x11, 0x12, 0x13],
   subkey: [SignatureType.subkeyBinding],
@@ -78,29 +95,38 @@ function readSections(octets: Bytes): Section[] {
   return sections
 }
 
-function userId(section: Section, judge: Judge): UserId[] {
-  if (section.type !== PacketType.userId || section.body.length > LONGEST_USER_ID) return []
-  // RFC 9580 §5.2.4
+/** What is hashed of a user id (RFC 9580 §5.2.4); null for what is none. */
+export function userIdContent({ type, body }: Section): readonly Bytes[] | null {
+  if (type !== PacketType.userId || body.length > LONGEST_USER_ID) return null
   const prefix = Buffer.of(0xb4, 0, 0, 0, 0)
-  prefix.writeUInt32BE(section.body.length, 1)
-  const content = [prefix, section.body]
+  prefix.writeUInt32BE(body.length, 1)
+  return [prefix, body]
+}
+
+function userId(section: Section, judge: SelfSignatures): UserId[] {
+  const content = userIdContent(section)
+  if (!content) return []
   const binding = judge.newest(section.signatures, SELF_SIGNATURES.certification, content)
   if (!binding) return []
   const revoked = judge.isRevoked(section.signatures, SignatureType.certificationRevocation, content, binding)
   return [{ userId: Buffer.from(section.body).toString('utf8'), binding, revoked }]
 }
 
-function subkey(section: Section, judge: Judge): Component[] {
-  if (section.type !== PacketType.publicSubkey) return []
-  let key: PublicKeyPacket
+/** null: no subkey, or of a kind that we do not know, which must not cost the certificate. */
+export function subkeyOf({ type, body }: Section, { version }: PublicKeyPacket): PublicKeyPacket | null {
+  if (type !== PacketType.publicSubkey) return null
   try {
-    key = parsePublicKey(section.body)
+    const key = parsePublicKey(body)
+    return key.version === version ? key : null
   } catch (error) {
-    // a subkey of a kind that we do not know must not cost the certificate
-    if (error instanceof MalformedOpenPgp) return []
+    if (error instanceof MalformedOpenPgp) return null
     throw error
   }
-  if (key.version !== judge.primary.version) return []
+}
+
+function subkey(section: Section, judge: SelfSignatures): Component[] {
+  const key = subkeyOf(section, judge.primary)
+  if (!key) return []
   const content = [hashedKey(key.version, key.body)]
   const binding = judge.newest(section.signatures, SELF_SIGNATURES.subkey, content)
   if (!binding || !judge.acceptsSigner(key, binding, content)) return []
@@ -108,11 +134,17 @@ function subkey(section: Section, judge: Judge): Component[] {
   return [{ key, binding, revoked }]
 }
 
+/** Public-key operations for one key or user id and one kind of signature; more would be somebody's attack on time. */
+const MOST_TRIES = 12
+/** And for a whole certificate: people have a few names and a few subkeys, and a crowd of the one must not hide the other. */
+const MOST_OF_A_TYPE = 64
+
 /** Says which signatures of a certificate count. */
-class Judge {
+export class SelfSignatures {
   readonly primary: PublicKeyPacket
   readonly #now: number | null
   readonly #primaryOctets: Bytes
+  readonly #operations = new Map<number, number>()
 
   constructor(primary: PublicKeyPacket, now: number | null) {
     this.primary = primary
@@ -121,10 +153,20 @@ class Judge {
   }
 
   newest(signatures: readonly Signature[], types: readonly number[], content: readonly Bytes[]): Signature | null {
-    const candidates = signatures
-      .filter((one) => types.includes(one.type) && this.#isOwn(one) && this.#isCurrent(one))
+    const candidates = this.#newestFirst(signatures, types).filter((one) => this.#isCurrent(one))
+    return candidates.slice(0, MOST_TRIES).find((one) => this.#holds(one, this.primary, content)) ?? null
+  }
+
+  /** All that hold, whenever they count; newest first. */
+  all(signatures: readonly Signature[], types: readonly number[], content: readonly Bytes[]): Signature[] {
+    const candidates = this.#newestFirst(signatures, types).slice(0, MOST_TRIES)
+    return candidates.filter((one) => this.#holds(one, this.primary, content))
+  }
+
+  #newestFirst(signatures: readonly Signature[], types: readonly number[]): Signature[] {
+    return signatures
+      .filter((one) => types.includes(one.type) && one.created !== null && this.#isOwn(one))
       .sort((a, b) => b.created! - a.created!)
-    return candidates.find((one) => this.#holds(one, this.primary, content)) ?? null
   }
 
   /** `binding`: what the revocation may have been overtaken by, when it is a soft one. */
@@ -134,12 +176,12 @@ class Judge {
     content: readonly Bytes[],
     binding: Signature | null,
   ): boolean {
-    return signatures.some((one) => {
-      if (one.type !== type || !this.#isOwn(one) || one.created === null) return false
+    const candidates = this.#newestFirst(signatures, [type]).slice(0, MOST_TRIES)
+    return candidates.some((one) => {
       // RFC 9580 §5.2.3.31: superseded, retired and no longer valid look forward only
       const soft = one.revocationReason === 1 || one.revocationReason === 3 || one.revocationReason === 32
-      if (soft && this.#now !== null && one.created > this.#now) return false
-      if (soft && binding !== null && binding.created! > one.created) return false
+      if (soft && this.#now !== null && one.created! > this.#now) return false
+      if (soft && binding !== null && binding.created! > one.created!) return false
       return this.#holds(one, this.primary, content)
     })
   }
@@ -168,7 +210,11 @@ class Judge {
   #holds(signature: Signature, key: PublicKeyPacket, content: readonly Bytes[]): boolean {
     if (signature.hasUnknownCritical) return false
     if (this.#now === null) return true
-    const old = signature.hash === 2 && signature.created! < SHA1_UNTIL
+    const operations = this.#operations.get(signature.type) ?? 0
+    if (operations === MOST_OF_A_TYPE) return false
+    this.#operations.set(signature.type, operations + 1)
+    // who revokes with SHA-1 means it: what a collision could forge here is a loss of trust, not a gain
+    const old = signature.hash === 2 && (signature.created! < SHA1_UNTIL || REVOCATIONS.includes(signature.type))
     return signatureHolds(signature, key, [this.#primaryOctets, ...content], old ? 'sha1' : hashName(signature.hash))
   }
 }

@@ -7,7 +7,7 @@
  */
 import type { Bytes } from '#lib/bytes.ts'
 import { dearmor, isArmored } from './armor.ts'
-import { type Component, readComponents } from './certificate-components.ts'
+import { type Component, type Components, readComponents, splitCertificate } from './certificate-components.ts'
 import type { PublicKeyPacket } from './key-packet.ts'
 import { bitLength } from './octet-reader.ts'
 import { MalformedOpenPgp, PublicKeyAlgorithm } from './openpgp.ts'
@@ -59,12 +59,22 @@ export interface Certificate {
 
 /** Reads a certificate that custody keeps, binary or armored, without verifying signatures. Throws MalformedOpenPgp. */
 export function parseCertificate(octets: Bytes): Certificate {
-  return assemble(isArmored(octets) ? dearmor(octets).octets : octets, null)
+  return readCertificate(octets, null)
 }
 
 /** Reads a certificate from outside and believes only what its own signatures bind at `now`. Throws MalformedOpenPgp. */
 export function verifyCertificate(octets: Bytes, now: number): Certificate {
-  return assemble(isArmored(octets) ? dearmor(octets).octets : octets, now)
+  return readCertificate(octets, now)
+}
+
+function readCertificate(octets: Bytes, now: number | null): Certificate {
+  const binary = binaryCertificate(octets)
+  return assembleCertificate(binary, readComponents(splitCertificate(binary), now))
+}
+
+/** Binary packets of what may be armored. Throws MalformedOpenPgp. */
+export function binaryCertificate(octets: Bytes): Bytes {
+  return isArmored(octets) ? dearmor(octets).octets : octets
 }
 
 /** The keys to seal to at `now`. Empty: nothing may be sealed to this certificate. */
@@ -72,8 +82,9 @@ export function encryptionKeysAt(certificate: Certificate, now: number): readonl
   return certificate.encryptionKeys.filter((key) => key.expires === null || key.expires > now)
 }
 
-function assemble(octets: Bytes, now: number | null): Certificate {
-  const { primary, direct, userIds, subkeys, revoked } = readComponents(octets, now)
+/** `octets`: binary, what the components were read from. Throws MalformedOpenPgp when no self-signature is among them. */
+export function assembleCertificate(octets: Bytes, components: Components): Certificate {
+  const { primary, direct, userIds, subkeys, revoked } = components
   const ids = userIds.filter((one) => !one.revoked)
   const main = ids.find((one) => one.binding.primaryUserId) ?? ids[0]
   const facts = primary.version === 6 ? (direct ?? main?.binding) : (main?.binding ?? direct)
@@ -121,9 +132,18 @@ function encryptionKey({ key, binding }: Component, facts: Signature, expires: n
   }
 }
 
-/** RFC 9580 §12.4: RSA below 2048 bits is neither encrypted to nor believed. */
-function isWeak(key: PublicKeyPacket): boolean {
-  return key.material.kind === 'rsa' && bitLength(key.material.n) < 2048
+/** RFC 9580 §12.4 and §12.5; the floor for ElGamal is this program's own. What is below is neither encrypted to nor believed. */
+export function isWeak({ material }: PublicKeyPacket): boolean {
+  switch (material.kind) {
+    case 'rsa':
+      return bitLength(material.n) < 2048
+    case 'dsa':
+      return bitLength(material.p) < 2048
+    case 'elgamal':
+      return bitLength(material.p) < 4096
+    default:
+      return false
+  }
 }
 
 function canEncrypt({ key, binding }: Component): boolean {

@@ -3,11 +3,11 @@
  * certifies and signs, one subkey is sealed to, nothing expires by itself.
  */
 import { wipe } from '#lib/bytes.ts'
-import { armor } from './armor.ts'
 import { hashedKey } from './key-packet.ts'
 import { type KeyAlgorithm, makeKey } from './new-key.ts'
 import { PacketType } from './openpgp.ts'
 import { packet } from './packets.ts'
+import { revocationBy } from './revocation.ts'
 import type { SecretKey } from './secret-material.ts'
 import { SignatureType } from './signature.ts'
 import { subpacket, writeSignature } from './signature-write.ts'
@@ -52,8 +52,6 @@ export async function makeTransferableKey(options: TransferableKeyOptions): Prom
   const subkey = options.encrypts ? await makeKey(options.algorithm, 'encryption', time) : null
   const whole = hashedKey(4, primary.key.body)
   const identity = identityPackets(primary, whole, options.userIds, time)
-  const reason = { type: SignatureType.keyRevocation, created: time, subpackets: [subpacket(29, Buffer.of(0))] }
-  const revocation = writeSignature(primary, reason, [whole])
   const secret = [packet(PacketType.secretKey, primary.body), identity]
   const certificate = [packet(PacketType.publicKey, primary.key.body), identity]
   if (subkey) {
@@ -64,11 +62,9 @@ export async function makeTransferableKey(options: TransferableKeyOptions): Prom
     wipe(subkey.body)
   }
   const made = { secret: Buffer.concat(secret), certificate: Buffer.concat(certificate) }
+  const revocation = revocationBy(primary, { created: time, reason: 0, text: '' })
   for (const part of [primary.body, ...secret]) wipe(part)
-  return {
-    ...made,
-    revocation: armor('PUBLIC KEY BLOCK', revocation, { headers: ['Comment: This revokes the key'] }),
-  }
+  return { ...made, revocation }
 }
 
 /** User ids with their certifications; a key without any says its preferences in a direct-key signature. */

@@ -51,11 +51,12 @@ export function writeSignature(signer: SecretKey, wish: SignatureWish, content: 
   return packet(PacketType.signature, body)
 }
 
-/** RFC 9580 §5.2.3.7; up to 191 octets with the type. */
+/** RFC 9580 §5.2.3.7; up to 16319 octets with the type. */
 export function subpacket(type: number, ...content: readonly Bytes[]): Buffer {
   const size = content.reduce((sum, part) => sum + part.length, 1)
-  if (size > 191) throw new RangeError('subpacket too long')
-  return Buffer.concat([Buffer.of(size, type), ...content])
+  if (size > 16_319) throw new RangeError('subpacket too long')
+  const length = size < 192 ? [size] : [((size - 192) >> 8) + 192, (size - 192) & 0xff]
+  return Buffer.concat([Buffer.of(...length, type), ...content])
 }
 
 function area(version: 4 | 6, subpackets: readonly Buffer[]): Buffer {

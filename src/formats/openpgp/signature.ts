@@ -49,6 +49,8 @@ export interface Signature {
   readonly hashedPart: Bytes
   readonly salt: Bytes
   readonly material: Bytes
+  /** The packet's body as it was read. */
+  readonly body: Bytes
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
@@ -87,6 +89,7 @@ export function parseSignature(body: Bytes): Signature | null {
     hashedPart,
     salt,
     material: reader.rest(),
+    body,
   }
   readSubpackets(hashed, signature, true)
   readSubpackets(unhashed, signature, false)
@@ -94,16 +97,31 @@ export function parseSignature(body: Bytes): Signature | null {
 }
 
 function readSubpackets(area: Buffer, into: Mutable<Signature>, hashed: boolean): void {
+  for (const { type, critical, content } of subpacketsIn(area)) {
+    const known = readSubpacket(type, new OctetReader(content), into, hashed)
+    if (!known && hashed && critical) into.hasUnknownCritical = true
+  }
+}
+
+export interface Subpacket {
+  readonly type: number
+  readonly critical: boolean
+  readonly content: Buffer
+  /** All of it, its length included. */
+  readonly octets: Bytes
+}
+
+/** RFC 9580 §5.2.3.7. Throws MalformedOpenPgp. */
+export function* subpacketsIn(area: Bytes): Generator<Subpacket, void> {
   const reader = new OctetReader(area)
   while (reader.left > 0) {
-    // RFC 9580 §5.2.3.7
+    const start = reader.position
     const first = reader.u8()
     const size = first < 192 ? first : first < 255 ? ((first - 192) << 8) + reader.u8() + 192 : reader.u32()
-    const subpacket = reader.take(size)
     if (size === 0) throw new MalformedOpenPgp('empty subpacket')
-    const type = subpacket[0]! & 0x7f
-    const known = readSubpacket(type, new OctetReader(subpacket.subarray(1)), into, hashed)
-    if (!known && hashed && (subpacket[0]! & 0x80) !== 0) into.hasUnknownCritical = true
+    const body = reader.take(size)
+    const octets = area.subarray(start, reader.position)
+    yield { type: body[0]! & 0x7f, critical: (body[0]! & 0x80) !== 0, content: body.subarray(1), octets }
   }
 }
 
