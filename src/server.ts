@@ -8,6 +8,8 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { createDeliveryAgent } from '#agents/delivery/delivery.ts'
 import { createInboundAgent } from '#agents/inbound/mx-agent.ts'
+import { watchExpiry } from '#agents/notices/expiry-watch.ts'
+import { createNotices } from '#agents/notices/notices.ts'
 import { openQueue } from '#agents/queue/durable-queue.ts'
 import type { DeliveryAgent, Queue } from '#agents/queue/queue.ts'
 import { createRelay, type Smarthost } from '#agents/relay/relay.ts'
@@ -16,6 +18,7 @@ import { controlSocket } from '#cli/control.ts'
 import type { LoadedConfig } from '#config/load.ts'
 import { domainKey } from '#custody/accounts/address-key.ts'
 import type { Directory } from '#custody/accounts/directory.ts'
+import { sealingOf } from '#custody/accounts/sealing.ts'
 import { openDirectory } from '#custody/accounts/sql-directory.ts'
 import type { AuditLog } from '#custody/audit/audit-log.ts'
 import { openAuditLog } from '#custody/audit/chained-audit-log.ts'
@@ -75,6 +78,7 @@ async function openFoundation(config: LoadedConfig, closing: AsyncDisposableStac
     await openKeyring({
       dataDir: config.data,
       directory,
+      audit,
       clock,
       logger,
       metrics,
@@ -86,11 +90,7 @@ async function openFoundation(config: LoadedConfig, closing: AsyncDisposableStac
     createStorePool({
       dataDir: config.data,
       workers: config.store.workers || Math.max(1, availableParallelism() - 1),
-      certificate: async (account) => {
-        const current = (await directory.certificates(account)).find((one) => one.current)
-        if (!current) throw new Error(`account ${account} has no current certificate`)
-        return current.certificate
-      },
+      sealing: (account) => sealingOf(directory, account),
       clock,
       logger,
     }),
@@ -262,6 +262,9 @@ export async function startServer(config: LoadedConfig): Promise<RunningServer> 
   if (adminPort !== 0) ports['admin'] = await bind('admin', '127.0.0.1', adminPort, () => admin.listen(adminPort))
   await admin.listenControl(controlSocket(config.data))
   agents.queue.start()
+  closing.use(
+    watchExpiry({ ...foundation, notices: createNotices({ ...foundation, hostname: config.hostname, clock }), clock }),
+  )
   foundation.logger.info({ hostname: config.hostname, bind: config.bind, ports }, 'ready')
   const open = closing.move()
   return {

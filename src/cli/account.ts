@@ -266,7 +266,7 @@ export async function relink(text: string, options: Options): Promise<void> {
     [{ label: 'Password' }, { label: 'Old password or recovery code' }],
     options.passwordStdin === true,
   )
-  const result = await (await premises.keyring()).relink(account.id, current!, old!)
+  const result = await (await premises.keyring()).relink(account.id, { password: current! }, old!)
   if (!result)
     throw new CliError(
       'nothing was opened: the password is wrong, or no parked lock opens with the old password or code',

@@ -56,6 +56,7 @@ export class Premises implements AsyncDisposable {
     return openKeyring({
       dataDir: this.config.data,
       directory: await this.directory(),
+      audit: this.audit(),
       clock: systemClock,
       logger: silentLogger,
       metrics: noMetrics,

@@ -24,6 +24,11 @@ function desk(account: Account = ALICE) {
   const closed: string[] = []
   const keysOf = (id: string): UnlockedKeys => ({
     account: id,
+    reads: true,
+    signs: true,
+    slot: 's',
+    openings: [],
+    olderIndexKeys: async () => [],
     sessionKeys: async () => [],
     indexKey: async () => Buffer.alloc(32),
     sign: async () => Buffer.alloc(0),

@@ -107,7 +107,8 @@ export async function openMailHouse(
         fingerprint: name,
         certificate: Buffer.from(formatAddress(account.address)),
         since: 0,
-        current: true,
+        use: 'both' as const,
+        custody: 'held' as const,
       }
       await directory.addAccount(account, certificate)
       await memory.create(name)

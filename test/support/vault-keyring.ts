@@ -16,6 +16,8 @@ export const PASSWORD = 'correct horse battery'
 export const VAULT_UID = 65_533
 export const addressOf = (account: string): Address => ({ local: account, domain: 'alpha.test' })
 
+export const noAudit = { record: async () => {} }
+
 export interface KeyringBench extends AsyncDisposable {
   readonly folder: TemporaryDirectory
   readonly directory: Directory
@@ -34,6 +36,7 @@ export async function keyringBench(options: Partial<KeyringOptions> = {}): Promi
   const standard: KeyringOptions = {
     dataDir: folder.path,
     directory,
+    audit: noAudit,
     clock: systemClock,
     logger: silentLogger,
     metrics: noMetrics,

@@ -23,6 +23,12 @@ export interface Account {
   readonly quota: number | null
 }
 
+/**
+ * What a certificate is for: `rest` mail is sealed to it where it is kept, `end-to-end` others write to it, `both`; `reading` old mail is
+ * opened with it, and nothing new is made for it.
+ */
+export type CertificateUse = 'both' | 'rest' | 'end-to-end' | 'reading'
+
 export interface StoredCertificate {
   /** Upper-case hex. */
   readonly fingerprint: string
@@ -30,14 +36,21 @@ export interface StoredCertificate {
   readonly certificate: Bytes
   /** Milliseconds since the epoch. */
   readonly since: number
-  /** The newest is current: mail is sealed to it. */
+  readonly use: CertificateUse
+  /** Where its secret is: here, under the account's master key, or on a device of its owner alone. */
+  readonly custody: 'held' | 'device'
+  /** The newest for rest: what is stored is sealed to it. */
   readonly current: boolean
+  /** The newest for end to end: the one that others are given. */
+  readonly endToEnd: boolean
   /**
    * The armored revocation, once it is revoked. It stands beside the certificate because the secret key is locked together
    * with a hash of the certificate's exact octets (keyring/keyring.ts).
    */
   readonly revocation?: Bytes
 }
+
+export type NewCertificate = Omit<StoredCertificate, 'current' | 'endToEnd'>
 
 /** Where mail for an address goes. */
 export type Route =
@@ -64,8 +77,8 @@ export interface Directory extends AsyncDisposable {
   accounts(): Promise<readonly Account[]>
   /** All addresses that the account may send from, primary first: its own, and the aliases that lead to it alone. */
   addresses(id: AccountId): Promise<readonly Address[]>
-  /** Throws AddressTaken, UnknownDomain. */
-  addAccount(account: Account, certificate: StoredCertificate): Promise<void>
+  /** Throws AddressTaken, UnknownDomain. Without a certificate nothing can be stored for it. */
+  addAccount(account: Account, certificate: NewCertificate | null): Promise<void>
   /** Throws AddressTaken, UnknownDomain. */
   addAlias(alias: Address, targets: readonly Address[]): Promise<void>
   /** Nothing happens when there is no such alias. */
@@ -77,8 +90,10 @@ export interface Directory extends AsyncDisposable {
   removeAccount(id: AccountId): Promise<void>
   /** Newest first; empty for an account that is not there. */
   certificates(id: AccountId): Promise<readonly StoredCertificate[]>
-  /** Makes it current. Idempotent: one that is there already stays where it is. */
-  addCertificate(id: AccountId, certificate: StoredCertificate): Promise<void>
+  /** Makes it the newest. Idempotent: one that is there already stays where it is. */
+  addCertificate(id: AccountId, certificate: NewCertificate): Promise<void>
+  /** Gives one that is there another use and makes it the newest. Nothing happens when it is not there, or has that use and is the newest already. */
+  useCertificate(id: AccountId, fingerprint: string, use: CertificateUse): Promise<void>
   /** Keeps the revocation with the certificate, to be published with it. Idempotent. */
   revokeCertificate(id: AccountId, fingerprint: string, revocation: Bytes): Promise<void>
 }

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Migrations } from '#lib/sqlite.ts'
-import type { AccountState } from './directory.ts'
+import type { AccountState, CertificateUse } from './directory.ts'
 
 /** Keys are those of address-key.ts; `local` and `domain` beside them are as given. */
 export interface DirectorySchema {
@@ -25,6 +25,8 @@ export interface DirectorySchema {
     certificate: Uint8Array
     since: number
     revocation: Uint8Array | null
+    purpose: CertificateUse
+    custody: 'held' | 'device'
   }
 }
 
@@ -77,4 +79,16 @@ async function firstSchema(schema: Kysely<unknown>): Promise<void> {
   await schema.schema.createIndex('alias_target_of').on('alias_target').column('target_key').execute()
 }
 
-export const migrations: Migrations = [firstSchema]
+/** Certificates of an account's own choice, for one purpose each. */
+async function certificatePurposes({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .alterTable('certificate')
+    .addColumn('purpose', 'text', (column) => column.notNull().defaultTo('both'))
+    .execute()
+  await schema
+    .alterTable('certificate')
+    .addColumn('custody', 'text', (column) => column.notNull().defaultTo('held'))
+    .execute()
+}
+
+export const migrations: Migrations = [firstSchema, certificatePurposes]

@@ -18,7 +18,8 @@ const certificate = (fingerprint: string) => ({
   fingerprint,
   certificate: Buffer.from(`certificate ${fingerprint}`),
   since: 5,
-  current: true,
+  use: 'both' as const,
+  custody: 'held' as const,
 })
 
 async function inDirectory(run: (directory: Directory, path: string) => Promise<void>): Promise<void> {

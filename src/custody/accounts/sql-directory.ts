@@ -9,7 +9,9 @@ import {
   type AccountId,
   type AccountState,
   AddressTaken,
+  type CertificateUse,
   type Directory,
+  type NewCertificate,
   type Route,
   type StoredCertificate,
   UnknownAccount,
@@ -117,7 +119,7 @@ class SqlDirectory implements Directory {
     return [own.address, ...aliases.map(toAddress)]
   }
 
-  async addAccount(account: Account, certificate: StoredCertificate): Promise<void> {
+  async addAccount(account: Account, certificate: NewCertificate | null): Promise<void> {
     await this.#db.write(async (change) => {
       await checkFree(change, account.address)
       await change
@@ -135,7 +137,7 @@ class SqlDirectory implements Directory {
         .insertInto('address')
         .values({ address_key: addressKey(account.address), ...account.address, account_id: account.id })
         .execute()
-      await insertCertificate(change, account.id, certificate)
+      if (certificate) await insertCertificate(change, account.id, certificate)
     })
   }
 
@@ -215,23 +217,43 @@ class SqlDirectory implements Directory {
   async certificates(id: AccountId): Promise<readonly StoredCertificate[]> {
     const rows = await this.#db.query
       .selectFrom('certificate')
-      .select(['fingerprint', 'certificate', 'since', 'revocation'])
+      .select(['fingerprint', 'certificate', 'since', 'revocation', 'purpose', 'custody'])
       .where('account_id', '=', id)
       .orderBy('generation', 'desc')
       .execute()
-    return rows.map(({ fingerprint, certificate, since, revocation }, index) => ({
+    const current = rows.findIndex(({ purpose }) => purpose === 'both' || purpose === 'rest')
+    const endToEnd = rows.findIndex(({ purpose }) => purpose === 'both' || purpose === 'end-to-end')
+    return rows.map(({ fingerprint, certificate, since, revocation, purpose, custody }, index) => ({
       fingerprint,
       certificate: asBuffer(certificate),
       since,
-      current: index === 0,
+      use: purpose,
+      custody,
+      current: index === current,
+      endToEnd: index === endToEnd,
       ...(revocation ? { revocation: asBuffer(revocation) } : {}),
     }))
   }
 
-  async addCertificate(id: AccountId, certificate: StoredCertificate): Promise<void> {
+  async addCertificate(id: AccountId, certificate: NewCertificate): Promise<void> {
     await this.#db.write(async (change) => {
       await checkThere(change, id)
       await insertCertificate(change, id, certificate)
+    })
+  }
+
+  async useCertificate(id: AccountId, fingerprint: string, use: CertificateUse): Promise<void> {
+    const known = await this.certificates(id)
+    const one = known.find((certificate) => certificate.fingerprint === fingerprint)
+    if (one?.use === use && one === known[0]) return
+    await this.#db.write(async (change) => {
+      await checkThere(change, id)
+      await change
+        .updateTable('certificate')
+        .set({ purpose: use, generation: await nextGeneration(change, id) })
+        .where('account_id', '=', id)
+        .where('fingerprint', '=', fingerprint)
+        .execute()
     })
   }
 
@@ -272,21 +294,27 @@ async function checkThere(change: Change, id: AccountId): Promise<void> {
   if (!found) throw new UnknownAccount(`there is no account ${id}`)
 }
 
-async function insertCertificate(change: Change, id: AccountId, certificate: StoredCertificate): Promise<void> {
+async function nextGeneration(change: Change, id: AccountId): Promise<number> {
   const last = await change
     .selectFrom('certificate')
     .select((eb) => eb.fn.max('generation').as('generation'))
     .where('account_id', '=', id)
     .executeTakeFirst()
+  return Number(last?.generation ?? 0) + 1
+}
+
+async function insertCertificate(change: Change, id: AccountId, certificate: NewCertificate): Promise<void> {
   await change
     .insertInto('certificate')
     .values({
       account_id: id,
       fingerprint: certificate.fingerprint,
-      generation: Number(last?.generation ?? 0) + 1,
+      generation: await nextGeneration(change, id),
       certificate: certificate.certificate,
       since: certificate.since,
       revocation: certificate.revocation ?? null,
+      purpose: certificate.use,
+      custody: certificate.custody,
     })
     .onConflict((conflict) => conflict.columns(['account_id', 'fingerprint']).doNothing())
     .execute()

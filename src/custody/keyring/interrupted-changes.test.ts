@@ -113,14 +113,17 @@ test('a reset, interrupted anywhere, is not done or is finished by the next logi
     assert.notEqual(current!.fingerprint, first!.fingerprint)
     assert.equal(first!.fingerprint, before!.fingerprint)
     assert.ok(first!.revocation)
-    assert.deepEqual(await bench.keyring.relink(account, Buffer.from(NEXT), Buffer.from(PASSWORD)), { relinked: 1 })
+    assert.deepEqual(await bench.keyring.relink(account, { password: Buffer.from(NEXT) }, Buffer.from(PASSWORD)), {
+      relinked: 1,
+    })
     await using keys = await bench.keyring.unlock(account, Buffer.from(NEXT))
     assert.ok((await keys!.sessionKeys(splitMessage(old.message).pkesks))[0])
   })
 })
 
 test('relinking, interrupted anywhere, can be done again', async () => {
-  const relink = (account: string) => bench.keyring.relink(account, Buffer.from(NEXT), Buffer.from(PASSWORD))
+  const relink = (account: string) =>
+    bench.keyring.relink(account, { password: Buffer.from(NEXT) }, Buffer.from(PASSWORD))
   const old = new Map<string, readonly Uint8Array[]>()
   const make = async (account: string) => {
     const { certificate } = await bench.account(account)

@@ -3,13 +3,20 @@ import { type Address, formatAddress } from '#formats/message/address.ts'
 import { asBuffer } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import { Secret } from '#lib/secret.ts'
-import type { AccountId, Directory, StoredCertificate } from '../accounts/directory.ts'
+import type { AccountId, Directory, NewCertificate } from '../accounts/directory.ts'
+import type { AuditDetail, AuditEvent } from '../audit/audit-log.ts'
 import type { AnswerOf } from '../vault/protocol/protocol.ts'
 import type { AccountFiles } from './account-files.ts'
 import { type AccountReading, readAccount } from './account-reading.ts'
-import { AccountKeysDamaged, type KeyAlgorithm, type NewKeys, RecoveryCodeMistyped } from './keyring.ts'
+import {
+  AccountKeysDamaged,
+  type KeyAlgorithm,
+  type NewKeys,
+  type OwnerSecrets,
+  RecoveryCodeMistyped,
+} from './keyring.ts'
 import type { LockedKeyFile } from './locked-key-file.ts'
-import { asked, checkLength } from './refusals.ts'
+import { asked, checkLength, unlessDenied } from './refusals.ts'
 import type { RevocationDesk } from './revocations.ts'
 import type { VaultProcess } from './vault-process.ts'
 
@@ -21,24 +28,35 @@ export interface ChangeDesk {
   readonly directory: Directory
   readonly revocations: RevocationDesk
   readonly clock: Clock
+  /** On the disk when it resolves; nothing is changed before. `actor` is who asked: the owner, by a credential, or the operator. */
+  readonly record: (event: AuditEvent, detail?: AuditDetail, actor?: 'owner' | 'operator') => Promise<void>
 }
 
-const revealed = (code: Uint8Array) => new Secret(asBuffer(code).toString('latin1'))
+export const revealed = (code: Uint8Array) => new Secret(asBuffer(code).toString('latin1'))
 
-const userIdOf = (address: Address) => `<${formatAddress(address)}>`
+export const userIdOf = (address: Address) => `<${formatAddress(address)}>`
 
-const stored = (key: LockedKeyFile): StoredCertificate => ({
-  fingerprint: key.fingerprint,
-  certificate: key.certificate,
-  since: key.since,
-  current: true,
+const stored = ({ fingerprint, certificate, since }: LockedKeyFile): NewCertificate => ({
+  fingerprint,
+  certificate,
+  since,
+  use: 'both',
+  custody: 'held',
+})
+
+export const NO_PASSPHRASE = Buffer.alloc(0)
+
+/** The secrets as the vault takes them. */
+export const ownerOf = ({ password, passphrase }: OwnerSecrets) => ({
+  password,
+  passphrase: passphrase ?? NO_PASSPHRASE,
 })
 
 /** The key and its revocation before the table that names it: a table never names what is not there. */
 async function writeNewKeys(desk: ChangeDesk, made: AnswerOf<'create'>, generation: number): Promise<NewKeys> {
   const { account, files, revocations, clock } = desk
   const { fingerprint, certificate, locked } = made
-  const key = { fingerprint, generation, since: clock.now(), certificate, locked }
+  const key = { fingerprint, generation, since: clock.now(), certificate: Buffer.from(certificate), locked }
   await files.writeLockedKey(key)
   await files.writeRevocation(fingerprint, await revocations.seal({ account, fingerprint }, made.revocation))
   await files.writeTable(made.table)
@@ -56,16 +74,36 @@ export async function create(
   await files.makeFolders()
   return files.exclusively(async () => {
     if (await files.isThere()) throw new Error(`account ${account} has keys already`)
-    const request = { account, userId: userIdOf(address), algorithm, created: clock.now(), password }
+    const request = {
+      account,
+      userId: userIdOf(address),
+      algorithm,
+      withKey: 'yes',
+      created: clock.now(),
+      password,
+    } as const
     return writeNewKeys(desk, await asked(account, vault.call('create', request)), 1)
   })
 }
 
+export async function createWithoutKey(desk: ChangeDesk, password: Buffer): Promise<Pick<NewKeys, 'recoveryCode'>> {
+  checkLength(password)
+  const { account, files, vault, clock } = desk
+  await files.makeFolders()
+  return files.exclusively(async () => {
+    if (await files.isThere()) throw new Error(`account ${account} has keys already`)
+    const wish = { userId: '', algorithm: 'curve25519', withKey: 'no' } as const
+    const made = await asked(account, vault.call('create', { account, ...wish, created: clock.now(), password }))
+    await files.writeTable(made.table)
+    return { recoveryCode: revealed(made.recoveryCode) }
+  })
+}
+
 /** Reads back what is on the disk, opens it with the new password, and only then lets the old slots go. */
-async function settle({ account, files, vault }: ChangeDesk, password: Buffer): Promise<void> {
+export async function settle({ account, files, vault }: ChangeDesk, owner: OwnerSecrets): Promise<void> {
   const { octets } = await files.table()
-  const answer = await asked(account, vault.call('settle', { account, table: octets, password }))
-  if (answer.kind === 'wrong') {
+  const answer = await asked(account, vault.call('settle', { account, table: octets, ...ownerOf(owner) }))
+  if (answer.kind !== 'changed') {
     throw new AccountKeysDamaged(
       `what was written to the keyslots of account ${account} does not open; the old password still does. Check the disk.`,
     )
@@ -73,16 +111,17 @@ async function settle({ account, files, vault }: ChangeDesk, password: Buffer): 
   await files.writeTable(answer.table)
 }
 
-export async function changePassword(desk: ChangeDesk, old: Buffer, next: Buffer): Promise<boolean> {
-  checkLength(old, next)
-  const { account, files, vault, clock } = desk
+export async function changePassword(desk: ChangeDesk, owner: OwnerSecrets, next: Buffer): Promise<boolean> {
+  checkLength(owner.password, next)
+  const { account, files, vault, clock, record } = desk
   return files.exclusively(async () => {
     const { octets } = await files.table()
-    const request = { account, table: octets, created: clock.now(), old, next }
-    const answer = await asked(account, vault.call('changePassword', request))
-    if (answer.kind === 'wrong') return false
+    const request = { account, table: octets, created: clock.now(), ...ownerOf(owner), next }
+    const answer = unlessDenied(await asked(account, vault.call('changePassword', request)))
+    if (!answer) return false
+    await record('password.changed')
     await files.writeTable(answer.table)
-    await settle(desk, next)
+    await settle(desk, { ...owner, password: next })
     return true
   })
 }
@@ -93,7 +132,7 @@ export async function recover(
   next: Buffer,
 ): Promise<{ recoveryCode: Secret<string> } | null> {
   checkLength(code, next)
-  const { account, files, vault, clock } = desk
+  const { account, files, vault, clock, record } = desk
   return files.exclusively(async () => {
     const { octets } = await files.table()
     const request = { account, table: octets, created: clock.now(), code, next }
@@ -102,8 +141,9 @@ export async function recover(
     if (answer.kind === 'mistyped') {
       throw new RecoveryCodeMistyped('this is not a recovery code: compare it with your copy, six groups of five')
     }
+    await record('password.recovered')
     await files.writeTable(answer.table)
-    await settle(desk, next)
+    await settle(desk, { password: next })
     return { recoveryCode: revealed(answer.recoveryCode) }
   })
 }
@@ -115,12 +155,13 @@ export async function reset(
   algorithm: KeyAlgorithm,
 ): Promise<NewKeys> {
   checkLength(password)
-  const { account, files, vault, directory, clock } = desk
+  const { account, files, vault, directory, clock, record } = desk
   return files.exclusively(async () => {
     const { table, octets } = await files.table()
     const userId = userIdOf(address)
     const request = { account, table: octets, userId, algorithm, created: clock.now(), password }
     const made = await asked(account, vault.call('reset', request))
+    await record('account.reset', { fingerprint: made.fingerprint }, 'operator')
     const keys = await writeNewKeys(desk, made, table.generation + 1)
     await finishReset(desk, await readAccount(account, files, directory))
     return keys
@@ -142,29 +183,29 @@ export async function finishReset(
   }
 }
 
-/** The keys first: until the table lets the parked slots go, everything can be done again. */
-export async function relink(desk: ChangeDesk, password: Buffer, old: Buffer): Promise<{ relinked: number } | null> {
-  checkLength(password, old)
-  const { account, files, vault, directory } = desk
+export async function relink(desk: ChangeDesk, owner: OwnerSecrets, old: Buffer): Promise<{ relinked: number } | null> {
+  checkLength(owner.password, old)
+  const { account, files, vault, directory, record } = desk
   return files.exclusively(async () => {
-    const { octets, table, parked } = await readAccount(account, files, directory)
-    const request = { account, table: octets, keys: parked, password, old }
-    const answer = await asked(account, vault.call('relink', request))
-    if (answer.kind !== 'relinked') return null
-    for (const { fingerprint, certificate, locked } of answer.keys) {
-      const since = parked.find((one) => one.fingerprint === fingerprint)?.since ?? desk.clock.now()
-      await files.writeLockedKey({ fingerprint, generation: table.generation, since, certificate, locked })
-    }
+    const { octets, parked } = await readAccount(account, files, directory)
+    const request = { account, table: octets, ...ownerOf(owner), old }
+    const answer = unlessDenied(await asked(account, vault.call('relink', request)))
+    if (answer?.kind !== 'relinked') return null
+    const generations = new Set(answer.generations)
+    const relinked = parked.filter(({ generation }) => generations.has(generation)).length
+    await record('account.relinked', { keys: relinked })
     await files.writeTable(answer.table)
-    return { relinked: answer.keys.length }
+    return { relinked }
   })
 }
 
-export async function exportSecretKey(desk: ChangeDesk, password: Buffer, passphrase: Buffer): Promise<string | null> {
-  checkLength(password, passphrase)
-  const { account, files, vault, directory } = desk
+export async function exportSecretKey(desk: ChangeDesk, owner: OwnerSecrets, lock: Buffer): Promise<string | null> {
+  checkLength(owner.password, lock)
+  const { account, files, vault, directory, record } = desk
   const { octets, keys } = await readAccount(account, files, directory)
-  const request = { account, table: octets, keys, password, passphrase }
-  const answer = await asked(account, vault.call('exportKeys', request))
-  return answer.kind === 'wrong' ? null : asBuffer(answer.armored).toString('latin1')
+  const request = { account, table: octets, keys, ...ownerOf(owner), lock }
+  const answer = unlessDenied(await asked(account, vault.call('exportKeys', request)))
+  if (!answer) return null
+  await record('key.exported', { keys: keys.length })
+  return asBuffer(answer.armored).toString('latin1')
 }

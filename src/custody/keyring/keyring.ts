@@ -22,44 +22,87 @@
 import type { Address } from '#formats/message/address.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { Secret } from '#lib/secret.ts'
-import type { AccountId, StoredCertificate } from '../accounts/directory.ts'
+import type { AccountId, NewCertificate } from '../accounts/directory.ts'
+import type { EscrowOpening, SlotType } from '../vault/protocol/slot-table.ts'
+
+/** What a credential is shown for: `owner` is everything, changes of the account included; the others are protocols. */
+export type CredentialUse = 'owner' | 'imap' | 'pop3' | 'smtp' | 'jmap'
+
+/** `mail`: by the end-to-end key; `statement`: what the owner declares to the provider, by the current one. */
+export type SignPurpose = 'mail' | 'statement'
 
 /** An unlocked account. Dispose it when its session ends; the keys are wiped when the last handle goes and the grace period is over. */
 export interface UnlockedKeys extends AsyncDisposable {
   readonly account: AccountId
+  /** false: the credential that it came in by opens no mail (an app password for sending). */
+  readonly reads: boolean
+  readonly signs: boolean
+  /** The keyslot that it came in by. */
+  readonly slot: string
+  /** Every use of an escrow slot, for its owner to be told. */
+  readonly openings: readonly EscrowOpening[]
   /**
    * Takes one PKESK packet body each; the session key as algorithm octet followed by the key, null when not for these keys.
-   * Throws SessionKeysBroken when one is for us and broken, SessionEnded, VaultGone.
+   * Throws SessionKeysBroken when one is for us and broken, NotWithThisCredential, SessionEnded, VaultGone.
    */
   sessionKeys(pkesks: readonly Bytes[]): Promise<readonly (Bytes | null)[]>
-  /** 32 octets, the same as long as the account's AMK lives. Throws SessionEnded, VaultGone. */
+  /** 32 octets, the same as long as the account's AMK lives. Throws NotWithThisCredential, SessionEnded, VaultGone. */
   indexKey(): Promise<Bytes>
-  /** A detached signature packet (RFC 9580 §5.2) over up to 7 MiB, as of `created`, milliseconds since the epoch. */
-  sign(content: Bytes, created: number): Promise<Bytes>
+  /** Those of the AMKs before, newest first. */
+  olderIndexKeys(): Promise<readonly Bytes[]>
+  /** A detached signature packet (RFC 9580 §5.2) over up to 7 MiB, as of `created`, milliseconds since the epoch. Throws NotWithThisCredential. */
+  sign(content: Bytes, created: number, purpose?: SignPurpose): Promise<Bytes>
   /** Aborts when the handle ends from the other side: password changed, account suspended or removed, vault gone. */
   readonly ended: AbortSignal
 }
 
-export type KeyAlgorithm = 'curve25519' | 'rsa3072'
+export type KeyAlgorithm = 'curve25519' | 'rsa3072' | 'rsa4096'
 
 export interface NewKeys {
-  readonly certificate: StoredCertificate
+  readonly certificate: NewCertificate
   /** Printed once, never stored. */
   readonly recoveryCode: Secret<string>
+}
+
+/** What shows that it is the owner: the account's own password and, where it has one, its separate passphrase. Wiped by the keyring. */
+export interface OwnerSecrets {
+  readonly password: Buffer
+  readonly passphrase?: Buffer
+}
+
+/** A keyslot as everybody may know it. */
+export interface KeyslotFacts {
+  readonly id: string
+  readonly type: SlotType
+  readonly label: string
+  /** Empty for everything. */
+  readonly scope: readonly string[]
+  /** Milliseconds since the epoch. */
+  readonly created: number
+  readonly expires: number | null
 }
 
 /**
  * Passwords and codes are Buffers that the keyring wipes once they are used. Everything throws VaultGone while the vault cannot
  * run, VaultBusy when too many logins wait, and AccountKeysDamaged for an account whose files do not fit together; what takes
- * a new password throws PasswordRefused.
+ * a new password throws PasswordRefused; what takes the owner's password throws PassphraseNeeded when it is right and the account
+ * wants its passphrase as well. Every change is in the audit log before it is made.
  */
 export interface Keyring extends AsyncDisposable {
-  /** Makes AMK, slots, key pair and generic revocation; everything is on the disk when it resolves. The caller enters the account in the directory. */
+  /**
+   * Makes AMK, slots, key pair and generic revocation; everything is on the disk when it resolves. The caller enters the account
+   * in the directory. With no algorithm there is no key yet: `certificate` is null.
+   */
   create(account: AccountId, address: Address, password: Buffer, algorithm: KeyAlgorithm): Promise<NewKeys>
+  createWithoutKey(account: AccountId, password: Buffer): Promise<Pick<NewKeys, 'recoveryCode'>>
   /** null: wrong credential or no such account (`account` null), after the same work in both cases. */
-  unlock(account: AccountId | null, credential: Buffer): Promise<UnlockedKeys | null>
+  unlock(
+    account: AccountId | null,
+    credential: Buffer,
+    how?: { readonly use?: CredentialUse; readonly passphrase?: Buffer },
+  ): Promise<UnlockedKeys | null>
   /** false: the old password is wrong. Ends other sessions. Never touches a key. */
-  changePassword(account: AccountId, old: Buffer, next: Buffer): Promise<boolean>
+  changePassword(account: AccountId, old: Buffer, next: Buffer, passphrase?: Buffer): Promise<boolean>
   /** Same with the recovery code, which is used up: the new one is handed back. null: wrong code. Throws RecoveryCodeMistyped. */
   recover(account: AccountId, code: Buffer, next: Buffer): Promise<{ readonly recoveryCode: Secret<string> } | null>
   /**
@@ -68,9 +111,11 @@ export interface Keyring extends AsyncDisposable {
    */
   reset(account: AccountId, address: Address, next: Buffer, algorithm: KeyAlgorithm): Promise<NewKeys>
   /** Opens parked slots with an old password or recovery code, so that old mail is readable again. null: nothing opened. Ends other sessions. */
-  relink(account: AccountId, password: Buffer, old: Buffer): Promise<{ readonly relinked: number } | null>
-  /** Transferable secret key(s), armored, current first, locked with `passphrase` by S2K (RFC 9580 §10.2). null: wrong password. */
-  exportSecretKey(account: AccountId, password: Buffer, passphrase: Buffer): Promise<string | null>
+  relink(account: AccountId, owner: OwnerSecrets, old: Buffer): Promise<{ readonly relinked: number } | null>
+  /** Transferable secret key(s), armored, current first, locked with `lock` by S2K (RFC 9580 §10.2). null: wrong password. */
+  exportSecretKey(account: AccountId, owner: OwnerSecrets, lock: Buffer): Promise<string | null>
+  /** Without secrets. */
+  keyslots(account: AccountId): Promise<readonly KeyslotFacts[]>
   /** Ends all handles of the account, in this process. */
   endSessions(account: AccountId): Promise<void>
 }
@@ -95,6 +140,20 @@ export class PasswordRefused extends KeyringError {
 /** A typing error: the code's checksum is wrong. Nothing was tried with it. */
 export class RecoveryCodeMistyped extends KeyringError {
   override readonly name = 'RecoveryCodeMistyped'
+}
+/** The password is right, and the account wants its separate passphrase as well. */
+export class PassphraseNeeded extends KeyringError {
+  override readonly name = 'PassphraseNeeded'
+  constructor() {
+    super('this account wants its separate passphrase as well as the password')
+  }
+}
+/** The app password that the session came in by does not go so far, or the key is not on this server. */
+export class NotWithThisCredential extends KeyringError {
+  override readonly name = 'NotWithThisCredential'
+  constructor() {
+    super("this session may not read or sign with the account's keys")
+  }
 }
 /** This account's files are damaged, or were changed by somebody; others are not concerned. The message names them and the remedy. */
 export class AccountKeysDamaged extends KeyringError {

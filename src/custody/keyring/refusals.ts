@@ -1,7 +1,7 @@
 /** What the vault's one-word refusals mean to somebody who can act on them. */
 import type { AccountId } from '../accounts/directory.ts'
 import { CREDENTIAL_OCTETS_MAX, PASSWORD_OCTETS_MIN, type RefusalReason } from '../vault/protocol/protocol.ts'
-import { AccountKeysDamaged, KeyslotsFull, PasswordRefused, VaultBusy } from './keyring.ts'
+import { AccountKeysDamaged, KeyslotsFull, PassphraseNeeded, PasswordRefused, VaultBusy } from './keyring.ts'
 import { VaultRefusal } from './vault-process.ts'
 
 const LENGTHS = `a password must have ${PASSWORD_OCTETS_MIN} to ${CREDENTIAL_OCTETS_MAX} octets`
@@ -13,7 +13,9 @@ function meaning(why: RefusalReason, account: AccountId): Error | null {
     case 'weak':
       return new PasswordRefused(LENGTHS)
     case 'full':
-      return new KeyslotsFull(`account ${account} has no keyslot left; relink it with old passwords to free some`)
+      return new KeyslotsFull(
+        `account ${account} has no keyslot left; revoke app passwords, or relink it with old passwords to free some`,
+      )
     case 'tampered':
       return new AccountKeysDamaged(
         `the keyslots of account ${account} were changed by somebody else: restore keyslots.a and keyslots.b from a backup`,
@@ -23,6 +25,7 @@ function meaning(why: RefusalReason, account: AccountId): Error | null {
         `a locked key of account ${account} does not belong to its certificate, or was changed: restore the account's keys folder and the directory from one backup`,
       )
     case 'closed':
+    case 'forbidden':
     case 'malformed':
     case 'failed':
       return null
@@ -41,4 +44,14 @@ export async function asked<T>(account: AccountId, answer: Promise<T>): Promise<
 /** Throws PasswordRefused for what the vault's frames have no room for; the shortest is the vault's to judge. */
 export function checkLength(...credentials: readonly Buffer[]): void {
   if (credentials.some((one) => one.length > CREDENTIAL_OCTETS_MAX)) throw new PasswordRefused(LENGTHS)
+}
+
+/** null for a wrong password or passphrase. Throws PassphraseNeeded. */
+export function unlessDenied<T extends { readonly kind: string }>(
+  answer: T,
+): Exclude<T, { readonly kind: 'wrong' } | { readonly kind: 'passphrase' }> | null {
+  if (answer.kind === 'passphrase') throw new PassphraseNeeded()
+  return answer.kind === 'wrong'
+    ? null
+    : (answer as Exclude<T, { readonly kind: 'wrong' } | { readonly kind: 'passphrase' }>)
 }

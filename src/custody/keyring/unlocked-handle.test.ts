@@ -7,18 +7,20 @@ import { SessionEnded } from './keyring.ts'
 import { UnlockedHandle } from './unlocked-handle.ts'
 import type { VaultProcess } from './vault-process.ts'
 
+const facts = { handle: 1, slot: 's', reads: true, signs: true, openings: [] }
+
 function opened(idleMs: number) {
   const clock = createFakeClock()
   const asked: string[] = []
   const call = async (name: string) => {
     asked.push(name)
-    return { key: Buffer.alloc(32) }
+    return name === 'indexKeys' ? [Buffer.alloc(32)] : {}
   }
   const vault = { call } as unknown as VaultProcess
   const ends: UnlockedHandle[] = []
   const onEnd = (handle: UnlockedHandle) => ends.push(handle)
   const duties = { vault, clock, logger: silentLogger, metrics: noMetrics, idleMs, onEnd }
-  return { clock, asked, ends, handle: new UnlockedHandle('a', 1, duties) }
+  return { clock, asked, ends, handle: new UnlockedHandle('a', facts, duties) }
 }
 
 test('a handle that asks for nothing ends, tells its session and the vault, once', async () => {
@@ -30,7 +32,7 @@ test('a handle that asks for nothing ends, tells its session and the vault, once
   await clock.advance(1)
   assert.ok(handle.ended.reason instanceof SessionEnded)
   await handle[Symbol.asyncDispose]()
-  assert.deepEqual(asked, ['indexKey', 'close'])
+  assert.deepEqual(asked, ['indexKeys', 'close'])
   assert.deepEqual(ends, [handle])
   await assert.rejects(handle.indexKey(), SessionEnded)
   assert.equal(clock.waiting, 0)

@@ -1,12 +1,19 @@
 /** One session's hold on an unlocked account, as the vault counts it. */
 
-import type { Bytes } from '#lib/bytes.ts'
+import { type Bytes, wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import { PKESK_OCTETS_MAX, PKESKS_MAX } from '../vault/protocol/protocol.ts'
-import { SessionEnded, SessionKeysBroken, type UnlockedKeys } from './keyring.ts'
+import type { EscrowOpening } from '../vault/protocol/slot-table.ts'
+import {
+  NotWithThisCredential,
+  SessionEnded,
+  SessionKeysBroken,
+  type SignPurpose,
+  type UnlockedKeys,
+} from './keyring.ts'
 import { type VaultProcess, VaultRefusal } from './vault-process.ts'
 
 export interface HandleDuties {
@@ -20,8 +27,21 @@ export interface HandleDuties {
   readonly onEnd: (handle: UnlockedHandle) => void
 }
 
+/** What the vault said of it. */
+export interface HandleFacts {
+  readonly handle: number
+  readonly slot: string
+  readonly reads: boolean
+  readonly signs: boolean
+  readonly openings: readonly EscrowOpening[]
+}
+
 export class UnlockedHandle implements UnlockedKeys {
   readonly account: AccountId
+  readonly slot: string
+  readonly reads: boolean
+  readonly signs: boolean
+  readonly openings: readonly EscrowOpening[]
   readonly #handle: number
   readonly #duties: HandleDuties
   readonly #ended = new AbortController()
@@ -33,8 +53,12 @@ export class UnlockedHandle implements UnlockedKeys {
   /** Looks whether it was used meanwhile when it rings, so that a use costs no timer. */
   #idle: Disposable | null = null
 
-  constructor(account: AccountId, handle: number, duties: HandleDuties) {
+  constructor(account: AccountId, { handle, slot, reads, signs, openings }: HandleFacts, duties: HandleDuties) {
     this.account = account
+    this.slot = slot
+    this.reads = reads
+    this.signs = signs
+    this.openings = openings
     this.#handle = handle
     this.#duties = duties
     this.#since = duties.clock.now()
@@ -68,11 +92,23 @@ export class UnlockedHandle implements UnlockedKeys {
   }
 
   async indexKey(): Promise<Bytes> {
-    return (await this.#ask(() => this.#duties.vault.call('indexKey', { handle: this.#handle }))).key
+    const [newest, ...older] = await this.#indexKeys()
+    for (const key of older) wipe(key)
+    return newest!
   }
 
-  async sign(content: Bytes, created: number): Promise<Bytes> {
-    const request = { handle: this.#handle, content, created }
+  async olderIndexKeys(): Promise<readonly Bytes[]> {
+    const [newest, ...older] = await this.#indexKeys()
+    if (newest) wipe(newest)
+    return older
+  }
+
+  #indexKeys(): Promise<readonly Bytes[]> {
+    return this.#ask(() => this.#duties.vault.call('indexKeys', { handle: this.#handle }))
+  }
+
+  async sign(content: Bytes, created: number, purpose: SignPurpose = 'mail'): Promise<Bytes> {
+    const request = { handle: this.#handle, content, purpose, created }
     return (await this.#ask(() => this.#duties.vault.call('sign', request))).signature
   }
 
@@ -119,7 +155,9 @@ export class UnlockedHandle implements UnlockedKeys {
     try {
       return await call()
     } catch (error) {
-      if (!(error instanceof VaultRefusal) || error.why !== 'closed') throw error
+      if (!(error instanceof VaultRefusal)) throw error
+      if (error.why === 'forbidden') throw new NotWithThisCredential()
+      if (error.why !== 'closed') throw error
       this.end()
       throw new SessionEnded('the session has ended')
     }

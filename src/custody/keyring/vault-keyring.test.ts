@@ -180,9 +180,10 @@ test('a reset gives a new key and loses no mail: the old password or code relink
   const before = await opened(bench.keyring, 't6', 'third password')
   assert.deepEqual(await before.sessionKeys([old.pkesk]), [null])
   await before[Symbol.asyncDispose]()
-  const relink = (with_: string) => bench.keyring.relink('t6', Buffer.from('third password'), Buffer.from(with_))
+  const relink = (with_: string) =>
+    bench.keyring.relink('t6', { password: Buffer.from('third password') }, Buffer.from(with_))
   assert.equal(await relink('never a password'), null)
-  assert.equal(await bench.keyring.relink('t6', Buffer.from('wrong password'), password()), null)
+  assert.equal(await bench.keyring.relink('t6', { password: Buffer.from('wrong password') }, password()), null)
   assert.deepEqual(await relink(PASSWORD), { relinked: 1 })
   assert.deepEqual(await relink(second.recoveryCode.reveal()), { relinked: 1 })
   assert.equal(await relink(PASSWORD), null, 'nothing is parked any more')
@@ -193,14 +194,18 @@ test('a reset gives a new key and loses no mail: the old password or code relink
     taken.map((one) => Buffer.from(one!)),
     [old.encoded, newest.encoded],
   )
-  const exported = await bench.keyring.exportSecretKey('t6', Buffer.from('third password'), Buffer.from('passphrase'))
+  const exported = await bench.keyring.exportSecretKey(
+    't6',
+    { password: Buffer.from('third password') },
+    Buffer.from('passphrase'),
+  )
   assert.equal(exported!.match(/^-----BEGIN PGP PRIVATE KEY BLOCK-----$/gm)?.length, 3)
 })
 
 test('an exported key is locked with the passphrase, and only the password gives it out', async () => {
   await bench.account('t7')
   const exported = (with_: string, passphrase: string) =>
-    bench.keyring.exportSecretKey('t7', Buffer.from(with_), Buffer.from(passphrase))
+    bench.keyring.exportSecretKey('t7', { password: Buffer.from(with_) }, Buffer.from(passphrase))
   assert.match((await exported(PASSWORD, 'passphrase'))!, /^-----BEGIN PGP PRIVATE KEY BLOCK-----/)
   assert.equal(await exported('wrong password', 'passphrase'), null)
   await assert.rejects(exported(PASSWORD, ''), PasswordRefused)

@@ -1,35 +1,48 @@
 /** The keyring over the account's files and the vault process. */
 
 import type { Address } from '#formats/message/address.ts'
+import { formatAddress } from '#formats/message/address.ts'
 import { wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
 import type { Secret } from '#lib/secret.ts'
 import type { AccountId, Directory } from '../accounts/directory.ts'
+import type { AuditLog } from '../audit/audit-log.ts'
 import { type AnswerOf, CREDENTIAL_OCTETS_MAX, type RequestOf } from '../vault/protocol/protocol.ts'
 import { AccountFiles } from './account-files.ts'
 import { readAccount } from './account-reading.ts'
 import { type Disk, disk } from './durable-files.ts'
 import * as changes from './key-changes.ts'
-import type { KeyAlgorithm, Keyring, NewKeys, UnlockedKeys } from './keyring.ts'
+import type {
+  CredentialUse,
+  KeyAlgorithm,
+  Keyring,
+  KeyslotFacts,
+  NewKeys,
+  OwnerSecrets,
+  UnlockedKeys,
+} from './keyring.ts'
 import type { VaultPlacement } from './launch.ts'
-import { asked } from './refusals.ts'
+import { asked, unlessDenied } from './refusals.ts'
 import { RevocationDesk } from './revocations.ts'
-import { UnlockedHandle } from './unlocked-handle.ts'
+import { type HandleFacts, UnlockedHandle } from './unlocked-handle.ts'
 import { VaultProcess } from './vault-process.ts'
 
 export interface KeyringOptions {
   readonly dataDir: string
   readonly directory: Directory
+  readonly audit: Pick<AuditLog, 'record'>
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
   /** How long keys stay unlocked after the last handle of an account is closed. */
   readonly graceMs: number
+  /** How long a session may hold keys that it does not use; never ending when left out. */
+  readonly idleMs?: number
   readonly vault: VaultPlacement
   /** Another cost than the standard one makes sense in tests only. */
-  readonly argon2?: Omit<RequestOf<'configure'>, 'graceMs'>
+  readonly argon2?: Omit<RequestOf<'configure'>, 'graceMs' | 'idleMs'>
   /** Set in tests to stop between two steps. */
   readonly disk?: Disk
 }
@@ -52,6 +65,10 @@ export async function openKeyring(options: KeyringOptions): Promise<VaultKeyring
   return keyring
 }
 
+type UnlockWish = NonNullable<Parameters<Keyring['unlock']>[2]>
+
+const secretsOf = ({ password, passphrase }: OwnerSecrets) => (passphrase ? [password, passphrase] : [password])
+
 class FileKeyring implements VaultKeyring {
   readonly #options: KeyringOptions
   readonly #vault: VaultProcess
@@ -63,7 +80,7 @@ class FileKeyring implements VaultKeyring {
     this.#revocations = new RevocationDesk(options.dataDir)
     this.#vault = new VaultProcess({
       placement: options.vault,
-      configuration: { graceMs: options.graceMs, ...(options.argon2 ?? ARGON2) },
+      configuration: { graceMs: options.graceMs, idleMs: options.idleMs ?? 0, ...(options.argon2 ?? ARGON2) },
       clock: options.clock,
       logger: options.logger,
       onGone: () => {
@@ -75,35 +92,62 @@ class FileKeyring implements VaultKeyring {
   #desk(account: AccountId): changes.ChangeDesk {
     const { dataDir, directory, clock } = this.#options
     const files = new AccountFiles(dataDir, account, this.#options.disk ?? disk)
-    return { account, files, vault: this.#vault, directory, revocations: this.#revocations, clock }
+    const record: changes.ChangeDesk['record'] = async (event, detail = {}, actor = 'owner') => {
+      const known = await directory.account(account)
+      const address = known ? { address: formatAddress(known.address) } : {}
+      await this.#options.audit.record({ event, account, ...address, actor, detail })
+    }
+    return { account, files, vault: this.#vault, directory, revocations: this.#revocations, clock, record }
   }
 
   create(account: AccountId, address: Address, password: Buffer, algorithm: KeyAlgorithm): Promise<NewKeys> {
     return wiping([password], () => changes.create(this.#desk(account), address, password, algorithm))
   }
 
-  unlock(account: AccountId | null, credential: Buffer): Promise<UnlockedKeys | null> {
-    return wiping([credential], async () => {
-      const handle = await this.#unlock(account, credential)
+  createWithoutKey(account: AccountId, password: Buffer): Promise<Pick<NewKeys, 'recoveryCode'>> {
+    return wiping([password], () => changes.createWithoutKey(this.#desk(account), password))
+  }
+
+  unlock(
+    account: AccountId | null,
+    credential: Buffer,
+    { use = 'imap', passphrase = Buffer.alloc(0) }: UnlockWish = {},
+  ): Promise<UnlockedKeys | null> {
+    return wiping([credential, passphrase], async () => {
+      const handle = await this.#unlock(account, { password: credential, passphrase }, use)
       this.#options.metrics.count('unlocks', { outcome: handle ? 'unlocked' : 'wrong' })
       return handle
     })
   }
 
-  async #unlock(account: AccountId | null, credential: Buffer): Promise<UnlockedKeys | null> {
+  async #unlock(
+    account: AccountId | null,
+    credential: { readonly password: Buffer; readonly passphrase: Buffer },
+    use: CredentialUse,
+  ): Promise<UnlockedKeys | null> {
+    const { password, passphrase } = credential
+    const login = { use, now: this.#options.clock.now() }
     // One that is too long is wrong, and costs the same.
-    if (account === null || credential.length > CREDENTIAL_OCTETS_MAX) {
-      const decoy = { account: '', table: NOTHING, keys: [], credential: credential.subarray(0, CREDENTIAL_OCTETS_MAX) }
-      await asked('', this.#vault.call('unlock', decoy))
+    if (account === null || Math.max(password.length, passphrase.length) > CREDENTIAL_OCTETS_MAX) {
+      const short = { password: password.subarray(0, CREDENTIAL_OCTETS_MAX), passphrase: NOTHING }
+      await asked('', this.#vault.call('unlock', { account: '', table: NOTHING, keys: [], ...short, ...login }))
       return null
     }
     for (;;) {
       const desk = this.#desk(account)
       const reading = await readAccount(account, desk.files, this.#options.directory)
       const { octets: table, keys } = reading
-      const answer = await asked(account, this.#vault.call('unlock', { account, table, keys, credential }))
-      if (answer.kind === 'wrong') return null
-      const handle = this.#hold(account, answer.handle)
+      const answer = unlessDenied(
+        await asked(account, this.#vault.call('unlock', { account, table, keys, ...credential, ...login })),
+      )
+      if (!answer) return null
+      const handle = this.#hold(account, {
+        handle: answer.handle,
+        slot: answer.slot,
+        reads: answer.reads === 'yes',
+        signs: answer.signs === 'yes',
+        openings: reading.table.openings,
+      })
       // A login that was under way while the password changed must not outlive the sessions that were ended for it.
       if (!(await desk.files.table()).octets.equals(table)) {
         await handle[Symbol.asyncDispose]()
@@ -127,14 +171,22 @@ class FileKeyring implements VaultKeyring {
     }
   }
 
-  #hold(account: AccountId, id: number): UnlockedHandle {
+  #hold(account: AccountId, facts: HandleFacts): UnlockedHandle {
     const { clock, logger, metrics } = this.#options
     const held = this.#handles.get(account) ?? new Set()
     const onEnd = (handle: UnlockedHandle) => {
       held.delete(handle)
       if (held.size === 0 && this.#handles.get(account) === held) this.#handles.delete(account)
     }
-    const handle = new UnlockedHandle(account, id, { vault: this.#vault, clock, logger, metrics, onEnd })
+    const idleMs = this.#options.idleMs ?? 0
+    const handle = new UnlockedHandle(account, facts, {
+      idleMs,
+      vault: this.#vault,
+      clock,
+      logger,
+      metrics,
+      onEnd,
+    })
     this.#handles.set(account, held.add(handle))
     return handle
   }
@@ -155,8 +207,10 @@ class FileKeyring implements VaultKeyring {
     return changed
   }
 
-  changePassword(account: AccountId, old: Buffer, next: Buffer): Promise<boolean> {
-    return wiping([old, next], () => this.#ending(account, changes.changePassword(this.#desk(account), old, next)))
+  changePassword(account: AccountId, old: Buffer, next: Buffer, passphrase?: Buffer): Promise<boolean> {
+    const owner = passphrase ? { password: old, passphrase } : { password: old }
+    const change = () => changes.changePassword(this.#desk(account), owner, next)
+    return wiping([...secretsOf(owner), next], () => this.#ending(account, change()))
   }
 
   recover(account: AccountId, code: Buffer, next: Buffer): Promise<{ recoveryCode: Secret<string> } | null> {
@@ -168,13 +222,26 @@ class FileKeyring implements VaultKeyring {
     return wiping([next], () => this.#ending(account, change()))
   }
 
-  relink(account: AccountId, password: Buffer, old: Buffer): Promise<{ relinked: number } | null> {
-    return wiping([password, old], () => this.#ending(account, changes.relink(this.#desk(account), password, old)))
+  relink(account: AccountId, owner: OwnerSecrets, old: Buffer): Promise<{ relinked: number } | null> {
+    const change = () => changes.relink(this.#desk(account), owner, old)
+    return wiping([...secretsOf(owner), old], () => this.#ending(account, change()))
   }
 
-  exportSecretKey(account: AccountId, password: Buffer, passphrase: Buffer): Promise<string | null> {
-    const change = () => changes.exportSecretKey(this.#desk(account), password, passphrase)
-    return wiping([password, passphrase], change)
+  exportSecretKey(account: AccountId, owner: OwnerSecrets, lock: Buffer): Promise<string | null> {
+    const change = () => changes.exportSecretKey(this.#desk(account), owner, lock)
+    return wiping([...secretsOf(owner), lock], change)
+  }
+
+  async keyslots(account: AccountId): Promise<readonly KeyslotFacts[]> {
+    const { table } = await this.#desk(account).files.table()
+    return table.slots.map(({ id, type, label, scope, created, expires }) => ({
+      id,
+      type,
+      label,
+      scope: scope === '' ? [] : scope.split(','),
+      created,
+      expires,
+    }))
   }
 
   status(): Promise<AnswerOf<'status'>> {

@@ -1,53 +1,49 @@
-/** What gives secret keys another lock: relinking those of parked generations, and export under a passphrase. */
-import { parseCertificate } from '#formats/openpgp/certificate.ts'
+/** What secret keys are given besides their first lock: relinking those of parked generations, export under a passphrase. */
 import { lockForExport } from '#formats/openpgp/lock.ts'
 import { type Bytes, wipe } from '#lib/bytes.ts'
-import { openFirst, openTable, slotsOf } from './keyslots.ts'
-import { lockKey, unlockKey } from './locked-key.ts'
+import { admitOwner } from './credentials.ts'
+import { masterKeys } from './generations.ts'
+import { openFirst, slotsOf } from './keyslots.ts'
+import { unlockKey } from './locked-key.ts'
 import { checkNewPassword } from './password-rules.ts'
 import type { AnswerOf, RequestOf } from './protocol/protocol.ts'
 import type { ParkedSlots } from './protocol/slot-table.ts'
-import { decodeRecoveryCode } from './recovery-code.ts'
 import { nextTable, tableOf } from './slot-changes.ts'
 import type { Stretcher } from './stretcher.ts'
+import { decodeCode, RECOVERY_CODE } from './typed-code.ts'
 
-/** A parked generation leaves the table once its keys are locked anew: what its AMK opened, the current one opens now. */
+/** A parked generation leaves the table once its AMK is wrapped under the present one: what it opened, the present one opens. */
 export async function relink(request: RequestOf<'relink'>, stretcher: Stretcher): Promise<AnswerOf<'relink'>> {
   const { account } = request
   const table = tableOf(account, request.table)
-  const amk = await openTable(table, request.password, stretcher)
-  if (!amk) return { kind: 'wrong' }
-  const code = decodeRecoveryCode(request.old)
+  const owner = await admitOwner(table, request, stretcher)
+  if (owner.kind !== 'owner') return owner
+  using masters = masterKeys(table, owner.amk)
+  const code = decodeCode(RECOVERY_CODE, request.old)
   try {
     const opened: ParkedSlots[] = []
-    const keys: { fingerprint: string; certificate: Bytes; locked: Bytes }[] = []
     for (const group of table.parked) {
-      const oldAmk = await openParked({ account, ...group }, { password: request.old, code }, stretcher)
-      if (!oldAmk) continue
+      const amk = await openParked({ account, ...group }, { password: request.old, code }, stretcher)
+      if (!amk) continue
       opened.push(group)
-      for (const key of request.keys.filter(({ generation }) => generation === group.generation)) {
-        const secret = unlockKey({ account, generation: group.generation }, key, oldAmk)
-        keys.push({
-          fingerprint: parseCertificate(key.certificate).fingerprint,
-          certificate: key.certificate,
-          locked: lockKey(table, secret, key.certificate, amk),
-        })
-        wipe(secret)
-      }
-      wipe(oldAmk)
+      using found = masterKeys({ account, ...group }, amk)
+      for (const generation of found.generations) masters.add(generation, Buffer.from(found.at(generation)!))
     }
     if (opened.length === 0) return { kind: 'nothing' }
-    const parked = table.parked.filter((group) => !opened.includes(group))
-    return { kind: 'relinked', table: nextTable(table, table.slots, amk, parked), keys }
+    const change = {
+      parked: table.parked.filter((group) => !opened.includes(group)),
+      earlier: masters.wrappedFor(table, masters.current),
+    }
+    const generations = opened.map(({ generation }) => generation)
+    return { kind: 'relinked', table: nextTable(table, change, masters.current), generations }
   } finally {
-    wipe(amk)
     if (code) wipe(code)
   }
 }
 
 async function openParked(
   group: ParkedSlots & { readonly account: string },
-  { password, code }: { password: Bytes; code: Bytes | null },
+  { password, code }: { readonly password: Bytes; readonly code: Bytes | null },
   stretcher: Stretcher,
 ): Promise<Buffer | null> {
   const byCode = code ? await openFirst(group, slotsOf(group.slots, 'recovery'), code, stretcher) : null
@@ -58,15 +54,18 @@ export async function exportKeys(
   request: RequestOf<'exportKeys'>,
   stretcher: Stretcher,
 ): Promise<AnswerOf<'exportKeys'>> {
-  checkNewPassword(request.passphrase)
+  checkNewPassword(request.lock)
   const table = tableOf(request.account, request.table)
-  const amk = await openTable(table, request.password, stretcher)
-  if (!amk) return { kind: 'wrong' }
-  const passphrase = Buffer.from(request.passphrase)
+  const owner = await admitOwner(table, request, stretcher)
+  if (owner.kind !== 'owner') return owner
+  using masters = masterKeys(table, owner.amk)
+  const passphrase = Buffer.from(request.lock)
   const blocks: string[] = []
   try {
     for (const key of request.keys) {
-      const secret = unlockKey(table, key, amk)
+      const master = masters.at(key.generation)
+      if (!master) continue
+      const secret = unlockKey({ account: table.account, generation: key.generation }, key, master)
       try {
         blocks.push(await lockForExport(secret, passphrase))
       } finally {
@@ -75,7 +74,6 @@ export async function exportKeys(
     }
     return { kind: 'exported', armored: Buffer.from(blocks.join('\n')) }
   } finally {
-    wipe(amk)
     wipe(passphrase)
   }
 }

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Bytes } from '#lib/bytes.ts'
-import { openOctets, SealBroken, sealOctets } from './aead.ts'
+import { openOctets, SealBroken } from './aead.ts'
 import { equal, KEY_OCTETS, label, mac, sha256, subkey, withKey } from './key-derivation.ts'
 import {
   type Keyslot,
@@ -15,6 +15,7 @@ import {
   tableText,
   type UnsignedTable,
 } from './protocol/slot-table.ts'
+import { slotPublicKey, unwrapWith, wrapFor } from './slot-lock.ts'
 import type { Stretcher } from './stretcher.ts'
 
 /** Where a slot or a key stands; bound into everything derived for it. */
@@ -32,25 +33,34 @@ export class TableTampered extends Error {
 
 export const newMasterKey = (): Buffer => randomBytes(KEY_OCTETS)
 export const tskKey = (amk: Bytes): Buffer => subkey(amk, label('tsk'))
-export const indexKey = (amk: Bytes): Buffer => subkey(amk, label('index'))
+export const indexKeyOf = (amk: Bytes): Buffer => subkey(amk, label('index'))
 export const masterDigest = (amk: Bytes): Buffer => subkey(amk, label('digest'))
 
 const SALT_OCTETS = 16
+const NONE = Buffer.alloc(0)
 
-/** How a new slot of this type stretches its credential. */
+/** Codes of ours have 128 random bits or more; what people think up is stretched. */
 function newKdf(type: SlotType, { cost }: Stretcher): SlotKdf {
   const salt = randomBytes(SALT_OCTETS)
-  return type === 'recovery' ? { kind: 'hkdf', salt } : { kind: 'argon2id', ...cost, salt }
+  return type === 'recovery' || type === 'app' ? { kind: 'hkdf', salt } : { kind: 'argon2id', ...cost, salt }
 }
 
-function keysOf(stretched: Bytes, { account, generation }: Place, id: string): { verifier: Buffer; kek: Buffer } {
-  const verifier = withKey(subkey(stretched, label('auth', account, id, generation)), sha256)
-  return { verifier, kek: subkey(stretched, label('kek', account, id, generation)) }
+const verifierOf = (stretched: Bytes, { account, born, id }: SlotPlace): Buffer =>
+  withKey(subkey(stretched, label('auth', account, id, born)), sha256)
+
+interface SlotPlace {
+  readonly account: string
+  readonly born: number
+  readonly id: string
 }
 
 function wrapContext({ account, generation }: Place, slot: SlotFacts): Buffer {
-  const { id, type, scope, kdf, sequence } = slot
-  return label('letterlock keyslot 1', account, id, type, scope, kdfText(kdf), generation, sequence)
+  const { id, type, scope, label: name, kdf, sequence, born, expires, publicKey } = slot
+  // As tables were written before slots had a public half
+  if (publicKey.byteLength === 0)
+    return label('letterlock keyslot 1', account, id, type, scope, kdfText(kdf), generation, sequence)
+  const limits = [scope, name, expires ?? '', born]
+  return label('letterlock keyslot 2', account, id, type, ...limits, kdfText(kdf), publicKey, generation, sequence)
 }
 
 /** What a new slot says of itself. */
@@ -60,34 +70,60 @@ export interface SlotOrder {
   readonly created: number
   /** The table's when the slot is in it. */
   readonly sequence: number
+  readonly scope?: string
+  readonly label?: string
+  readonly expires?: number | null
 }
 
-/** Wraps the AMK in a new slot. Throws Busy. */
+/** A new slot for the credential. Without an AMK it proves who somebody is and opens nothing. Throws Busy. */
 export async function makeSlot(
   place: Place,
   order: SlotOrder,
-  { credential, amk }: { credential: Bytes; amk: Bytes },
+  { credential, amk }: { credential: Bytes; amk: Bytes | null },
   stretcher: Stretcher,
 ): Promise<Keyslot> {
-  const facts = { id: randomBytes(8).toString('hex'), scope: '', kdf: newKdf(order.type, stretcher), ...order }
-  const stretched = await stretcher.stretch(credential, facts.kdf)
-  const { verifier, kek } = withKey(stretched, (key) => keysOf(key, place, facts.id))
-  return withKey(kek, (key) => ({ ...facts, verifier, wrapped: sealOctets(key, amk, wrapContext(place, facts)) }))
+  const { type, created, sequence, scope = '', label: name = '', expires = null } = order
+  const id = randomBytes(8).toString('hex')
+  const at = { account: place.account, born: place.generation, id }
+  const kdf = newKdf(type, stretcher)
+  const stretched = await stretcher.stretch(credential, kdf)
+  return withKey(stretched, (key) => {
+    const verifier = verifierOf(key, at)
+    const publicKey = amk ? withKey(seedOf(key, at), slotPublicKey) : NONE
+    const facts = { id, type, scope, label: name, created, expires, sequence, born: at.born, kdf, publicKey }
+    return { ...facts, verifier, wrapped: amk ? wrapFor(publicKey, amk, wrapContext(place, facts)) : NONE }
+  })
 }
 
-/** The AMK, to be wiped by the caller; null when the credential is not the slot's. Throws TableTampered, Busy. */
-export async function openSlot(
+const seedOf = (stretched: Bytes, { account, born, id }: SlotPlace): Buffer =>
+  subkey(stretched, label('slot', account, id, born))
+
+/** What a credential does at a slot: nothing, proves itself, or opens. */
+export type SlotOpened = { readonly kind: 'wrong' } | { readonly kind: 'proved' } | OpenedWith
+
+export interface OpenedWith {
+  readonly kind: 'opened'
+  /** To be wiped by the caller. */
+  readonly amk: Buffer
+}
+
+const WRONG = { kind: 'wrong' } as const
+
+/** Throws TableTampered, Busy. */
+export async function trySlot(
   place: Place,
   slot: Keyslot,
   credential: Bytes,
   stretcher: Stretcher,
-): Promise<Buffer | null> {
+): Promise<SlotOpened> {
+  if (slot.kdf.kind === 'openpgp') return WRONG
+  const at = { account: place.account, born: slot.born, id: slot.id }
   const stretched = await stretcher.stretch(credential, slot.kdf)
-  const { verifier, kek } = withKey(stretched, (key) => keysOf(key, place, slot.id))
-  return withKey(kek, (key) => {
-    if (!equal(verifier, slot.verifier)) return null
+  return withKey(stretched, (key) => {
+    if (!withKey(verifierOf(key, at), (verifier) => equal(verifier, slot.verifier))) return WRONG
+    if (slot.wrapped.byteLength === 0) return { kind: 'proved' }
     try {
-      return openOctets(key, slot.wrapped, wrapContext(place, slot))
+      return { kind: 'opened', amk: unwrapSlot(key, place, slot) }
     } catch (error) {
       if (error instanceof SealBroken) throw new TableTampered('a keyslot was changed')
       throw error
@@ -95,12 +131,31 @@ export async function openSlot(
   })
 }
 
-/** The slots of one type, newest first: after an interrupted change there are two. */
-export function slotsOf(slots: readonly Keyslot[], type: SlotType): readonly Keyslot[] {
-  return slots.filter((slot) => slot.type === type).sort((a, b) => b.sequence - a.sequence)
+function unwrapSlot(stretched: Bytes, place: Place, slot: Keyslot): Buffer {
+  const at = { account: place.account, born: slot.born, id: slot.id }
+  const context = wrapContext(place, slot)
+  if (slot.publicKey.byteLength > 0)
+    return withKey(seedOf(stretched, at), (seed) => unwrapWith(seed, slot.wrapped, context))
+  const kek = subkey(stretched, label('kek', place.account, slot.id, place.generation))
+  return withKey(kek, (key) => openOctets(key, slot.wrapped, context))
 }
 
-/** The first of the slots that opens, as openSlot does. */
+/**
+ * The slot around the AMK of another generation, made without its credential. null for one that cannot be carried: of an old
+ * table, or sealed to a certificate. The slot's table must have been verified: its public half is believed.
+ */
+export function carrySlot(into: Place, slot: Keyslot, amk: Bytes): Keyslot | null {
+  if (slot.wrapped.byteLength === 0) return slot
+  if (slot.publicKey.byteLength === 0) return null
+  return { ...slot, wrapped: wrapFor(slot.publicKey, amk, wrapContext(into, slot)) }
+}
+
+/** The slots of one type, newest first: after an interrupted change there are two. */
+export function slotsOf(slots: readonly Keyslot[], ...types: readonly SlotType[]): readonly Keyslot[] {
+  return slots.filter((slot) => types.includes(slot.type)).sort((a, b) => b.sequence - a.sequence)
+}
+
+/** The AMK by the first of the slots that opens; null when none does. Throws TableTampered, Busy. */
 export async function openFirst(
   place: Place,
   slots: readonly Keyslot[],
@@ -108,38 +163,16 @@ export async function openFirst(
   stretcher: Stretcher,
 ): Promise<Buffer | null> {
   for (const slot of slots) {
-    const amk = await openSlot(place, slot, credential, stretcher)
-    if (amk) return amk
+    const found = await trySlot(place, slot, credential, stretcher)
+    if (found.kind === 'opened') return found.amk
   }
   return null
 }
 
-const DECOY: Place = { account: '', generation: 0 }
-const decoySlot = (stretcher: Stretcher): Keyslot => ({
-  id: '',
-  type: 'password',
-  scope: '',
-  created: 0,
-  sequence: 0,
-  kdf: newKdf('password', stretcher),
-  verifier: randomBytes(KEY_OCTETS),
-  wrapped: Buffer.alloc(0),
-})
-
-/**
- * The AMK that the password opens, with the table's MAC verified. null: wrong password, or no table, after the same work.
- * Throws TableTampered, Busy.
- */
-export async function openTable(
-  table: SlotTable | null,
-  password: Bytes,
-  stretcher: Stretcher,
-): Promise<Buffer | null> {
-  const slots = table ? slotsOf(table.slots, 'password') : []
-  if (!table || slots.length === 0) return openFirst(DECOY, [decoySlot(stretcher)], password, stretcher)
-  const amk = await openFirst(table, slots, password, stretcher)
-  if (amk) verifyTable(table, amk)
-  return amk
+/** The work of a wrong password, for an account that is not there. Throws Busy. */
+export async function tryDecoy(credential: Bytes, stretcher: Stretcher): Promise<void> {
+  const stretched = await stretcher.stretch(credential, newKdf('password', stretcher))
+  withKey(stretched, (key) => verifierOf(key, { account: '', born: 0, id: '' }))
 }
 
 const tableMac = (table: UnsignedTable, amk: Bytes) =>

@@ -12,7 +12,7 @@ import { decodeContent, encodeFrame, type Frame, FrameSplitter, Status } from '.
 import { type OperationName, operations, type RefusalReason, type RequestOf, refusal } from './protocol/protocol.ts'
 import { MalformedTable } from './protocol/slot-table.ts'
 import { SlotsFull } from './slot-changes.ts'
-import { HandleClosed } from './unlocked-accounts.ts'
+import { Forbidden, HandleClosed } from './unlocked-accounts.ts'
 import { openVault, type Vault } from './vault.ts'
 import { Busy } from './work-gate.ts'
 
@@ -34,6 +34,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 function reasonOf(error: unknown): RefusalReason {
   if (error instanceof Busy) return 'busy'
   if (error instanceof HandleClosed) return 'closed'
+  if (error instanceof Forbidden) return 'forbidden'
   if (error instanceof TableTampered || error instanceof MalformedTable) return 'tampered'
   if (error instanceof KeyMismatch || error instanceof MalformedOpenPgp) return 'mismatch'
   if (error instanceof WeakPassword) return 'weak'

@@ -3,12 +3,13 @@
 import { parseCertificate } from '#formats/openpgp/certificate.ts'
 import { generateKeys } from '#formats/openpgp/generate.ts'
 import { type Bytes, wipe } from '#lib/bytes.ts'
+import { admitOwner, ownerSlots } from './credentials.ts'
 import {
   makeSlot,
   masterDigest,
   newMasterKey,
   openFirst,
-  openTable,
+  type Place,
   signTable,
   slotsOf,
   verifyTable,
@@ -19,6 +20,7 @@ import type { AnswerOf, RequestOf } from './protocol/protocol.ts'
 import {
   decodeTable,
   encodeTable,
+  GENERATIONS_MAX,
   type Keyslot,
   MalformedTable,
   type ParkedSlots,
@@ -26,8 +28,8 @@ import {
   type SlotTable,
   type UnsignedTable,
 } from './protocol/slot-table.ts'
-import { decodeRecoveryCode, encodeRecoveryCode, newRecoverySecret } from './recovery-code.ts'
 import type { Stretcher } from './stretcher.ts'
+import { decodeCode, encodeCode, newCodeSecret, RECOVERY_CODE } from './typed-code.ts'
 
 /** No slot is left for another credential. */
 export class SlotsFull extends Error {
@@ -41,12 +43,15 @@ export function tableOf(account: string, octets: Bytes): SlotTable {
   return table
 }
 
+const NONE = Buffer.alloc(0)
+const NO_KEY = { certificate: NONE, locked: NONE, fingerprint: '', revocation: NONE }
+
 export async function createKeys(request: RequestOf<'create'>, stretcher: Stretcher): Promise<AnswerOf<'create'>> {
   return foundAccount(request, null, stretcher)
 }
 
 export async function resetKeys(request: RequestOf<'reset'>, stretcher: Stretcher): Promise<AnswerOf<'reset'>> {
-  return foundAccount(request, tableOf(request.account, request.table), stretcher)
+  return foundAccount({ ...request, withKey: 'yes' }, tableOf(request.account, request.table), stretcher)
 }
 
 /** Everything that is new with an account, or with an account whose credentials are all lost. */
@@ -56,42 +61,72 @@ async function foundAccount(
   stretcher: Stretcher,
 ): Promise<AnswerOf<'create'>> {
   checkNewPassword(request.password)
-  const { account, userId, algorithm, created } = request
+  const { account, password, created } = request
   const parked: readonly ParkedSlots[] = old ? [...old.parked, old] : []
   checkRoom(
     parked.flatMap(({ slots }) => slots),
     2,
   )
+  checkGenerations(parked, 1)
   const place = { account, generation: (old?.generation ?? 0) + 1 }
   const sequence = (old?.sequence ?? 0) + 1
   const amk = newMasterKey()
-  const code = newRecoverySecret()
-  const { secret, certificate, revocation } = await generateKeys({ userId, algorithm, created: new Date(created) })
+  const code = newCodeSecret(RECOVERY_CODE)
   try {
-    const { fingerprint } = parseCertificate(certificate)
+    const key = request.withKey === 'yes' ? await makeLockedKey(place, request, amk) : NO_KEY
+    const credential = { password, passphrase: NONE }
     const slots = [
-      await makeSlot(place, { type: 'password', created, sequence }, { credential: request.password, amk }, stretcher),
+      ...(await ownerSlots(place, { created, sequence }, { credential, amk }, stretcher)),
       await makeSlot(place, { type: 'recovery', created, sequence }, { credential: code, amk }, stretcher),
     ]
-    const table = { ...place, sequence, digest: masterDigest(amk), current: fingerprint, slots, parked }
-    return {
-      table: encodeTable(signTable(table, amk)),
-      certificate,
-      locked: lockKey(place, secret, certificate, amk),
-      fingerprint,
-      revocation: Buffer.from(revocation),
-      recoveryCode: encodeRecoveryCode(code),
+    const table: UnsignedTable = {
+      ...place,
+      sequence,
+      digest: masterDigest(amk),
+      current: key.fingerprint,
+      // What only a device opens stays so; a held key is parked with its AMK.
+      endToEnd: old?.endToEnd?.custody === 'device' ? old.endToEnd : null,
+      slots,
+      earlier: [],
+      parked,
+      openings: old?.openings ?? [],
     }
+    return { table: encodeTable(signTable(table, amk)), ...key, recoveryCode: encodeCode(RECOVERY_CODE, code) }
   } finally {
-    for (const used of [amk, code, secret]) wipe(used)
+    for (const used of [amk, code]) wipe(used)
   }
 }
 
-function checkRoom(slots: readonly Keyslot[], wanted: number): void {
+type KeyWish = Pick<RequestOf<'create'>, 'algorithm' | 'created'> & { readonly userId: string }
+
+/** A new key pair, locked under this AMK. */
+export async function makeLockedKey(place: Place, { userId, algorithm, created }: KeyWish, amk: Bytes) {
+  const { secret, certificate, revocation } = await generateKeys({ userId, algorithm, created: new Date(created) })
+  try {
+    const { fingerprint } = parseCertificate(certificate)
+    const locked = lockKey(place, secret, certificate, amk)
+    return { certificate, locked, fingerprint, revocation: Buffer.from(revocation) }
+  } finally {
+    wipe(secret)
+  }
+}
+
+/** Throws SlotsFull. */
+export function checkRoom(slots: readonly Keyslot[], wanted: number): void {
   if (slots.length + wanted > SLOTS_MAX) throw new SlotsFull('no keyslot is left')
 }
 
-const allSlots = ({ slots, parked }: UnsignedTable) => [...slots, ...parked.flatMap((group) => group.slots)]
+/** Throws SlotsFull. */
+export function checkGenerations(groups: readonly { readonly earlier: readonly unknown[] }[], wanted: number): void {
+  const known = groups.reduce((sum, { earlier }) => sum + 1 + earlier.length, 0)
+  if (known + wanted > GENERATIONS_MAX) throw new SlotsFull('no generation is left')
+}
+
+/** Those of parked generations too. */
+export const allSlots = ({ slots, parked }: UnsignedTable): readonly Keyslot[] => [
+  ...slots,
+  ...parked.flatMap((group) => group.slots),
+]
 
 export async function changePassword(
   request: RequestOf<'changePassword'>,
@@ -99,59 +134,72 @@ export async function changePassword(
 ): Promise<AnswerOf<'changePassword'>> {
   checkNewPassword(request.next)
   const table = tableOf(request.account, request.table)
-  const amk = await openTable(table, request.old, stretcher)
-  if (!amk) return { kind: 'wrong' }
+  const owner = await admitOwner(table, request, stretcher)
+  if (owner.kind !== 'owner') return owner
+  const { amk } = owner
   try {
-    checkRoom(allSlots(table), 1)
-    const order = { type: 'password' as const, created: request.created, sequence: table.sequence + 1 }
-    const slot = await makeSlot(table, order, { credential: request.next, amk }, stretcher)
-    return { kind: 'changed', table: nextTable(table, [...table.slots, slot], amk) }
+    checkRoom(allSlots(table), 2)
+    const order = { created: request.created, sequence: table.sequence + 1 }
+    const credential = { password: request.next, passphrase: hasPassphrase(table) ? request.passphrase : NONE }
+    const slots = await ownerSlots(table, order, { credential, amk }, stretcher)
+    return { kind: 'changed', table: nextTable(table, { slots: [...table.slots, ...slots] }, amk) }
   } finally {
     wipe(amk)
   }
 }
 
+export const hasPassphrase = ({ slots }: UnsignedTable): boolean => slots.some(({ type }) => type === 'passphrase')
+
 export async function recover(request: RequestOf<'recover'>, stretcher: Stretcher): Promise<AnswerOf<'recover'>> {
   checkNewPassword(request.next)
   const table = tableOf(request.account, request.table)
-  const code = decodeRecoveryCode(request.code)
+  const code = decodeCode(RECOVERY_CODE, request.code)
   if (!code) return { kind: 'mistyped' }
   const amk = await openFirst(table, slotsOf(table.slots, 'recovery'), code, stretcher)
   wipe(code)
   if (!amk) return { kind: 'wrong' }
-  const fresh = newRecoverySecret()
+  const fresh = newCodeSecret(RECOVERY_CODE)
   try {
     verifyTable(table, amk)
     checkRoom(allSlots(table), 2)
     const order = { created: request.created, sequence: table.sequence + 1 }
+    const credential = { password: request.next, passphrase: NONE }
     const slots = [
-      await makeSlot(table, { type: 'password', ...order }, { credential: request.next, amk }, stretcher),
+      ...(await ownerSlots(table, order, { credential, amk }, stretcher)),
       await makeSlot(table, { type: 'recovery', ...order }, { credential: fresh, amk }, stretcher),
     ]
-    const changed = nextTable(table, [...table.slots, ...slots], amk)
-    return { kind: 'changed', table: changed, recoveryCode: encodeRecoveryCode(fresh) }
+    const changed = nextTable(table, { slots: [...table.slots, ...slots] }, amk)
+    return { kind: 'changed', table: changed, recoveryCode: encodeCode(RECOVERY_CODE, fresh) }
   } finally {
     wipe(amk)
     wipe(fresh)
   }
 }
 
-/** Only a password that opens the newest slot may drop the older ones. */
+/** Only a credential that opens the newest slots may drop the older ones. */
 export async function settle(request: RequestOf<'settle'>, stretcher: Stretcher): Promise<AnswerOf<'settle'>> {
   const table = tableOf(request.account, request.table)
-  const newest = new Set([slotsOf(table.slots, 'password')[0], slotsOf(table.slots, 'recovery')[0]])
-  const slots = table.slots.filter((slot) => newest.has(slot) || (slot.type !== 'password' && slot.type !== 'recovery'))
-  const amk = await openFirst(table, slotsOf(slots, 'password'), request.password, stretcher)
-  if (!amk) return { kind: 'wrong' }
+  const slots = newestOwnerSlots(table.slots)
+  const owner = await admitOwner(table, request, stretcher, slots)
+  if (owner.kind !== 'owner') return owner
   try {
-    verifyTable(table, amk)
-    return { kind: 'changed', table: nextTable(table, slots, amk) }
+    return { kind: 'changed', table: nextTable(table, { slots }, owner.amk) }
   } finally {
-    wipe(amk)
+    wipe(owner.amk)
   }
 }
 
+/** Without password, passphrase and recovery slots that a newer one has taken over from. */
+function newestOwnerSlots(slots: readonly Keyslot[]): readonly Keyslot[] {
+  const password = slotsOf(slots, 'password')[0]
+  const recovery = slotsOf(slots, 'recovery')[0]
+  return slots.filter(({ type, sequence }) => {
+    if (type === 'password' || type === 'passphrase') return sequence === password?.sequence
+    return type !== 'recovery' || sequence === recovery?.sequence
+  })
+}
+
 /** The table after a change, signed and encoded. */
-export function nextTable(table: SlotTable, slots: readonly Keyslot[], amk: Bytes, parked = table.parked): Buffer {
-  return encodeTable(signTable({ ...table, sequence: table.sequence + 1, slots, parked }, amk))
+export function nextTable(table: SlotTable, change: Partial<UnsignedTable>, amk: Bytes): Buffer {
+  return encodeTable(signTable({ ...table, ...change, sequence: table.sequence + 1 }, amk))
 }

@@ -36,6 +36,7 @@ export class Stretcher {
   stretch(credential: Bytes, kdf: SlotKdf): Promise<Buffer> {
     // A random code needs no slow step: nobody can try 2^128 of them.
     if (kdf.kind === 'hkdf') return Promise.resolve(subkey(credential, label('letterlock code'), kdf.salt))
+    if (kdf.kind === 'openpgp') throw new TypeError('nothing is derived for a certificate')
     return this.#gate.run(() => {
       this.#runs++
       return run(credential, kdf)

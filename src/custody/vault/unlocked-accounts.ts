@@ -1,20 +1,25 @@
 /**
  * The accounts that are unlocked now: their secret keys and index keys, the handles that sessions hold on them, and the grace
- * period after the last one. A handle that nobody uses ends by itself, so that a forgotten connection does not hold keys for
- * ever. Nothing else in the program keeps a secret for longer than one operation.
+ * period after the last one. A handle that nobody uses ends by itself, so that a forgotten connection does not hold keys for ever.
+ * Nothing else in the program keeps a secret for longer than one operation. Each handle has the rights of the slot that it came in
+ * by, and those alone.
  */
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import type { SecretKeys } from '#formats/openpgp/secret-key.ts'
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
+import { type Credential, type CredentialUse, type Grant, permits } from './credentials.ts'
 import { equal, KEY_OCTETS, label, mac } from './key-derivation.ts'
 
 /** What a session can do with its account. */
 export interface UnlockedAccount {
   readonly account: string
-  /** Newest first. */
+  /** The one of the current certificate first. */
   readonly keys: readonly SecretKeys[]
-  readonly indexKey: Buffer
+  /** Fingerprint of the certificate that others write to, empty when its secret is not here: its key signs mail. */
+  readonly endToEnd: string
+  /** Newest first. */
+  readonly indexKeys: readonly Buffer[]
 }
 
 /** The handle was closed, or never given out. */
@@ -22,20 +27,44 @@ export class HandleClosed extends Error {
   override readonly name = 'HandleClosed'
 }
 
+/** The credential that this handle came in by does not go so far. */
+export class Forbidden extends Error {
+  override readonly name = 'Forbidden'
+}
+
+interface Seen {
+  /** Of a credential that opened it, under a key that dies with this process. */
+  readonly trace: Buffer
+  readonly grant: Grant
+}
+
 interface Live extends UnlockedAccount {
   /** The MAC of the keyslot table that it was unlocked with: another table, another unlocking. */
   readonly tableMac: Buffer
   readonly handles: Set<number>
-  /** Of credentials that opened it, under a key that dies with this process. */
-  readonly seen: Buffer[]
+  readonly seen: Seen[]
   grace: Disposable | null
 }
 
 interface Handle {
-  readonly live: Live
+  readonly account: string
+  /** null: the credential opened nothing. */
+  readonly live: Live | null
+  readonly grant: Grant
   usedAt: number
   /** Looks whether it was used meanwhile when it rings, so that a use costs no timer. */
   timer: Disposable | null
+}
+
+export interface Entrance {
+  readonly handle: number
+  readonly grant: Grant
+}
+
+/** How somebody came in. */
+export interface Entry {
+  readonly credential: Credential
+  readonly grant: Grant
 }
 
 /** Different credentials of one account that are recognised at once. */
@@ -65,11 +94,12 @@ export class UnlockedAccounts {
     return this.#accounts.size
   }
 
-  /** For use now. Throws HandleClosed. */
-  at(handle: number): UnlockedAccount {
+  /** For use now. Throws HandleClosed, Forbidden. */
+  at(handle: number, right: 'reads' | 'signs'): UnlockedAccount {
     const held = this.#handles.get(handle)
     if (!held) throw new HandleClosed('no such handle')
     held.usedAt = this.#clock.now()
+    if (!held.live || !held.grant[right]) throw new Forbidden('not with this credential')
     return held.live
   }
 
@@ -77,15 +107,20 @@ export class UnlockedAccounts {
    * A new handle on an account that is unlocked with this very table, if this credential has opened it before: clients that
    * log in often do not cost a stretch each. null: it must be opened the slow way, which is also the way of every wrong one.
    */
-  reopen(account: string, tableMac: Bytes, credential: Bytes): number | null {
+  reopen(
+    { account, mac: tableMac }: { readonly account: string; readonly mac: Bytes },
+    credential: Credential,
+    { use, now }: { readonly use: CredentialUse; readonly now: number },
+  ): Entrance | null {
     const live = this.#accounts.get(account)
     if (!live || !equal(live.tableMac, tableMac)) return null
-    const seen = this.#trace(account, credential)
-    return live.seen.some((one) => equal(one, seen)) ? this.#hold(live) : null
+    const trace = this.#trace(account, credential)
+    const seen = live.seen.find((one) => equal(one.trace, trace))
+    return seen && permits(seen.grant, use, now) ? this.#hold(live, seen.grant) : null
   }
 
   /** A handle on what was just opened; `opened` is taken over, and dropped when the account is open already. */
-  add(opened: UnlockedAccount, tableMac: Bytes, credential: Bytes): number {
+  add(opened: UnlockedAccount, tableMac: Bytes, { credential, grant }: Entry): Entrance {
     let live = this.#accounts.get(opened.account)
     if (live && !equal(live.tableMac, tableMac)) {
       this.endAll(opened.account)
@@ -96,41 +131,53 @@ export class UnlockedAccounts {
       live = { ...opened, tableMac: Buffer.from(tableMac), handles: new Set(), seen: [], grace: null }
       this.#accounts.set(opened.account, live)
     }
-    const seen = this.#trace(opened.account, credential)
-    if (!live.seen.some((one) => equal(one, seen))) live.seen.push(seen)
+    const trace = this.#trace(opened.account, credential)
+    if (!live.seen.some((one) => equal(one.trace, trace))) live.seen.push({ trace, grant })
     if (live.seen.length > SEEN_MAX) live.seen.shift()
-    return this.#hold(live)
+    return this.#hold(live, grant)
+  }
+
+  /** A handle for a credential that opens nothing. */
+  addProof(account: string, grant: Grant): Entrance {
+    return this.#enter(account, null, grant)
   }
 
   /** The last one starts the grace period. Idempotent. */
   close(handle: number): void {
     const live = this.#handles.get(handle)?.live
-    if (!live) return
     this.#drop(handle)
-    live.handles.delete(handle)
-    if (live.handles.size > 0) return
-    if (this.#graceMs === 0) this.endAll(live.account)
-    else live.grace = this.#clock.after(this.#graceMs, () => this.endAll(live.account))
+    if (!live?.handles.delete(handle) || live.handles.size > 0) return
+    if (this.#graceMs === 0) this.#wipe(live)
+    else live.grace = this.#clock.after(this.#graceMs, () => this.#wipe(live))
   }
 
   /** Wipes the account at once, whoever holds handles on it. */
   endAll(account: string): void {
     const live = this.#accounts.get(account)
-    if (!live) return
+    if (live) this.#wipe(live)
+    for (const [handle, held] of this.#handles) if (held.account === account) this.#drop(handle)
+  }
+
+  #wipe(live: Live): void {
     live.grace?.[Symbol.dispose]()
     for (const handle of live.handles) this.#drop(handle)
-    this.#accounts.delete(account)
+    if (this.#accounts.get(live.account) === live) this.#accounts.delete(live.account)
     forget(live)
   }
 
-  #hold(live: Live): number {
+  #hold(live: Live, grant: Grant): Entrance {
     live.grace?.[Symbol.dispose]()
     live.grace = null
+    const entrance = this.#enter(live.account, live, grant)
+    live.handles.add(entrance.handle)
+    return entrance
+  }
+
+  #enter(account: string, live: Live | null, grant: Grant): Entrance {
     const handle = this.#nextHandle++
-    live.handles.add(handle)
-    this.#handles.set(handle, { live, usedAt: this.#clock.now(), timer: null })
+    this.#handles.set(handle, { account, live, grant, usedAt: this.#clock.now(), timer: null })
     if (this.#idleMs > 0) this.#watch(handle, this.#idleMs)
-    return handle
+    return { handle, grant }
   }
 
   /** Ends the handle when it was not used for as long as it may be. */
@@ -149,15 +196,15 @@ export class UnlockedAccounts {
     this.#handles.delete(handle)
   }
 
-  #trace(account: string, credential: Bytes): Buffer {
-    const named = label('seen', account, credential)
+  #trace(account: string, { password, passphrase }: Credential): Buffer {
+    const named = label('seen', account, password, passphrase)
     const trace = mac(this.#recognition, named)
     wipe(named)
     return trace
   }
 }
 
-function forget({ keys, indexKey }: UnlockedAccount): void {
+function forget({ keys, indexKeys }: UnlockedAccount): void {
   for (const key of keys) key.wipe()
-  wipe(indexKey)
+  for (const key of indexKeys) wipe(key)
 }

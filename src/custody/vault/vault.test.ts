@@ -5,38 +5,68 @@ import { WeakPassword } from './password-rules.ts'
 import { SlotsFull } from './slot-changes.ts'
 import { openVault } from './vault.ts'
 
-const vaultOf = () => openVault({ graceMs: 0, memory: 64, passes: 1, waiting: 10 }, createFakeClock())
-const FACTS = { account: 'a', userId: '<a@alpha.test>', algorithm: 'curve25519' as const, created: 1_700_000_000_000 }
+const vaultOf = () => openVault({ graceMs: 0, idleMs: 0, memory: 64, passes: 1, waiting: 10 }, createFakeClock())
+const CREATED = 1_700_000_000_000
+const FACTS = {
+  account: 'a',
+  userId: '<a@alpha.test>',
+  algorithm: 'curve25519',
+  withKey: 'yes',
+  created: CREATED,
+} as const
 const password = Buffer.from('password')
+const NONE = Buffer.alloc(0)
+const owner = { password, passphrase: NONE }
+const LOGIN = { use: 'imap', now: CREATED } as const
 
-test('parked slots fill the table, and relinking empties it again', async () => {
+test('parked generations fill the table, and relinking makes all of them readable', async () => {
   const vault = vaultOf()
   let made = await vault.create({ ...FACTS, password })
   const keys = [{ generation: 1, ...made }]
-  for (let generation = 2; generation <= 16; generation++) {
+  for (let generation = 2; generation <= 60; generation++) {
     made = await vault.reset({ ...FACTS, table: made.table, password })
     keys.push({ generation, ...made })
   }
   await assert.rejects(async () => vault.reset({ ...FACTS, table: made.table, password }), SlotsFull)
-  const change = { account: 'a', table: made.table, created: 1, old: password, next: Buffer.from('new password') }
-  await assert.rejects(async () => vault.changePassword(change), SlotsFull)
-  const relinked = await vault.relink({ account: 'a', table: made.table, keys, password, old: password })
+  const relinked = await vault.relink({ account: 'a', table: made.table, ...owner, old: password })
   assert.ok(relinked.kind === 'relinked')
-  assert.equal(relinked.keys.length, 15)
-  assert.equal((await vault.changePassword({ ...change, table: relinked.table })).kind, 'changed')
+  assert.equal(relinked.generations.length, 59)
+  const opened = await vault.unlock({ account: 'a', table: relinked.table, keys, ...owner, ...LOGIN })
+  assert.ok(opened.kind === 'unlocked')
+  const indexKeys = await vault.indexKeys({ handle: opened.handle })
+  assert.equal(new Set(indexKeys.map((key) => Buffer.from(key).toString('hex'))).size, 60)
+})
+
+test('what was relinked stays readable over another reset and relink', async () => {
+  const vault = vaultOf()
+  const first = await vault.create({ ...FACTS, password })
+  const second = await vault.reset({ ...FACTS, table: first.table, password: Buffer.from('second one') })
+  const two = { password: Buffer.from('second one'), passphrase: NONE }
+  const linked = await vault.relink({ account: 'a', table: second.table, ...two, old: password })
+  assert.ok(linked.kind === 'relinked')
+  const third = await vault.reset({ ...FACTS, table: linked.table, password: Buffer.from('third one') })
+  const three = { password: Buffer.from('third one'), passphrase: NONE }
+  assert.equal((await vault.relink({ account: 'a', table: third.table, ...three, old: password })).kind, 'nothing')
+  const again = await vault.relink({ account: 'a', table: third.table, ...three, old: two.password })
+  assert.ok(again.kind === 'relinked')
+  const keys = [first, second, third].map((key, index) => ({ ...key, generation: index + 1 }))
+  const opened = await vault.unlock({ account: 'a', table: again.table, keys, ...three, ...LOGIN })
+  assert.ok(opened.kind === 'unlocked')
+  assert.equal((await vault.indexKeys({ handle: opened.handle })).length, 3)
 })
 
 test('a request leaves its credential to its owner, and asks nothing of the wrong one', async () => {
   const vault = vaultOf()
   const { table } = await vault.create({ ...FACTS, password })
   assert.equal(password.toString(), 'password')
-  const wrong = Buffer.from('wrong password')
+  const wrong = { password: Buffer.from('wrong password'), passphrase: NONE }
+  const request = { account: 'a', table, created: 1, ...wrong }
   for (const answer of [
-    await vault.unlock({ account: 'a', table, keys: [], credential: wrong }),
-    await vault.changePassword({ account: 'a', table, created: 1, old: wrong, next: password }),
-    await vault.settle({ account: 'a', table, password: wrong }),
-    await vault.relink({ account: 'a', table, keys: [], password: wrong, old: password }),
-    await vault.exportKeys({ account: 'a', table, keys: [], password: wrong, passphrase: password }),
+    await vault.unlock({ ...request, keys: [], ...LOGIN }),
+    await vault.changePassword({ ...request, next: password }),
+    await vault.settle(request),
+    await vault.relink({ ...request, old: password }),
+    await vault.exportKeys({ ...request, keys: [], lock: password }),
   ]) {
     assert.deepEqual(answer, { kind: 'wrong' })
   }

@@ -14,16 +14,22 @@ import { MalformedOpenPgp, UndecryptableSessionKey } from '#formats/openpgp/open
 import { type SecretKeys, sessionKeyOf } from '#formats/openpgp/secret-key.ts'
 import { encodeSessionKey } from '#formats/openpgp/session-key.ts'
 import { signDetached } from '#formats/openpgp/sign.ts'
-import { type Bytes, wipe } from '#lib/bytes.ts'
+import type { Bytes } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
+import { admit } from './credentials.ts'
+import { addEscrow, openEscrow } from './escrow.ts'
+import { masterKeys } from './generations.ts'
+import { importKey, setEndToEnd } from './imported-keys.ts'
 import { exportKeys, relink } from './key-changes.ts'
-import { indexKey, openTable } from './keyslots.ts'
+import { indexKeyOf, tryDecoy } from './keyslots.ts'
 import { openLockedKey } from './locked-key.ts'
 import type { AnswerOf, OperationName, RequestOf } from './protocol/protocol.ts'
 import type { SlotTable } from './protocol/slot-table.ts'
+import { revokeKey, rotate } from './rotation.ts'
 import { changePassword, createKeys, recover, resetKeys, settle, tableOf } from './slot-changes.ts'
+import { addCode, dropSlots, setPassphrase } from './slot-wishes.ts'
 import { Stretcher } from './stretcher.ts'
-import { type UnlockedAccount, UnlockedAccounts } from './unlocked-accounts.ts'
+import { type Entrance, Forbidden, type UnlockedAccount, UnlockedAccounts } from './unlocked-accounts.ts'
 
 /** Every operation of the protocol but the first. The octets of a request belong to the caller, who wipes them afterwards. */
 export type Vault = {
@@ -35,21 +41,28 @@ const BATCH = 32
 
 export function openVault(options: RequestOf<'configure'>, clock: Clock): Vault {
   const stretcher = new Stretcher({ memory: options.memory, passes: options.passes }, options.waiting)
-  const unlocked = new UnlockedAccounts(clock, options.graceMs)
+  const unlocked = new UnlockedAccounts(clock, options.graceMs, options.idleMs)
   return {
     create: (request) => createKeys(request, stretcher),
     reset: (request) => resetKeys(request, stretcher),
     changePassword: (request) => changePassword(request, stretcher),
     recover: (request) => recover(request, stretcher),
     settle: (request) => settle(request, stretcher),
+    addCode: (request) => addCode(request, stretcher),
+    dropSlots: (request) => dropSlots(request, stretcher),
+    setPassphrase: (request) => setPassphrase(request, stretcher),
     relink: (request) => relink(request, stretcher),
+    rotate: (request) => rotate(request, stretcher),
+    importKey: (request) => importKey(request, stretcher),
+    setEndToEnd: (request) => setEndToEnd(request, stretcher),
+    revokeKey: (request) => revokeKey(request, stretcher),
     exportKeys: (request) => exportKeys(request, stretcher),
+    addEscrow: (request) => addEscrow(request, stretcher),
+    openEscrow: (request) => openEscrow(request, stretcher),
     unlock: (request) => unlock(request, unlocked, stretcher),
     sessionKeys: ({ handle, pkesks }) => takeSessionKeys(unlocked, handle, pkesks),
-    indexKey: ({ handle }) => ({ key: unlocked.at(handle).indexKey }),
-    sign: ({ handle, content, created }) => ({
-      signature: signDetached(unlocked.at(handle).keys[0]!, content, created),
-    }),
+    indexKeys: ({ handle }) => unlocked.at(handle, 'reads').indexKeys,
+    sign: (request) => sign(request, unlocked),
     close({ handle }) {
       unlocked.close(handle)
       return {}
@@ -63,35 +76,55 @@ export function openVault(options: RequestOf<'configure'>, clock: Clock): Vault 
 }
 
 async function unlock(
-  { account, table: octets, keys, credential }: RequestOf<'unlock'>,
+  request: RequestOf<'unlock'>,
   unlocked: UnlockedAccounts,
   stretcher: Stretcher,
 ): Promise<AnswerOf<'unlock'>> {
-  const table = account === '' ? null : tableOf(account, octets)
-  const again = table ? unlocked.reopen(account, table.mac, credential) : null
-  if (again !== null) return { kind: 'unlocked', handle: again }
-  const amk = await openTable(table, credential, stretcher)
-  if (!amk || !table) return { kind: 'wrong' }
-  try {
-    return { kind: 'unlocked', handle: unlocked.add(openAccount(table, keys, amk), table.mac, credential) }
-  } finally {
-    wipe(amk)
+  if (request.account === '') {
+    await tryDecoy(request.password, stretcher)
+    return { kind: 'wrong' }
   }
+  const table = tableOf(request.account, request.table)
+  const again = unlocked.reopen(table, request, request)
+  if (again) return entered(again)
+  const admission = await admit(table, request, request, stretcher)
+  if (admission.kind !== 'admitted') return admission
+  const { amk, grant } = admission
+  if (!amk) return entered(unlocked.addProof(table.account, grant))
+  return entered(unlocked.add(openAccount(table, request.keys, amk), table.mac, { credential: request, grant }))
 }
 
-function openAccount(table: SlotTable, locked: RequestOf<'unlock'>['keys'], amk: Bytes): UnlockedAccount {
+const entered = ({ handle, grant: { slot, reads, signs } }: Entrance) =>
+  ({ kind: 'unlocked', handle, slot, reads: reads ? 'yes' : 'no', signs: signs ? 'yes' : 'no' }) as const
+
+/** Takes the AMK over. */
+function openAccount(table: SlotTable, locked: RequestOf<'unlock'>['keys'], amk: Buffer): UnlockedAccount {
+  using masters = masterKeys(table, amk)
   const keys: SecretKeys[] = []
   try {
-    for (const key of locked) keys.push(openLockedKey(table, key, amk))
+    for (const key of locked) {
+      const master = masters.at(key.generation)
+      if (master) keys.push(openLockedKey({ account: table.account, generation: key.generation }, key, master))
+    }
   } catch (error) {
     for (const key of keys) key.wipe()
     throw error
   }
-  // What signs is the key of the current certificate.
-  keys.sort(
-    (a, b) => Number(b.certificate.fingerprint === table.current) - Number(a.certificate.fingerprint === table.current),
-  )
-  return { account: table.account, keys, indexKey: indexKey(amk) }
+  const { current, endToEnd } = table
+  keys.sort((a, b) => Number(b.certificate.fingerprint === current) - Number(a.certificate.fingerprint === current))
+  return {
+    account: table.account,
+    keys,
+    endToEnd: endToEnd ? (endToEnd.custody === 'held' ? endToEnd.fingerprint : '') : current,
+    indexKeys: masters.generations.map((generation) => indexKeyOf(masters.at(generation)!)),
+  }
+}
+
+function sign({ handle, content, purpose, created }: RequestOf<'sign'>, unlocked: UnlockedAccounts): AnswerOf<'sign'> {
+  const { keys, endToEnd } = unlocked.at(handle, 'signs')
+  const key = purpose === 'statement' ? keys[0] : keys.find((one) => one.certificate.fingerprint === endToEnd)
+  if (!key) throw new Forbidden('the key is not here')
+  return { signature: signDetached(key, content, created) }
 }
 
 async function takeSessionKeys(
@@ -103,7 +136,7 @@ async function takeSessionKeys(
   for (const [index, pkesk] of pkesks.entries()) {
     if (index > 0 && index % BATCH === 0) await setImmediate()
     // Asked each time: the account may have ended meanwhile.
-    answers.push(takeSessionKey(unlocked.at(handle).keys, pkesk))
+    answers.push(takeSessionKey(unlocked.at(handle, 'reads').keys, pkesk))
   }
   return answers
 }

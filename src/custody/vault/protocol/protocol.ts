@@ -2,8 +2,9 @@
  * What can be asked of the vault: each operation with the shape of its request and of its answer. This folder is all that
  * the keyring may import of the vault; nothing in it touches a secret.
  *
- * Secret octets in a request: credentials and passphrases. In an answer: session keys of single messages, the index key of an
- * account, a fresh recovery code, an exported key under its passphrase. No operation gives out an AMK or a bare secret key.
+ * Secret octets in a request: credentials and passphrases, a key that its owner brings. In an answer: session keys of single
+ * messages, the index keys of an account, a fresh recovery code or app password, an exported key under its passphrase. No
+ * operation gives out an AMK or a bare secret key.
  */
 import { bytes, type Carried, type Codec, integer, list, oneOf, record, text, uint32, word } from './codec.ts'
 import { TABLE_OCTETS_MAX } from './slot-table.ts'
@@ -18,21 +19,27 @@ export const CONTENT_OCTETS_MAX = 7 * 1024 * 1024
 /** Of one account, all generations. */
 export const KEYS_MAX = 64
 
+const TSK_OCTETS_MAX = 1024 * 1024
+
 const account = text(64)
 const table = bytes(TABLE_OCTETS_MAX)
 const credential = bytes(CREDENTIAL_OCTETS_MAX)
-const lockedKey = { certificate: bytes(256 * 1024), locked: bytes(64 * 1024) }
-const algorithm = word('curve25519', 'rsa3072')
-const newKeys = record({
-  table,
-  ...lockedKey,
-  fingerprint: text(64),
-  /** Armored, unlocked by nothing: whoever has it can revoke the certificate. */
-  revocation: bytes(64 * 1024),
-  /** ASCII. */
-  recoveryCode: bytes(64),
-})
+/** The account's own password and, where it has one, its separate passphrase; empty for none. Nothing else may change an account. */
+const owner = { password: credential, passphrase: credential }
+const certificate = bytes(256 * 1024)
+const lockedKey = { certificate, locked: bytes(64 * 1024) }
+/** Each with the generation of the AMK that locks it. */
+const keys = list(record({ generation: integer, ...lockedKey }), KEYS_MAX)
+const algorithm = word('curve25519', 'rsa3072', 'rsa4096')
+const recoveryCode = bytes(64)
+/** Armored, unlocked by nothing: whoever has it can revoke the certificate. */
+const revocation = bytes(64 * 1024)
+const newKey = { ...lockedKey, fingerprint: text(64), revocation }
 const handle = { handle: uint32 }
+const yesOrNo = word('no', 'yes')
+/** `wrong`: password or passphrase; `passphrase`: the password is right, and the account wants its passphrase as well. */
+const denials = { wrong: {}, passphrase: {} }
+const changed = { changed: { table } }
 
 export interface Operation<Q, A> {
   readonly code: number
@@ -48,80 +55,220 @@ const operation = <Q, A>(code: number, request: Codec<Q>, answer: Codec<A>): Ope
 
 export const operations = {
   /** The first request, and the only one of its kind. Argon2 memory in KiB. */
-  configure: operation(1, record({ graceMs: integer, memory: uint32, passes: uint32, waiting: uint32 }), record({})),
+  configure: operation(
+    1,
+    record({ graceMs: integer, idleMs: integer, memory: uint32, passes: uint32, waiting: uint32 }),
+    record({}),
+  ),
+  /** Without `withKey` the account has slots only: certificate, fingerprint, revocation and locked key are empty. */
   create: operation(
     2,
-    record({ account, userId: text(512), algorithm, created: integer, password: credential }),
-    newKeys,
+    record({ account, userId: text(512), algorithm, withKey: yesOrNo, created: integer, password: credential }),
+    record({ table, ...newKey, recoveryCode }),
   ),
-  /** An empty account is one that is not there: the same work, and always wrong. */
+  /**
+   * An empty account is one that is not there: the same work, and always wrong. `use` is what the credential is to be used for,
+   * `now` decides whether it has expired; milliseconds since the epoch.
+   */
   unlock: operation(
     3,
-    record({ account, table, keys: list(record(lockedKey), KEYS_MAX), credential }),
-    oneOf({ wrong: {}, unlocked: handle }),
+    record({
+      account,
+      table,
+      keys,
+      ...owner,
+      use: word('owner', 'imap', 'pop3', 'smtp', 'jmap'),
+      now: integer,
+    }),
+    oneOf({ ...denials, unlocked: { ...handle, slot: text(64), reads: yesOrNo, signs: yesOrNo } }),
   ),
   sessionKeys: operation(
     4,
     record({ ...handle, pkesks: list(bytes(PKESK_OCTETS_MAX), PKESKS_MAX) }),
     list(oneOf({ foreign: {}, key: { key: bytes(64) }, broken: {} }), PKESKS_MAX),
   ),
-  indexKey: operation(5, record(handle), record({ key: bytes(32) })),
-  /** A detached signature packet over `content` by the current key, verified before it is given out. */
+  /** Newest first. */
+  indexKeys: operation(5, record(handle), list(bytes(32), KEYS_MAX)),
+  /**
+   * A detached signature packet over `content`, verified before it is given out: `mail` by the end-to-end key, `statement` (what
+   * the owner declares to the provider) by the current one.
+   */
   sign: operation(
     6,
-    record({ ...handle, content: bytes(CONTENT_OCTETS_MAX), created: integer }),
+    record({ ...handle, content: bytes(CONTENT_OCTETS_MAX), purpose: word('mail', 'statement'), created: integer }),
     record({ signature: bytes(8192) }),
   ),
   close: operation(7, record(handle), record({})),
   endAll: operation(8, record({ account }), record({})),
-  /** Adds a slot for the new password; the old ones stay until `settle`. */
+  /** Adds a slot for the new password; the old ones stay until `settle`. The passphrase, where there is one, stays the same. */
   changePassword: operation(
     9,
-    record({ account, table, created: integer, old: credential, next: credential }),
-    oneOf({ wrong: {}, changed: { table } }),
+    record({ account, table, created: integer, ...owner, next: credential }),
+    oneOf({ ...denials, ...changed }),
   ),
-  /** The same with the recovery code, for which a new one is made too. */
+  /** The same with the recovery code, for which a new one is made too; a separate passphrase ends with it. */
   recover: operation(
     10,
     record({ account, table, created: integer, code: credential, next: credential }),
-    oneOf({ wrong: {}, mistyped: {}, changed: { table, recoveryCode: bytes(64) } }),
+    oneOf({ wrong: {}, mistyped: {}, changed: { table, recoveryCode } }),
   ),
-  /** Opens the newest password slot and drops the password and recovery slots that are older than the newest of their type. */
-  settle: operation(11, record({ account, table, password: credential }), oneOf({ wrong: {}, changed: { table } })),
+  /** Opens the newest slots and drops those password, passphrase and recovery slots that are older than the newest of their type. */
+  settle: operation(11, record({ account, table, ...owner }), oneOf({ ...denials, ...changed })),
   /** New AMK, slots and key; the slots of the old table are parked in the new one. */
   reset: operation(
     12,
     record({ account, table, userId: text(512), algorithm, created: integer, password: credential }),
-    newKeys,
+    record({ table, ...newKey, recoveryCode }),
   ),
-  /** Locks the keys of parked generations that `old` opens under the current AMK. */
+  /** Puts the AMKs of parked generations that `old` opens under the present one. Answers those generations. */
   relink: operation(
     13,
-    record({
-      account,
-      table,
-      keys: list(record({ generation: integer, ...lockedKey }), KEYS_MAX),
-      password: credential,
-      old: credential,
-    }),
-    oneOf({
-      wrong: {},
-      nothing: {},
-      relinked: { table, keys: list(record({ fingerprint: text(64), ...lockedKey }), KEYS_MAX) },
-    }),
+    record({ account, table, ...owner, old: credential }),
+    oneOf({ ...denials, nothing: {}, relinked: { table, generations: list(integer, KEYS_MAX) } }),
   ),
+  /** Transferable secret keys under `lock`, a passphrase of the owner's choice. */
   exportKeys: operation(
     14,
+    record({ account, table, keys, ...owner, lock: credential }),
+    oneOf({ ...denials, exported: { armored: bytes(4 * 1024 * 1024) } }),
+  ),
+  status: operation(15, record({}), record({ handles: uint32, accounts: uint32, stretches: uint32 })),
+  /** A slot with a new random credential: `app` (`secret` is the app password) or `recovery` (the recovery code; older ones end). */
+  addCode: operation(
+    16,
     record({
       account,
       table,
-      keys: list(record(lockedKey), KEYS_MAX),
-      password: credential,
-      passphrase: credential,
+      ...owner,
+      type: word('app', 'recovery'),
+      scope: text(64),
+      label: text(256),
+      created: integer,
+      /** 0 for never. */
+      expires: integer,
     }),
-    oneOf({ wrong: {}, exported: { armored: bytes(4 * 1024 * 1024) } }),
+    oneOf({ ...denials, added: { table, slot: text(64), secret: bytes(64) } }),
   ),
-  status: operation(15, record({}), record({ handles: uint32, accounts: uint32, stretches: uint32 })),
+  /** Drops app and escrow slots. */
+  dropSlots: operation(
+    17,
+    record({ account, table, ...owner, slots: list(text(64), 256) }),
+    oneOf({ ...denials, ...changed }),
+  ),
+  /** Sets, changes or (when `next` is empty) ends the separate passphrase. */
+  setPassphrase: operation(
+    18,
+    record({ account, table, ...owner, next: credential, created: integer }),
+    oneOf({ ...denials, ...changed }),
+  ),
+  /**
+   * New AMK, and a new key unless `renews` is `master`. The slots are carried over without their credentials, `escrow` ones only if
+   * asked; `ended` counts those that could not be. `retired`: fresh revocations of the certificates that the new one takes over
+   * from.
+   */
+  rotate: operation(
+    19,
+    record({
+      account,
+      table,
+      keys,
+      ...owner,
+      renews: word('key', 'master'),
+      userIds: list(text(512), 32),
+      algorithm,
+      escrow: word('keep', 'drop'),
+      created: integer,
+    }),
+    oneOf({
+      ...denials,
+      rotated: {
+        table,
+        ...newKey,
+        retired: list(record({ fingerprint: text(64), revocation }), KEYS_MAX),
+        ended: uint32,
+      },
+    }),
+  ),
+  /**
+   * Takes a secret key of the owner's own, as it came: armored or not, locked by `keyPassphrase` or not. `refused` has the public
+   * half and the fingerprints of the keys whose secret is in it, so that the reasons can be told.
+   */
+  importKey: operation(
+    20,
+    record({
+      account,
+      table,
+      ...owner,
+      tsk: bytes(TSK_OCTETS_MAX),
+      keyPassphrase: credential,
+      use: word('both', 'end-to-end', 'reading'),
+      addsSubkey: yesOrNo,
+      addresses: list(text(512), 64),
+      created: integer,
+    }),
+    oneOf({
+      ...denials,
+      unreadable: {
+        why: word('not a secret key', 'locked', 'wrong passphrase', 'unknown lock', 'halves do not match'),
+      },
+      refused: { certificate, held: list(text(64), 64) },
+      imported: { table, ...newKey, held: list(text(64), 64) },
+    }),
+  ),
+  /** Says which certificate others write to; `same` is the current one again. */
+  setEndToEnd: operation(
+    21,
+    record({
+      account,
+      table,
+      ...owner,
+      endToEnd: oneOf({
+        same: {},
+        other: { fingerprint: text(64), custody: word('held', 'device'), certificateHash: bytes(32) },
+      }),
+    }),
+    oneOf({ ...denials, ...changed }),
+  ),
+  /** A revocation by the key itself; the reason is that of RFC 9580 §5.2.3.31. */
+  revokeKey: operation(
+    22,
+    record({
+      account,
+      table,
+      keys,
+      ...owner,
+      fingerprint: text(64),
+      reason: uint32,
+      text: text(512),
+      created: integer,
+    }),
+    oneOf({ ...denials, unknown: {}, revoked: { revocation } }),
+  ),
+  /** Seals the AMK to the master certificate; takes the place of an escrow slot that is there. */
+  addEscrow: operation(
+    23,
+    record({ account, table, ...owner, master: certificate, created: integer }),
+    oneOf({ ...denials, ...changed }),
+  ),
+  /** Away from the server: opens the escrow slot with the master secret key and makes one recovery slot for the account. */
+  openEscrow: operation(
+    24,
+    record({
+      account,
+      table,
+      master: bytes(TSK_OCTETS_MAX),
+      masterPassphrase: credential,
+      ticket: text(2000),
+      created: integer,
+    }),
+    oneOf({
+      /** The table has no escrow slot for this master key. */
+      none: {},
+      /** The master key does not open with this passphrase, or not the slot. */
+      wrong: {},
+      opened: { table, recoveryCode },
+    }),
+  ),
 }
 
 export type Operations = typeof operations
@@ -131,6 +278,6 @@ export type AnswerOf<N extends OperationName> = Carried<Operations[N]['answer']>
 
 /** Why an operation was refused. Words only: a text could carry something out. */
 export const refusal = record({
-  why: word('busy', 'tampered', 'mismatch', 'closed', 'weak', 'full', 'malformed', 'failed'),
+  why: word('busy', 'tampered', 'mismatch', 'closed', 'forbidden', 'weak', 'full', 'malformed', 'failed'),
 })
 export type RefusalReason = Carried<typeof refusal>['why']

@@ -5,38 +5,76 @@
  *
  *   account     whose it is
  *   sequence    grows by one with every change
- *   generation  of the master key (AMK); a reset begins a new one
+ *   generation  of the master key (AMK); a reset or a rotation begins a new one
  *   digest      tells a right AMK from a wrong one
- *   current     fingerprint of the certificate that mail is sealed to
+ *   current     fingerprint of the certificate that mail is sealed to at rest; empty for an account that has no key yet
+ *   endToEnd    the certificate that others write to, when it is another one
  *   slots       locks around the AMK; `sequence` is the table's when the slot was made
- *   parked      slots of older generations, which open what was sealed before a reset
+ *   earlier     older AMKs under the present one: what they locked stays as it is and opens with the account
+ *   parked      slots of older generations that nothing here opens: what was sealed before a reset
+ *   openings    every use that was made of an escrow slot
+ *
+ * Fields that are empty are left out, so that tables written before they were known keep their MAC.
  */
 import { hash } from 'node:crypto'
 import type { Bytes } from '#lib/bytes.ts'
 
-export const SLOTS_MAX = 32
-export const TABLE_OCTETS_MAX = 64 * 1024
+/** Of all generations together: a password on each device of many years. */
+export const SLOTS_MAX = 256
+export const TABLE_OCTETS_MAX = 512 * 1024
+/** Parked ones and those that the present AMK opens. */
+export const GENERATIONS_MAX = 60
+const OPENINGS_MAX = 64
+export const LABEL_MAX = 64
+const TICKET_MAX = 500
 const FORMAT = 'letterlock keyslots 1'
 
-export type SlotType = 'password' | 'recovery' | 'app' | 'passkey' | 'escrow'
-const SLOT_TYPES: readonly string[] = ['password', 'recovery', 'app', 'passkey', 'escrow'] satisfies SlotType[]
+export type SlotType = 'password' | 'passphrase' | 'recovery' | 'app' | 'passkey' | 'escrow'
+const SLOT_TYPES: readonly string[] = [
+  'password',
+  'passphrase',
+  'recovery',
+  'app',
+  'passkey',
+  'escrow',
+] satisfies SlotType[]
 
-/** How a credential becomes a key: `hkdf` is for those with 128 random bits or more. */
+/**
+ * How a credential becomes a key: `hkdf` is for those with 128 random bits or more; `openpgp` is no derivation, the AMK is
+ * sealed to a certificate.
+ */
 export type SlotKdf =
   | { readonly kind: 'argon2id'; readonly memory: number; readonly passes: number; readonly salt: Bytes }
   | { readonly kind: 'hkdf'; readonly salt: Bytes }
+  | { readonly kind: 'openpgp'; readonly fingerprint: string }
 
 export interface Keyslot {
   readonly id: string
   readonly type: SlotType
-  /** What the credential may be used for; empty for everything. */
+  /** What the credential may be used for, as words with commas between them; empty for everything. */
   readonly scope: string
+  /** Its owner's name for it; empty for none. */
+  readonly label: string
   /** Milliseconds since the epoch. */
   readonly created: number
+  /** Milliseconds since the epoch; null for never. */
+  readonly expires: number | null
   readonly sequence: number
+  /** The generation in which it was made: its derivations are bound to it, and it is carried into later ones. */
+  readonly born: number
   readonly kdf: SlotKdf
+  /** Empty where nothing is derived (escrow). */
   readonly verifier: Bytes
-  /** The AMK under the slot's key. */
+  /** X25519, its secret half derived from the credential: the AMK is wrapped to it. Empty in the slots of old tables, and in those that wrap nothing. */
+  readonly publicKey: Bytes
+  /** The AMK under the slot's key. Empty: the credential proves who it is and opens nothing. */
+  readonly wrapped: Bytes
+}
+
+/** An older AMK, under the one of the table or of the group that it stands in. */
+export interface EarlierKey {
+  readonly generation: number
+  readonly digest: Bytes
   readonly wrapped: Bytes
 }
 
@@ -44,6 +82,24 @@ export interface ParkedSlots {
   readonly generation: number
   readonly digest: Bytes
   readonly slots: readonly Keyslot[]
+  readonly earlier: readonly EarlierKey[]
+}
+
+/** The certificate that others write to, when it is not the one that mail rests under. */
+export interface EndToEnd {
+  readonly fingerprint: string
+  /** `device`: the server has the certificate only; it is bound by its SHA-256. */
+  readonly custody: 'held' | 'device'
+  readonly certificateHash: Bytes
+}
+
+/** A use of an escrow slot, told by whoever had the master key when the slot for the recovery was made. */
+export interface EscrowOpening {
+  /** Milliseconds since the epoch, by the clock of the machine that did it. */
+  readonly at: number
+  readonly ticket: string
+  /** Fingerprint of the master certificate. */
+  readonly master: string
 }
 
 export interface UnsignedTable {
@@ -52,8 +108,11 @@ export interface UnsignedTable {
   readonly generation: number
   readonly digest: Bytes
   readonly current: string
+  readonly endToEnd: EndToEnd | null
   readonly slots: readonly Keyslot[]
+  readonly earlier: readonly EarlierKey[]
   readonly parked: readonly ParkedSlots[]
+  readonly openings: readonly EscrowOpening[]
 }
 
 export interface SlotTable extends UnsignedTable {
@@ -67,24 +126,45 @@ export class MalformedTable extends Error {
 
 const base64 = (octets: Bytes) => Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString('base64')
 
-function slotLine({ id, type, scope, created, sequence, kdf, verifier, wrapped }: Keyslot): object {
+function slotLine(slot: Keyslot, generation: number): object {
+  const { id, type, scope, label, created, expires, sequence, born, kdf, verifier, publicKey, wrapped } = slot
   return {
     id,
     type,
     scope,
+    ...(label === '' ? {} : { label }),
     created,
+    ...(expires === null ? {} : { expires }),
     sequence,
+    ...(born === generation ? {} : { born }),
     kdf: kdfLine(kdf),
     verifier: base64(verifier),
+    ...(publicKey.byteLength === 0 ? {} : { publicKey: base64(publicKey) }),
     wrapped: base64(wrapped),
   }
 }
 
 function kdfLine(kdf: SlotKdf): object {
+  if (kdf.kind === 'openpgp') return { kind: 'openpgp', fingerprint: kdf.fingerprint }
   const salt = base64(kdf.salt)
   if (kdf.kind === 'hkdf') return { kind: 'hkdf', salt }
   return { kind: 'argon2id', memory: kdf.memory, passes: kdf.passes, parallelism: 1, salt }
 }
+
+const earlierLine = ({ generation, digest, wrapped }: EarlierKey) => ({
+  generation,
+  digest: base64(digest),
+  wrapped: base64(wrapped),
+})
+
+const endToEndLine = ({ fingerprint, custody, certificateHash }: EndToEnd) => ({
+  fingerprint,
+  custody,
+  certificateHash: base64(certificateHash),
+})
+
+const ifAny = <T>(name: string, list: readonly T[], line: (one: T) => object): object =>
+  list.length === 0 ? {} : { [name]: list.map(line) }
 
 /** The canonical text of the derivation parameters, bound to what they protect. */
 export const kdfText = (kdf: SlotKdf): string => JSON.stringify(kdfLine(kdf))
@@ -98,12 +178,16 @@ export function tableText(table: UnsignedTable): string {
     generation: table.generation,
     digest: base64(table.digest),
     current: table.current,
-    slots: table.slots.map(slotLine),
-    parked: table.parked.map(({ generation, digest, slots }) => ({
+    ...(table.endToEnd ? { endToEnd: endToEndLine(table.endToEnd) } : {}),
+    slots: table.slots.map((slot) => slotLine(slot, table.generation)),
+    ...ifAny('earlier', table.earlier, earlierLine),
+    parked: table.parked.map(({ generation, digest, slots, earlier }) => ({
       generation,
       digest: base64(digest),
-      slots: slots.map(slotLine),
+      slots: slots.map((slot) => slotLine(slot, generation)),
+      ...ifAny('earlier', earlier, earlierLine),
     })),
+    ...ifAny('openings', table.openings, ({ at, ticket, master }) => ({ at, ticket, master })),
   })
 }
 
@@ -115,8 +199,8 @@ export function encodeTable(table: SlotTable): Buffer {
 /** Throws MalformedTable for damage and for shapes beyond what we write; the MAC is the vault's to check. */
 export function decodeTable(octets: Bytes): SlotTable {
   if (octets.byteLength > TABLE_OCTETS_MAX) throw new MalformedTable('too long')
-  const [line = '', checksum, rest] = Buffer.from(octets).toString('latin1').split('\n')
-  if (rest !== '' || checksum !== hash('sha256', Buffer.from(line, 'latin1'))) throw new MalformedTable('damaged')
+  const [line = '', checksum, rest] = Buffer.from(octets).toString('utf8').split('\n')
+  if (rest !== '' || checksum !== hash('sha256', line)) throw new MalformedTable('damaged')
   const table = tableIn(objectOf(parsed(line)))
   if (table.slots.length + table.parked.reduce((sum, { slots }) => sum + slots.length, 0) > SLOTS_MAX) {
     throw new MalformedTable('too many slots')
@@ -136,26 +220,65 @@ type Fields = Readonly<Record<string, unknown>>
 
 function tableIn(fields: Fields): SlotTable {
   if (fields['format'] !== FORMAT) throw new MalformedTable(`not ${FORMAT}; a newer Letterlock may have written it`)
+  const generation = count(fields['generation'])
   return {
     account: word(fields['account'], 64),
     sequence: count(fields['sequence']),
-    generation: count(fields['generation']),
+    generation,
     digest: octetsIn(fields['digest'], 32),
-    current: word(fields['current'], 64),
-    slots: listIn(fields['slots']).map(slotIn),
-    parked: listIn(fields['parked']).map((one) => {
-      const group = objectOf(one)
+    current: word(fields['current'], 64, 0),
+    endToEnd: fields['endToEnd'] === undefined ? null : endToEndIn(objectOf(fields['endToEnd'])),
+    slots: listIn(fields['slots']).map((slot) => slotIn(slot, generation)),
+    earlier: earlierIn(fields['earlier']),
+    parked: listIn(fields['parked']).map(parkedIn),
+    openings: listIn(fields['openings'] ?? [], OPENINGS_MAX).map((one) => {
+      const opening = objectOf(one)
       return {
-        generation: count(group['generation']),
-        digest: octetsIn(group['digest'], 32),
-        slots: listIn(group['slots']).map(slotIn),
+        at: count(opening['at']),
+        ticket: printable(opening['ticket'], TICKET_MAX),
+        master: word(opening['master'], 64),
       }
     }),
     mac: octetsIn(fields['mac'], 32),
   }
 }
 
-function slotIn(value: unknown): Keyslot {
+function parkedIn(value: unknown): ParkedSlots {
+  const group = objectOf(value)
+  const generation = count(group['generation'])
+  return {
+    generation,
+    digest: octetsIn(group['digest'], 32),
+    slots: listIn(group['slots']).map((slot) => slotIn(slot, generation)),
+    earlier: earlierIn(group['earlier']),
+  }
+}
+
+function earlierIn(value: unknown): readonly EarlierKey[] {
+  return listIn(value ?? [], GENERATIONS_MAX).map((one) => {
+    const key = objectOf(one)
+    return {
+      generation: count(key['generation']),
+      digest: octetsIn(key['digest'], 32),
+      wrapped: octetsIn(key['wrapped'], 60),
+    }
+  })
+}
+
+function endToEndIn(fields: Fields): EndToEnd {
+  const custody = fields['custody']
+  if (custody !== 'held' && custody !== 'device') throw new MalformedTable('an unknown custody')
+  return {
+    fingerprint: word(fields['fingerprint'], 64),
+    custody,
+    certificateHash: octetsIn(fields['certificateHash'], 32),
+  }
+}
+
+/** The AMK under a derived key (60), under an X25519 key (32 more), sealed to a certificate, or nothing. */
+const WRAPPED_MAX = 4096
+
+function slotIn(value: unknown, generation: number): Keyslot {
   const fields = objectOf(value)
   const type = word(fields['type'], 16)
   if (!SLOT_TYPES.includes(type)) throw new MalformedTable('an unknown type of slot')
@@ -163,16 +286,21 @@ function slotIn(value: unknown): Keyslot {
     id: word(fields['id'], 64),
     type: type as SlotType,
     scope: word(fields['scope'], 64, 0),
+    label: fields['label'] === undefined ? '' : printable(fields['label'], LABEL_MAX),
     created: count(fields['created']),
+    expires: fields['expires'] === undefined ? null : count(fields['expires']),
     sequence: count(fields['sequence']),
+    born: fields['born'] === undefined ? generation : count(fields['born']),
     kdf: kdfIn(objectOf(fields['kdf'])),
-    verifier: octetsIn(fields['verifier'], 32),
-    wrapped: octetsIn(fields['wrapped'], 60),
+    verifier: octetsIn(fields['verifier'], 32, 0),
+    publicKey: fields['publicKey'] === undefined ? Buffer.alloc(0) : octetsIn(fields['publicKey'], 32),
+    wrapped: octetsUpTo(fields['wrapped'], WRAPPED_MAX),
   }
 }
 
 /** Caps what a changed file could make the vault spend: 256 MiB and 16 passes. */
 function kdfIn(fields: Fields): SlotKdf {
+  if (fields['kind'] === 'openpgp') return { kind: 'openpgp', fingerprint: word(fields['fingerprint'], 64) }
   const salt = octetsIn(fields['salt'], 16)
   if (fields['kind'] === 'hkdf') return { kind: 'hkdf', salt }
   const memory = count(fields['memory'])
@@ -187,13 +315,13 @@ function objectOf(value: unknown): Fields {
   return value as Fields
 }
 
-function listIn(value: unknown): readonly unknown[] {
-  if (!Array.isArray(value) || value.length > SLOTS_MAX) throw new MalformedTable('not a short list')
+function listIn(value: unknown, max = SLOTS_MAX): readonly unknown[] {
+  if (!Array.isArray(value) || value.length > max) throw new MalformedTable('not a short list')
   return value
 }
 
 function word(value: unknown, max: number, min = 1): string {
-  if (typeof value !== 'string' || value.length < min || value.length > max || !/^[\w.:-]*$/.test(value)) {
+  if (typeof value !== 'string' || value.length < min || value.length > max || !/^[\w.:,-]*$/.test(value)) {
     throw new MalformedTable('not a word')
   }
   return value
@@ -204,8 +332,25 @@ function count(value: unknown): number {
   return value
 }
 
-function octetsIn(value: unknown, length: number): Buffer {
+/** Text that people read: no control characters. */
+export function isPrintable(text: string, max: number): boolean {
+  return text.length > 0 && text.length <= max && !/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u.test(text)
+}
+
+function printable(value: unknown, max: number): string {
+  if (typeof value !== 'string' || !isPrintable(value, max)) throw new MalformedTable('not printable text')
+  return value
+}
+
+function octetsUpTo(value: unknown, max: number): Buffer {
   const octets = typeof value === 'string' ? Buffer.from(value, 'base64') : Buffer.alloc(0)
-  if (octets.length !== length || octets.toString('base64') !== value) throw new MalformedTable('not base64')
+  if (octets.length > max || octets.toString('base64') !== value) throw new MalformedTable('not base64')
+  return octets
+}
+
+/** Exactly one of these lengths. */
+function octetsIn(value: unknown, ...lengths: readonly number[]): Buffer {
+  const octets = octetsUpTo(value, Math.max(...lengths))
+  if (!lengths.includes(octets.length)) throw new MalformedTable('not of this length')
   return octets
 }
