@@ -1,19 +1,21 @@
 /**
  * `letterlock export`: an account's mail without us. In clear as Maildir, after the password; or with --sealed as one OpenPGP
- * message per file, which gpg or sq opens with the exported key.
+ * message per file, as it is stored, which gpg or sq opens with the exported key: that needs no password, and gives nothing away.
  */
-import { mkdir, readdir, rename, utimes, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmod, mkdir, readdir } from 'node:fs/promises'
 import type { Account } from '#custody/accounts/directory.ts'
-import { type AccountMail, type Mailbox, type MessageRow, MessageUnreadable } from '#custody/store/mail-store.ts'
-import { createSealedMailStore } from '#custody/store/sealed-mail-store.ts'
+import { type AccountMail, type Mailbox, MessageUnreadable } from '#custody/store/mail-store.ts'
 import { createSqlMailStore } from '#custody/store/sql-mail-store.ts'
 import { formatAddress } from '#formats/message/address.ts'
-import { systemClock } from '#lib/clock.ts'
+import { systemClock as clock } from '#lib/clock.ts'
 import { silentLogger } from '#lib/log.ts'
+import { isDiskFull } from '#lib/sqlite.ts'
 import { CliError } from './cli-error.ts'
-import { answer, notice, type OutputOptions } from './output.ts'
+import { type ExportWriter, maildirWriter, sealedWriter } from './export-files.ts'
+import { answer, type OutputOptions } from './output.ts'
 import { type PlaceOptions, Premises } from './premises.ts'
+import { interruptible, Progress } from './progress.ts'
+import { openSealedStore } from './sealed-store.ts'
 import { readSecrets } from './secrets.ts'
 
 export interface ExportOptions extends PlaceOptions, OutputOptions {
@@ -22,133 +24,116 @@ export interface ExportOptions extends PlaceOptions, OutputOptions {
   readonly passwordStdin?: boolean
 }
 
-const MAILDIR_FLAGS: Readonly<Record<string, string>> = {
-  '\\draft': 'D',
-  '\\flagged': 'F',
-  '\\answered': 'R',
-  '\\seen': 'S',
-  '\\deleted': 'T',
+/** Checked before anything is asked; made only when everything else is right. */
+async function refuseFilled(to: string): Promise<void> {
+  const names = await readdir(to).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error.code === 'ENOTDIR' ? new CliError(`${to} is a file; name an empty or new directory with --to`) : error
+  })
+  if (names.length > 0)
+    throw new CliError(
+      `${to} is not empty; name an empty or new directory with --to (an export that was interrupted is begun anew)`,
+    )
 }
 
-function maildirFlags(row: MessageRow): string {
-  return row.flags
-    .map((flag) => MAILDIR_FLAGS[flag.toLowerCase()] ?? '')
-    .sort()
-    .join('')
+async function makePrivate(to: string): Promise<void> {
+  await mkdir(to, { recursive: true, mode: 0o700 })
+  await chmod(to, 0o700)
 }
 
-/** A mailbox name as one folder name: levels by `.` as in Maildir++, everything that a file system or shell could mistake escaped. */
-function folderOf(name: string): string {
-  const safe = name.replace(/[^\p{L}\p{N} _/-]/gu, (character) => `%${Buffer.from(character).toString('hex')}`)
-  return name === 'INBOX' ? '' : `.${safe.replaceAll('/', '.')}`
-}
-
-interface Exporter {
-  readonly directory: (mailbox: Mailbox) => Promise<string>
-  readonly write: (folder: string, row: MessageRow, content: Uint8Array) => Promise<void>
-}
-
-/** Each file is written under tmp and renamed: an interrupted export holds only whole messages. */
-function maildir(to: string): Exporter {
-  return {
-    async directory(mailbox) {
-      const folder = join(to, folderOf(mailbox.name))
-      for (const part of ['cur', 'new', 'tmp']) await mkdir(join(folder, part), { recursive: true, mode: 0o700 })
-      return folder
-    },
-    async write(folder, row, content) {
-      const name = `${Math.floor(row.internalDate / 1000)}.u${row.uid}.letterlock`
-      const temporary = join(folder, 'tmp', name)
-      await writeFile(temporary, content, { mode: 0o600 })
-      await utimes(temporary, row.internalDate / 1000, row.internalDate / 1000)
-      await rename(temporary, join(folder, 'cur', `${name}:2,${maildirFlags(row)}`))
-    },
+async function openMail(premises: Premises, account: Account, options: ExportOptions, closing: AsyncDisposableStack) {
+  if (options.sealed) {
+    const { data: dataDir } = premises.config
+    const sql = closing.use(createSqlMailStore({ dataDir, clock, logger: silentLogger }))
+    return closing.use(await sql.open(account.id, null))
   }
+  const [password] = await readSecrets([{ label: 'Password' }], options.passwordStdin === true)
+  const keyring = await premises.keyring()
+  const keys = await keyring.unlock(account.id, password!).finally(() => password!.fill(0))
+  if (!keys) throw new CliError('the password is wrong; nothing was exported')
+  const store = closing.use(await openSealedStore(premises))
+  closing.use(keys)
+  return closing.use(await store.open(account.id, keys))
 }
 
-function sealedFiles(to: string): Exporter {
-  return {
-    async directory(mailbox) {
-      const folder = join(to, folderOf(mailbox.name).slice(1) || 'INBOX')
-      await mkdir(folder, { recursive: true, mode: 0o700 })
-      return folder
-    },
-    write: (folder, row, content) => writeFile(join(folder, `${row.uid}.pgp`), content, { mode: 0o600 }),
-  }
+interface Task {
+  readonly mail: AccountMail
+  readonly writer: ExportWriter
+  readonly progress: Progress
+  readonly signal: AbortSignal
 }
 
-async function exportAll(mail: AccountMail, exporter: Exporter) {
-  let messages = 0
-  const unreadable: string[] = []
-  for (const mailbox of await mail.mailboxes()) {
-    const folder = await exporter.directory(mailbox)
-    const rows = await mail.list(mailbox.id)
-    for (const [index, row] of rows.entries()) {
-      try {
-        const content = await mail.read(mailbox.id, row.uid)
-        if (content) await exporter.write(folder, row, content)
-        messages++
-      } catch (error) {
-        if (!(error instanceof MessageUnreadable)) throw error
-        unreadable.push(`${mailbox.name}/${row.uid}`)
-      }
-      if ((index + 1) % 1000 === 0) notice(`${mailbox.name}: ${index + 1} of ${rows.length}`)
+class Tally {
+  messages = 0
+  readonly unreadable: string[] = []
+}
+
+async function exportMailbox({ mail, writer, progress, signal }: Task, mailbox: Mailbox, tally: Tally): Promise<void> {
+  const folder = await writer.folder(mailbox)
+  const rows = await mail.list(mailbox.id)
+  for (const [index, row] of rows.entries()) {
+    if (signal.aborted) break
+    progress.at(() => `${mailbox.name}: ${index} of ${rows.length} (in all ${tally.messages})`)
+    try {
+      const content = await mail.read(mailbox.id, row.uid)
+      // Gone since it was listed.
+      if (!content) continue
+      await folder.write(row, content)
+      tally.messages++
+    } catch (error) {
+      if (!(error instanceof MessageUnreadable)) throw error
+      tally.unreadable.push(`${mailbox.name}/${row.uid}`)
+      progress.say(`${mailbox.name}, UID ${row.uid}: ${error.message}`)
     }
   }
-  return { messages, unreadable }
+  await folder.finish()
 }
 
-async function openForExport(premises: Premises, account: Account, options: ExportOptions) {
-  const closing = new AsyncDisposableStack()
-  const sql = closing.use(
-    createSqlMailStore({ dataDir: premises.config.data, clock: systemClock, logger: silentLogger }),
-  )
-  if (options.sealed && !options.passwordStdin) return { closing, mail: closing.use(await sql.open(account.id, null)) }
-  const [password] = await readSecrets([{ label: 'Password' }], options.passwordStdin === true)
-  const keys = await (await premises.keyring()).unlock(account.id, password!)
-  if (!keys) {
-    await closing.disposeAsync()
-    throw new CliError('the password is wrong; nothing was exported')
+async function exportAll(task: Task, mailboxes: readonly Mailbox[], to: string): Promise<Tally> {
+  const tally = new Tally()
+  try {
+    for (const mailbox of mailboxes) await exportMailbox(task, mailbox, tally)
+    await task.writer.finish()
+  } catch (error) {
+    throw isDiskFull(error) ? new CliError(`no space is left for ${to}: what is in it is not all; remove it`) : error
   }
-  closing.use(keys)
-  if (options.sealed) return { closing, mail: closing.use(await sql.open(account.id, null)) }
-  const directory = await premises.directory()
-  const certificate = async () => {
-    const current = (await directory.certificates(account.id)).find((one) => one.current)
-    if (!current) throw new CliError('the account has no current certificate')
-    return current.certificate
-  }
-  const sealed = createSealedMailStore(sql, { certificate, logger: silentLogger })
-  return { closing, mail: closing.use(await sealed.open(account.id, keys)) }
+  if (task.signal.aborted) throw new CliError(`interrupted: what is in ${to} is not all; remove it, and export again`)
+  return tally
 }
 
 export async function exportMail(text: string, options: ExportOptions): Promise<void> {
   await using premises = new Premises(options)
   const account = await premises.account(text)
-  await mkdir(options.to, { recursive: true, mode: 0o700 })
-  if ((await readdir(options.to)).length > 0)
-    throw new CliError(`${options.to} is not empty; name an empty or new directory with --to`)
-  const { closing, mail } = await openForExport(premises, account, options)
-  await using _ = closing
-  await premises.audit().record({
-    event: 'mail.exported',
-    account: account.id,
-    address: formatAddress(account.address),
-    // in clear it takes the password
-    actor: options.sealed && !options.passwordStdin ? 'operator' : 'owner',
-    detail: { sealed: options.sealed === true, to: options.to },
-  })
-  const { messages, unreadable } = await exportAll(mail, options.sealed ? sealedFiles(options.to) : maildir(options.to))
+  const address = formatAddress(account.address)
+  const { to } = options
+  const sealed = options.sealed === true
+  await refuseFilled(to)
+  await using closing = new AsyncDisposableStack()
+  const mail = await openMail(premises, account, options, closing)
+  const event = 'mail.exported'
+  // In clear it takes the password.
+  const actor = sealed ? 'operator' : 'owner'
+  await premises.audit().record({ event, account: account.id, address, actor, detail: { sealed, to } })
+  await makePrivate(to)
+  using progress = new Progress(clock, options.json === true)
+  using interruption = interruptible()
+  const leftOut = (count: number) =>
+    progress.say(`${count} keywords were left out: a Maildir folder has room for 26 different ones`)
+  const mailboxes = await mail.mailboxes()
+  const writer = sealed ? sealedWriter(to, mailboxes) : maildirWriter(to, mailboxes, leftOut)
+  const { messages, unreadable } = await exportAll(
+    { mail, writer, progress, signal: interruption.signal },
+    mailboxes,
+    to,
+  )
+  progress[Symbol.dispose]()
   answer(
     options,
-    { address: formatAddress(account.address), to: options.to, sealed: options.sealed === true, messages, unreadable },
-    [
-      `${messages} messages written to ${options.to}${options.sealed ? ', each as one OpenPGP message' : ' in clear, as Maildir'}.`,
-      ...(unreadable.length > 0
-        ? [
-            `${unreadable.length} could not be opened (sealed to an old key? letterlock account relink): ${unreadable.join(', ')}`,
-          ]
-        : []),
-    ].join('\n'),
+    { address, to, sealed, messages, unreadable },
+    `${messages} messages written to ${to}${sealed ? ', each as one OpenPGP message' : ' in clear, as Maildir'}.`,
   )
+  if (unreadable.length > 0)
+    throw new CliError(
+      `${unreadable.length} could not be opened; those sealed to an old key open after letterlock account relink ${address}`,
+    )
 }
