@@ -71,6 +71,5 @@ export async function exportKey(text: string, options: ExportOptions): Promise<v
   )
   const armored = await (await premises.keyring()).exportSecretKey(account.id, { password: password! }, passphrase!)
   if (armored === null) throw new CliError('the password is wrong; nothing was exported')
-  await premises.audit().record({ event: 'key.exported', account: account.id, address, actor: 'owner', detail: {} })
   await save(armored, options, { address })
 }
