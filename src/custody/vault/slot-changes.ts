@@ -18,6 +18,7 @@ import { lockKey } from './locked-key.ts'
 import { checkNewPassword } from './password-rules.ts'
 import type { AnswerOf, RequestOf } from './protocol/protocol.ts'
 import {
+  BY_ESCROW,
   decodeTable,
   encodeTable,
   GENERATIONS_MAX,
@@ -148,7 +149,9 @@ export async function changePassword(
   }
 }
 
-export const hasPassphrase = ({ slots }: UnsignedTable): boolean => slots.some(({ type }) => type === 'passphrase')
+/** An interrupted change leaves slots of the credential before: the newest say what the account wants. */
+const hasPassphrase = ({ slots }: UnsignedTable): boolean =>
+  newestOwnerSlots(slots).some(({ type }) => type === 'passphrase')
 
 export async function recover(request: RequestOf<'recover'>, stretcher: Stretcher): Promise<AnswerOf<'recover'>> {
   checkNewPassword(request.next)
@@ -190,11 +193,13 @@ export async function settle(request: RequestOf<'settle'>, stretcher: Stretcher)
 }
 
 /** Without password, passphrase and recovery slots that a newer one has taken over from. */
-function newestOwnerSlots(slots: readonly Keyslot[]): readonly Keyslot[] {
+export function newestOwnerSlots(slots: readonly Keyslot[]): readonly Keyslot[] {
   const password = slotsOf(slots, 'password')[0]
-  const recovery = slotsOf(slots, 'recovery')[0]
-  return slots.filter(({ type, sequence }) => {
+  const recovery = slotsOf(slots, 'recovery').find(({ scope }) => scope !== BY_ESCROW)
+  return slots.filter(({ type, scope, sequence }) => {
     if (type === 'password' || type === 'passphrase') return sequence === password?.sequence
+    // a code that the master key made ends when the owner has a newer password
+    if (type === 'recovery' && scope === BY_ESCROW) return sequence > (password?.sequence ?? 0)
     return type !== 'recovery' || sequence === recovery?.sequence
   })
 }

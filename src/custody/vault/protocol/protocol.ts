@@ -177,6 +177,8 @@ export const operations = {
       userIds: list(text(512), 32),
       algorithm,
       escrow: word('keep', 'drop'),
+      /** What escrow slots are sealed to, to be sealed again; empty when there are none or none is kept. */
+      master: certificate,
       created: integer,
     }),
     oneOf({
@@ -268,6 +270,12 @@ export const operations = {
       wrong: {},
       opened: { table, recoveryCode },
     }),
+  ),
+  /** Away from the server: a new master key, its secret locked by `lock` and armored. */
+  makeMaster: operation(
+    25,
+    record({ userId: text(512), algorithm, created: integer, lock: credential }),
+    record({ certificate, fingerprint: text(64), secret: bytes(TSK_OCTETS_MAX) }),
   ),
 }
 

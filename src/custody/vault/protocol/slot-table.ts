@@ -24,9 +24,11 @@ export const SLOTS_MAX = 256
 export const TABLE_OCTETS_MAX = 512 * 1024
 /** Parked ones and those that the present AMK opens. */
 export const GENERATIONS_MAX = 60
-const OPENINGS_MAX = 64
+export const OPENINGS_MAX = 64
 export const LABEL_MAX = 64
-const TICKET_MAX = 500
+export const TICKET_MAX = 500
+/** The scope of a recovery slot that the master key made: it does not take the place of the owner's own recovery code. */
+export const BY_ESCROW = 'escrow'
 const FORMAT = 'letterlock keyslots 1'
 
 export type SlotType = 'password' | 'passphrase' | 'recovery' | 'app' | 'passkey' | 'escrow'
