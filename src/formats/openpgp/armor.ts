@@ -19,16 +19,32 @@ export interface ArmorOptions {
   readonly headers?: readonly string[]
   /** RFC 9580 §6.1: not with version 6; with version 4, because GnuPG 2.2 finds the end of some armor only by it. Default true. */
   readonly checksum?: boolean
+  /** LF by default; mail wants CRLF. */
+  readonly lineEnd?: '\n' | '\r\n'
 }
 
 /** Armors binary packets. Ends with a line end. */
-export function armor(label: ArmorLabel, octets: Bytes, { headers = [], checksum = true }: ArmorOptions = {}): string {
-  const base64 = asBuffer(octets).toString('base64')
-  const lines = [`-----BEGIN PGP ${label}-----`, ...headers, '']
-  for (let at = 0; at < base64.length; at += LINE) lines.push(base64.slice(at, at + LINE))
-  if (checksum) lines.push(`=${crc24(octets).toString('base64')}`)
-  lines.push(`-----END PGP ${label}-----`, '')
-  return lines.join('\n')
+export function armor(label: ArmorLabel, octets: Bytes, options: ArmorOptions = {}): string {
+  return armorOctets(label, octets, options).toString('latin1')
+}
+
+/** The same in octets, which is quicker for whole messages. */
+export function armorOctets(label: ArmorLabel, octets: Bytes, options: ArmorOptions = {}): Buffer {
+  const { headers = [], checksum = true, lineEnd = '\n' } = options
+  const head = [`-----BEGIN PGP ${label}-----`, ...headers, '', ''].join(lineEnd)
+  const sum = checksum ? [`=${crc24(octets).toString('base64')}`] : []
+  const tail = [...sum, `-----END PGP ${label}-----`, ''].join(lineEnd)
+  const base64 = Buffer.from(asBuffer(octets).toString('base64'), 'latin1')
+  const lines = Math.ceil(base64.length / LINE)
+  const target = Buffer.allocUnsafe(head.length + base64.length + lines * lineEnd.length + tail.length)
+  let at = target.write(head, 'latin1')
+  for (let from = 0; from < base64.length; from += LINE) {
+    at += base64.copy(target, at, from, from + LINE)
+    if (lineEnd === '\r\n') target[at++] = 13
+    target[at++] = 10
+  }
+  target.write(tail, at, 'latin1')
+  return target
 }
 
 /** RFC 9580 §6.1 */

@@ -1,0 +1,39 @@
+/** The header fields of a wrapped message that stay outside, where every server on the way reads them. */
+
+import type { Header } from '#formats/message/header.ts'
+import { asBuffer, type Bytes } from '#lib/bytes.ts'
+
+/** What mail programs list and thread by. Everything else, Received and Return-Path too, is inside only. */
+const COPIED = ['from', 'to', 'cc', 'date', 'message-id', 'in-reply-to', 'references']
+
+/** Octets of one field; a longer one is inside only. */
+const LONGEST_FIELD = 16 << 10
+
+/** RFC 9788 §3.2.1: `hcp_baseline` puts this in place of the subject. */
+const SUBJECT = Buffer.from('Subject: [...]\r\n')
+
+/**
+ * Fields of the message for outside, exactly as they stand in it, the first of each name, in their order; then the subject that
+ * says nothing.
+ */
+export function outerFields(message: Bytes, { fields }: Header): readonly Bytes[] {
+  const found = new Map<string, Bytes>()
+  for (const { name, start, end } of fields) {
+    if (!COPIED.includes(name) || found.has(name) || end - start > LONGEST_FIELD) continue
+    const octets = asBuffer(message).subarray(start, end)
+    if (isWholeField(octets)) found.set(name, octets)
+  }
+  return [...found.values(), SUBJECT]
+}
+
+/** Ends with CRLF and has no other line end than those that blanks follow, so that it is one field to everybody. */
+export function isWholeField(octets: Buffer): boolean {
+  if (octets.at(-2) !== 13 || octets.at(-1) !== 10) return false
+  for (let at = 0; at < octets.length - 2; at++) {
+    const octet = octets[at]
+    if (octet === 0) return false
+    if (octet === 10 && octets[at - 1] !== 13) return false
+    if (octet === 13 && octets[at + 1] !== 10) return false
+  }
+  return true
+}
