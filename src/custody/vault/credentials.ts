@@ -9,6 +9,7 @@ import { type Bytes, wipe } from '#lib/bytes.ts'
 import { label } from './key-derivation.ts'
 import { makeSlot, type Place, type SlotOpened, slotsOf, tryDecoy, trySlot, verifyTable } from './keyslots.ts'
 import type { RequestOf } from './protocol/protocol.ts'
+import { type Rights, rightsOf, scopeWords } from './protocol/scope.ts'
 import type { Keyslot, SlotTable } from './protocol/slot-table.ts'
 import type { Stretcher } from './stretcher.ts'
 import { APP_PASSWORD, decodeCode } from './typed-code.ts'
@@ -23,13 +24,11 @@ export interface Credential {
 }
 
 /** What somebody may do who came in by a slot. */
-export interface Grant {
+export interface Grant extends Rights {
   readonly slot: string
   readonly scope: string
   /** Milliseconds since the epoch; null for never. */
   readonly expires: number | null
-  readonly reads: boolean
-  readonly signs: boolean
 }
 
 export type Admission =
@@ -41,18 +40,12 @@ export type Admission =
 
 const WRONG = { kind: 'wrong' } as const
 
-const READING: readonly string[] = ['imap', 'pop3', 'jmap']
-
 /** The rights that a slot's scope says. */
-export function grantOf({ id, scope, expires }: Keyslot): Grant {
-  const words = scope === '' ? [] : scope.split(',')
-  const reads = scope === '' || words.some((one) => READING.includes(one))
-  return { slot: id, scope, expires, reads, signs: reads || words.includes('sign') }
-}
+const grantOf = ({ id, scope, expires }: Keyslot): Grant => ({ slot: id, scope, expires, ...rightsOf(scope) })
 
 export function permits({ scope, expires }: Grant, use: CredentialUse, now: number): boolean {
   if (expires !== null && expires <= now) return false
-  return scope === '' || scope.split(',').includes(use)
+  return scope === '' || scopeWords(scope).includes(use)
 }
 
 /** Password and passphrase as one credential, to be wiped by the caller. */

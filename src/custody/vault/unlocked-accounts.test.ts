@@ -115,8 +115,9 @@ test('a handle that ends in another way leaves no timer behind', () => {
   assert.equal(clock.waiting, 0)
 })
 
-test('a handle has the rights of its slot, and a slot that expires lets nobody in again', () => {
-  const unlocked = new UnlockedAccounts(createFakeClock(), 60_000)
+test('a handle has the rights of its slot, and a slot that expires lets nobody in again and ends', async () => {
+  const clock = createFakeClock(0)
+  const unlocked = new UnlockedAccounts(clock, 60_000)
   const narrow: Grant = { slot: 'a', scope: 'smtp,sign', expires: 5000, reads: false, signs: true }
   const { handle } = unlocked.add(opened('a'), FIRST, { credential, grant: narrow })
   assert.throws(() => unlocked.at(handle, 'reads'), Forbidden)
@@ -126,6 +127,8 @@ test('a handle has the rights of its slot, and a slot that expires lets nobody i
   assert.equal(unlocked.reopen(table, credential, { use: 'owner', now: 0 }), null)
   assert.ok(unlocked.reopen(table, credential, { use: 'smtp', now: 4999 }))
   assert.equal(unlocked.reopen(table, credential, { use: 'smtp', now: 5000 }), null)
+  await clock.advance(5000)
+  assert.throws(() => unlocked.at(handle, 'signs'), HandleClosed)
 })
 
 test('a credential that opens nothing has a handle that ends with the others', () => {

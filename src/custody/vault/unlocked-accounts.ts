@@ -8,6 +8,7 @@ import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import type { SecretKeys } from '#formats/openpgp/secret-key.ts'
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
+import { collectSoon } from './collect.ts'
 import { type Credential, type CredentialUse, type Grant, permits } from './credentials.ts'
 import { equal, KEY_OCTETS, label, mac } from './key-derivation.ts'
 
@@ -98,7 +99,12 @@ export class UnlockedAccounts {
   at(handle: number, right: 'reads' | 'signs'): UnlockedAccount {
     const held = this.#handles.get(handle)
     if (!held) throw new HandleClosed('no such handle')
-    held.usedAt = this.#clock.now()
+    const now = this.#clock.now()
+    if (held.grant.expires !== null && held.grant.expires <= now) {
+      this.close(handle)
+      throw new HandleClosed('the credential has expired')
+    }
+    held.usedAt = now
     if (!held.live || !held.grant[right]) throw new Forbidden('not with this credential')
     return held.live
   }
@@ -207,4 +213,5 @@ export class UnlockedAccounts {
 function forget({ keys, indexKeys }: UnlockedAccount): void {
   for (const key of keys) key.wipe()
   for (const key of indexKeys) wipe(key)
+  collectSoon()
 }
