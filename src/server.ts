@@ -178,6 +178,7 @@ function createServers(
     metrics,
     failedLogins: limits.failedLogins,
     now: clock.now,
+    clock,
   })
   const connectionLimits = {
     messageSize: limits.messageSize,

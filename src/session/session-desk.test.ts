@@ -8,6 +8,7 @@ import { createMemoryMailStore } from '#custody/store/memory-mail-store.ts'
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import { silentLogger } from '#lib/log.ts'
 import { noMetrics } from '#lib/metrics.ts'
+import { createFakeClock } from '../../test/support/fake-clock.ts'
 import { createSessionDesk } from './session-desk.ts'
 
 const ALICE: Account = {
@@ -54,6 +55,7 @@ function desk(account: Account = ALICE) {
     metrics: noMetrics,
     failedLogins: 3,
     now: () => NOW,
+    clock: createFakeClock(NOW),
   })
   const login = (user: string, password: string, ip = '192.0.2.1') => {
     const credential = Buffer.from(password)

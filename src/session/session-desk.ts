@@ -1,12 +1,14 @@
 /** Logs people in: directory, brake on guessing, keyring, and then the session that holds what they may do. */
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import type { SubmissionAgent } from '#agents/submission/submission.ts'
-import type { Account, Directory } from '#custody/accounts/directory.ts'
+import type { Account, AccountId, Directory } from '#custody/accounts/directory.ts'
 import type { Keyring, UnlockedKeys } from '#custody/keyring/keyring.ts'
 import type { AccountMail, MailStore } from '#custody/store/mail-store.ts'
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
+import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
+import type { Resealing } from './resealing.ts'
 import { mergeSentCopies } from './sent-copies.ts'
 import type { LoginAttempt, LoginResult, SessionDesk, UserSession } from './session.ts'
 
@@ -21,6 +23,7 @@ export interface SessionDeskOptions {
   readonly failedLogins: number
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  readonly clock: Clock
 }
 
 const WINDOW_SECONDS = 600
@@ -30,6 +33,15 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
   // since whoever pulls it keeps the owner out as well.
   const perIp = new RateLimiterMemory({ points: options.failedLogins, duration: WINDOW_SECONDS })
   const perName = new RateLimiterMemory({ points: options.failedLogins * 10, duration: WINDOW_SECONDS })
+
+  let resealing: Promise<Resealing> | null = null
+
+  /** null when there is nothing to re-seal: then its code is not even loaded. */
+  async function joinResealing(account: AccountId, mail: AccountMail): Promise<AsyncDisposable | null> {
+    if ((await mail.resealing()) !== 'running') return null
+    resealing ??= import('./resealing.ts').then((room) => room.createResealing(options.clock, options.logger))
+    return (await resealing).join(account, mail)
+  }
 
   async function isBraked(ip: string, name: string): Promise<boolean> {
     const left = [await perIp.get(ip), await perName.get(name)].map((found) => found?.remainingPoints ?? 1)
@@ -73,7 +85,7 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
         return { kind: 'refused' }
       }
       options.metrics.count('logins', { protocol, outcome: 'welcome' })
-      return { kind: 'welcome', session: new Session(options, opened.account, opened.keys) }
+      return { kind: 'welcome', session: new Session({ ...options, joinResealing }, opened.account, opened.keys) }
     } catch (error) {
       options.metrics.count('logins', { protocol, outcome: 'unavailable' })
       options.logger.error({ protocol, ip, error: error as Error }, 'login not possible')
@@ -86,14 +98,19 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
   return { login }
 }
 
+interface Desk extends SessionDeskOptions {
+  readonly joinResealing: (account: AccountId, mail: AccountMail) => Promise<AsyncDisposable | null>
+}
+
 class Session implements UserSession {
   readonly account: Account
   readonly ended: AbortSignal
-  readonly #desk: SessionDeskOptions
+  readonly #desk: Desk
   readonly #keys: UnlockedKeys
   #mail: Promise<AccountMail> | null = null
+  #resealing: Promise<AsyncDisposable | null> = Promise.resolve(null)
 
-  constructor(desk: SessionDeskOptions, account: Account, keys: UnlockedKeys) {
+  constructor(desk: Desk, account: Account, keys: UnlockedKeys) {
     this.account = account
     this.ended = keys.ended
     this.#desk = desk
@@ -105,10 +122,19 @@ class Session implements UserSession {
   }
 
   mail(): Promise<AccountMail> {
-    this.#mail ??= this.#desk.store
-      .open(this.account.id, this.#keys)
-      .then((mail) => mergeSentCopies(mail, this.#desk.now))
+    this.#mail ??= this.#openMail()
     return this.#mail
+  }
+
+  async #openMail(): Promise<AccountMail> {
+    const { store, logger, now, joinResealing } = this.#desk
+    const { id } = this.account
+    const mail = await store.open(id, this.#keys)
+    this.#resealing = joinResealing(id, mail).catch((error) => {
+      logger.warn({ account: id, error }, 're-sealing: cannot say whether it goes on')
+      return null
+    })
+    return mergeSentCopies(mail, now)
   }
 
   summarize(message: Uint8Array): Uint8Array {
@@ -128,7 +154,9 @@ class Session implements UserSession {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await (await this.#mail?.catch(() => null))?.[Symbol.asyncDispose]()
+    const mail = await this.#mail?.catch(() => null)
+    await (await this.#resealing)?.[Symbol.asyncDispose]()
+    await mail?.[Symbol.asyncDispose]()
     await this.#keys[Symbol.asyncDispose]()
   }
 }

@@ -47,7 +47,10 @@ describe('what is stored for a certificate that gpg made', needs('gpg', 'sqop'),
       const sent = letters('a@beta.test', 'reader@alpha.test', 'A subject', 'a body').map((letter) => letter.content)
       {
         await using sql = createSqlMailStore({ dataDir: directory.path, clock: systemClock, logger: silentLogger })
-        const store = createSealedMailStore(sql, { certificate: async () => certificate, logger: silentLogger })
+        const store = createSealedMailStore(sql, {
+          sealing: async () => ({ certificate, device: null }),
+          logger: silentLogger,
+        })
         await store.create(account)
         for (const content of sent) {
           const summary = encodeSummary(summarize(content))

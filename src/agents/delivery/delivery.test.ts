@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { OverQuota } from '#custody/store/mail-store.ts'
+import { NoCertificate, OverQuota } from '#custody/store/mail-store.ts'
 import { formatAddress } from '#formats/message/address.ts'
 import { address, envelope, LETTER, queuedMail, recipient } from '../../../test/support/fake-mail.ts'
 import { type MailHouse, openMailHouse } from '../../../test/support/mail-house.ts'
@@ -169,4 +169,18 @@ test('postmaster is always there, also without a domain', () =>
     const mail = queuedMail(envelope(null, [{ address: bare, notify: null, orcpt: null }]))
     assert.deepEqual(spell(await house.delivery.deliver(mail, mail.envelope.recipients, NEVER)), ['delivered'])
     assert.equal((await house.kept('bob')).length, 1)
+  }))
+
+test('mail for an account without keys waits until its owner has set them up', () =>
+  inHouse(async (house) => {
+    const carol = { local: 'carol', domain: 'alpha.test' }
+    await house.directory.addAccount({ id: 'carol', address: carol, state: 'active', created: 0, quota: null }, null)
+    await house.store.create('carol')
+    assert.equal(await check(house, 'carol@alpha.test'), '450 4.2.1')
+    house.broken.set('carol', new NoCertificate('no key'))
+    assert.deepEqual(spell(await deliver(house, ['carol@alpha.test'])), ['deferred 450 4.2.1'])
+    const use = { use: 'both', custody: 'held' } as const
+    await house.directory.addCertificate('carol', { fingerprint: 'C', certificate: Buffer.of(1), since: 0, ...use })
+    await house.clock.advance(3000)
+    assert.equal(await check(house, 'carol@alpha.test'), null)
   }))

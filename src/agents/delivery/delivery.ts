@@ -9,7 +9,7 @@
  * that comes back with that field is a loop. Temporary trouble of ours (disk, store) is a deferral, never a failure.
  */
 import type { AccountId, Directory } from '#custody/accounts/directory.ts'
-import { type MailStore, OverQuota } from '#custody/store/mail-store.ts'
+import { type MailStore, NoCertificate, OverQuota, type Quota } from '#custody/store/mail-store.ts'
 import { type Address, formatAddress, parseAddress, sameAddress } from '#formats/message/address.ts'
 import type { EnvelopeRecipient } from '#formats/message/envelope.ts'
 import { fieldValues, formatField, scanHeader } from '#formats/message/header.ts'
@@ -24,7 +24,7 @@ import type { Metrics } from '#lib/metrics.ts'
 import { isDiskFull } from '#lib/sqlite.ts'
 import type { LocalDelivery, Outcome, Queue, QueuedMail } from '../queue/queue.ts'
 import { type AccountTarget, type Expansion, expand } from './expansion.ts'
-import { QuotaView } from './quota-view.ts'
+import { RecentView } from './recent-view.ts'
 
 export interface DeliveryOptions {
   readonly directory: Directory
@@ -50,6 +50,7 @@ const NOT_OURS = reply(550, '5.7.1', 'relaying denied')
 const NOWHERE = reply(550, '5.4.6', 'the address leads nowhere')
 const LOOP = reply(554, '5.4.6', 'the message was here before: mail loop')
 const SUSPENDED = reply(550, '5.2.1', 'the mailbox is disabled')
+const NO_KEYS_YET = reply(450, '4.2.1', 'the owner has not set up keys yet, try again later')
 const FULL_FOR_NOW = reply(452, '4.2.2', 'the mailbox is full')
 const FULL = reply(552, '5.2.2', 'the mailbox is full')
 const TOO_LARGE = reply(552, '5.2.3', 'the message is larger than the whole mailbox may be')
@@ -62,11 +63,18 @@ const deferred = (why: Reply): Outcome => ({ kind: 'deferred', why, remote: null
 
 class MailDelivery implements LocalDelivery {
   readonly #options: DeliveryOptions
-  readonly #quotas: QuotaView
+  readonly #quotas: RecentView<Quota>
+  /** Whether there is a certificate to seal to. */
+  readonly #canSeal: RecentView<boolean>
 
   constructor(options: DeliveryOptions) {
     this.#options = options
-    this.#quotas = new QuotaView(options.store, options.clock)
+    const { store, directory, clock } = options
+    this.#quotas = new RecentView((account) => store.quota(account), clock)
+    this.#canSeal = new RecentView(
+      async (account) => (await directory.certificates(account)).some(({ current }) => current),
+      clock,
+    )
   }
 
   async check(recipient: Address, size: number | null): Promise<Reply | null> {
@@ -76,7 +84,7 @@ class MailDelivery implements LocalDelivery {
     if (expansion.elsewhere.length > 0 || recipient.local.toLowerCase() === 'postmaster') return null
     let refusal: Reply | null = null
     for (const { account } of expansion.accounts) {
-      const why = account.state === 'active' ? await this.#checkRoom(account.id, size) : SUSPENDED
+      const why = account.state === 'active' ? await this.#checkMailbox(account.id, size) : SUSPENDED
       if (!why) return null
       refusal ??= why
     }
@@ -148,15 +156,16 @@ class MailDelivery implements LocalDelivery {
     return domains.find((domain) => hostname === domain || hostname.endsWith(`.${domain}`)) ?? domains[0] ?? ''
   }
 
-  async #checkRoom(account: AccountId, size: number | null): Promise<Reply | null> {
+  async #checkMailbox(account: AccountId, size: number | null): Promise<Reply | null> {
     try {
+      if (!(await this.#canSeal.of(account))) return NO_KEYS_YET
       const { used, limit } = await this.#quotas.of(account)
       if (limit === null) return null
       if (size !== null && size > limit) return TOO_LARGE
       if (used + (size ?? 0) < limit) return null
       return this.#options.overQuota === 'return' ? FULL : FULL_FOR_NOW
     } catch (error) {
-      this.#options.logger.error({ account, error: error as Error }, 'quota unreadable')
+      this.#options.logger.error({ account, error: error as Error }, 'account unreadable')
       return TROUBLE
     }
   }
@@ -204,6 +213,7 @@ class Filing {
   }
 
   #excuse(account: AccountId, error: unknown): Outcome {
+    if (error instanceof NoCertificate) return deferred(NO_KEYS_YET)
     if (error instanceof OverQuota) return this.#options.overQuota === 'return' ? failed(FULL) : deferred(FULL_FOR_NOW)
     this.#options.logger.error({ queueId: this.mail.queueId, account, error: error as Error }, 'mail not stored')
     return deferred(isDiskFull(error) ? NO_SPACE : TROUBLE)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Account } from '#custody/accounts/directory.ts'
-import { OverQuota } from '#custody/store/mail-store.ts'
+import { NoCertificate, OverQuota } from '#custody/store/mail-store.ts'
 import { formatAddress } from '#formats/message/address.ts'
 import type { EnvelopeRecipient } from '#formats/message/envelope.ts'
 import type { Reply } from '#formats/smtp/reply.ts'
@@ -187,6 +187,14 @@ test('a recipient of ours who cannot have it now gets it from the queue', () =>
     assert.equal(await submit(COMPLETE), '250 2.0.0')
     assert.equal(house.queue.mails.length, 1)
     assert.equal((await house.kept('anna', 'Sent')).length, 1)
+  }))
+
+test('an author without keys sends, and has no copy; a line says so', () =>
+  atDesk(async ({ house, submit }) => {
+    house.broken.set('anna', new NoCertificate('no key'))
+    assert.equal(await submit(COMPLETE, ['x@beta.test']), '250 2.0.0')
+    assert.equal((await house.kept('anna', 'Sent')).length, 0)
+    assert.equal(house.log.said('no copy in Sent: the account has no key yet').length, 1)
   }))
 
 test('no copy is kept where that is switched off', () =>

@@ -1,6 +1,6 @@
 /** The submission agent over store, delivery agent and queue. See submission.ts for what it promises. */
 import type { Account, Directory } from '#custody/accounts/directory.ts'
-import { type Appended, type MailStore, OverQuota } from '#custody/store/mail-store.ts'
+import { type Appended, type MailStore, NoCertificate, OverQuota } from '#custody/store/mail-store.ts'
 import { type Address, sameAddress } from '#formats/message/address.ts'
 import type { Envelope, EnvelopeRecipient } from '#formats/message/envelope.ts'
 import { scanHeader } from '#formats/message/header.ts'
@@ -150,14 +150,22 @@ class MailSubmission implements SubmissionAgent {
     }
   }
 
-  async #saveSent(author: Account, queueId: string, content: Bytes, time: number): Promise<Appended> {
-    return await this.#options.store.append(author.id, 'Sent', {
+  /** null: the author has no key yet to keep it under. */
+  async #saveSent(author: Account, queueId: string, content: Bytes, time: number): Promise<Appended | null> {
+    const copy = {
       content,
       summary: encodeSummary(summarize(content)),
       internalDate: time,
       flags: ['\\Seen', SUBMITTED_KEYWORD],
       deliveryKey: `${queueId}.sent`,
-    })
+    }
+    try {
+      return await this.#options.store.append(author.id, 'Sent', copy)
+    } catch (error) {
+      if (!(error instanceof NoCertificate)) throw error
+      this.#options.logger.warn({ queueId, account: author.id }, 'no copy in Sent: the account has no key yet')
+      return null
+    }
   }
 
   async #takeBack(author: Account, { mailbox, uid }: Appended, queueId: string): Promise<void> {

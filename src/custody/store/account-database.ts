@@ -95,9 +95,10 @@ export async function createAccount(account: AccountId, around: Surroundings): P
       const existing = await query.selectFrom('account').select(['account_id', 'name']).executeTakeFirst()
       if (existing) return existing.account_id
       const numbers = { uidvalidity: 0, mailbox_id: 0, content_id: 0, modseq: 0, used: 0, quota: null }
+      const resealing = { resealing: 'off', index_key: null } as const
       await query
         .insertInto('account')
-        .values({ account_id: 1, name: account, ...numbers })
+        .values({ account_id: 1, name: account, ...numbers, ...resealing })
         .execute()
       const scope: AccountScope = { query, account: 1 }
       for (const [name, specialUse] of FIRST_MAILBOXES) {

@@ -7,50 +7,85 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
-import type { MailboxId, Uid } from './mail-store.ts'
+import type { Place } from './indexed-mail-store.ts'
+import { KeysNeeded, type MailboxId } from './mail-store.ts'
 
 const VERSION = 1
 const NONCE = 12
 const TAG = 16
 const ROUNDING = 512
 
-export interface RecordPlace {
-  readonly mailbox: MailboxId
-  readonly uid: Uid
-}
+const NAME_OCTETS = 8
 
-export class IndexRecords implements Disposable {
+/** The keys of one generation of the account's index key. */
+class Generation {
   readonly #account: AccountId
   readonly #indexKey: Buffer
   readonly #keys = new Map<MailboxId, Buffer>()
 
-  /** Keeps a copy of `indexKey` until disposed. */
   constructor(account: AccountId, indexKey: Bytes) {
     this.#account = account
     this.#indexKey = Buffer.from(indexKey)
   }
 
-  #key(mailbox: MailboxId): Buffer {
+  derive(use: string, octets: number): Buffer {
+    return Buffer.from(hkdfSync('sha256', this.#indexKey, Buffer.alloc(0), use, octets))
+  }
+
+  key(mailbox: MailboxId): Buffer {
     let key = this.#keys.get(mailbox)
     if (!key) {
-      const use = `letterlock index record|${this.#account}|${mailbox}`
-      key = Buffer.from(hkdfSync('sha256', this.#indexKey, Buffer.alloc(0), use, 32))
+      key = this.derive(`letterlock index record|${this.#account}|${mailbox}`, 32)
       this.#keys.set(mailbox, key)
     }
     return key
   }
 
-  #bound({ mailbox, uid }: RecordPlace): Buffer {
+  wipe(): void {
+    wipe(this.#indexKey)
+    for (const key of this.#keys.values()) wipe(key)
+    this.#keys.clear()
+  }
+}
+
+export class IndexRecords implements Disposable {
+  readonly #account: AccountId
+  /** Newest first. */
+  readonly #generations: readonly Generation[]
+  #disposed = false
+
+  /** Keeps copies of the keys until disposed. Records are sealed under `indexKey`; what is under an older one opens too. */
+  constructor(account: AccountId, indexKey: Bytes, older: readonly Bytes[] = []) {
+    this.#account = account
+    this.#generations = [indexKey, ...older].map((key) => new Generation(account, key))
+  }
+
+  get hasOlder(): boolean {
+    return this.#generations.length > 1
+  }
+
+  /** Tells the newest key from others and says nothing about it. */
+  get name(): string {
+    return this.#newest().derive(`letterlock index key name|${this.#account}`, NAME_OCTETS).toString('hex')
+  }
+
+  #newest(): Generation {
+    // Wiped keys are keys that everybody knows.
+    if (this.#disposed) throw new KeysNeeded('the session has ended')
+    return this.#generations[0]!
+  }
+
+  #bound({ mailbox, uid }: Place): Buffer {
     return Buffer.from(`${VERSION}|${this.#account}|${mailbox}|${uid}`)
   }
 
-  seal(place: RecordPlace, entry: Bytes): Buffer {
+  seal(place: Place, entry: Bytes): Buffer {
     const size = Math.ceil((4 + entry.byteLength) / ROUNDING) * ROUNDING
     const plain = Buffer.alloc(size)
     plain.writeUInt32BE(entry.byteLength)
     plain.set(entry, 4)
     const nonce = randomBytes(NONCE)
-    const cipher = createCipheriv('aes-256-gcm', this.#key(place.mailbox), nonce).setAAD(this.#bound(place))
+    const cipher = createCipheriv('aes-256-gcm', this.#newest().key(place.mailbox), nonce).setAAD(this.#bound(place))
     const sealed = cipher.update(plain)
     cipher.final()
     wipe(plain)
@@ -58,13 +93,21 @@ export class IndexRecords implements Disposable {
   }
 
   /** null for a record that is damaged or of another place. */
-  open(place: RecordPlace, record: Bytes): Buffer | null {
+  open(place: Place, record: Bytes): { readonly entry: Buffer; readonly isOld: boolean } | null {
+    this.#newest()
+    for (const [index, generation] of this.#generations.entries()) {
+      const entry = this.#openUnder(generation, place, record)
+      if (entry) return { entry, isOld: index > 0 }
+    }
+    return null
+  }
+
+  #openUnder(generation: Generation, place: Place, record: Bytes): Buffer | null {
     const octets = asBuffer(record)
     if (octets[0] !== VERSION || octets.byteLength < 1 + NONCE + TAG) return null
     const nonce = octets.subarray(1, 1 + NONCE)
     const end = octets.byteLength - TAG
-    const key = this.#key(place.mailbox)
-    const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG })
+    const decipher = createDecipheriv('aes-256-gcm', generation.key(place.mailbox), nonce, { authTagLength: TAG })
     decipher.setAAD(this.#bound(place)).setAuthTag(octets.subarray(end))
     const plain = decipher.update(octets.subarray(1 + NONCE, end))
     try {
@@ -77,8 +120,7 @@ export class IndexRecords implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    wipe(this.#indexKey)
-    for (const key of this.#keys.values()) wipe(key)
-    this.#keys.clear()
+    this.#disposed = true
+    for (const generation of this.#generations) generation.wipe()
   }
 }

@@ -7,22 +7,85 @@
  */
 import type { Bytes } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
-import type { AccountMail, MailboxId, MailStore, ReadingKeys, Uid } from './mail-store.ts'
+import type {
+  AccountMail,
+  Appended,
+  MailboxId,
+  MailboxName,
+  MailStore,
+  NewMessage,
+  ReadingKeys,
+  Uid,
+} from './mail-store.ts'
+
+/** Never given twice in an account, so it says which octets an index record is about. Copies of a message share it. */
+export type ContentId = number
+
+export interface SealedMessage extends NewMessage {
+  /** Fingerprint of the certificate. */
+  readonly sealedTo?: string
+}
 
 export interface WaitingSummary {
   readonly uid: Uid
+  readonly content: ContentId
   readonly summary: Bytes
 }
 
 export interface IndexRecord {
   readonly uid: Uid
+  readonly content: ContentId
   readonly record: Bytes
 }
 
 /** What is kept of a message besides its content: either may be missing. */
 export interface IndexedParts {
+  readonly content: ContentId
   readonly summary: Bytes | null
   readonly record: Bytes | null
+}
+
+/** Contents that are alike. */
+export interface ContentTally {
+  /** Fingerprint of the certificate, or what else is known of the key; null: not looked at yet. */
+  readonly sealedTo: string | null
+  readonly unreadable: boolean
+  readonly contents: number
+}
+
+export interface StoredContent {
+  readonly id: ContentId
+  /** Octets on the disk. */
+  readonly size: number
+}
+
+export interface Place {
+  readonly mailbox: MailboxId
+  readonly uid: Uid
+}
+
+export interface ContentReplacement {
+  readonly octets: Bytes
+  readonly sealedTo: string
+  /** Makes the index record of a message that has this content. */
+  readonly record: (place: Place) => Bytes
+}
+
+/** The contents themselves, whichever messages have them: for re-sealing. */
+export interface Contents {
+  tally(): Promise<readonly ContentTally[]>
+  /** Some that are not marked as unreadable. */
+  sealedTo(sealedTo: string | null, limit: number): Promise<readonly StoredContent[]>
+  /** null: gone, or replaced. */
+  read(id: ContentId): Promise<Bytes | null>
+  /** A message that has it, with what else is kept of that message. */
+  example(id: ContentId): Promise<(IndexedParts & Place) | null>
+  /**
+   * Puts other octets, under another id, in the place of a content, and an index record in the place of what else is kept of
+   * each message that has it, all in one step; the quota is adjusted and not checked. false: it was gone, or replaced.
+   */
+  replace(id: ContentId, replacement: ContentReplacement): Promise<boolean>
+  mark(id: ContentId, as: { readonly sealedTo: string | null; readonly unreadable: boolean }): Promise<void>
 }
 
 export interface IndexedAccountMail extends AccountMail {
@@ -30,10 +93,20 @@ export interface IndexedAccountMail extends AccountMail {
   waiting(mailbox: MailboxId, before: Uid | null, limit: number): Promise<readonly WaitingSummary[]>
   /** In the order asked for; null for a uid that is gone. */
   parts(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (IndexedParts | null)[]>
-  /** Puts the records in the place of the summaries; skips messages that are gone. Changes no MODSEQ and tells nobody. */
+  /**
+   * Puts the records in the place of the summaries; skips messages that are gone or have another content by now. Changes no
+   * MODSEQ and tells nobody.
+   */
   keepRecords(mailbox: MailboxId, records: readonly IndexRecord[]): Promise<void>
+  /** Ascending by uid, above `after`. */
+  records(mailbox: MailboxId, after: Uid, limit: number): Promise<readonly IndexRecord[]>
+  /** Names the index key that all records are known to be under; null when that is not known. */
+  indexKeyName(): Promise<string | null>
+  nameIndexKey(name: string): Promise<void>
+  readonly contents: Contents
 }
 
 export interface IndexedMailStore extends MailStore {
+  append(account: AccountId, mailbox: MailboxName, message: SealedMessage): Promise<Appended>
   open(account: AccountId, keys: ReadingKeys | null): Promise<IndexedAccountMail>
 }

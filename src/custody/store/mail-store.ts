@@ -90,6 +90,29 @@ export interface Quota {
   readonly limit: number | null
 }
 
+/**
+ * What mail of an account is sealed to. `certificate` is the current one for mail at rest, whose secret key the server keeps
+ * locked. In device mode every message is first wrapped as PGP/MIME to `device`, whose secret key the server does not have.
+ */
+export interface Sealing {
+  /** Binary. null: the account has no key yet, and nothing can be kept for it. */
+  readonly certificate: Bytes | null
+  readonly device: Bytes | null
+}
+
+/** Re-sealing to the current certificate: `running` goes on whenever somebody with keys is there, until all is done. */
+export type ResealingState = 'off' | 'running' | 'paused'
+
+/** How much of the mail is sealed to the current certificate. Copies of a message share one content. */
+export interface Coverage {
+  readonly contents: number
+  readonly current: number
+  readonly waiting: number
+  /** Those that no key of the last try opened, or that are damaged; tried again when re-sealing is started again. */
+  readonly unreadable: number
+  readonly state: ResealingState
+}
+
 /** One account's mail, open. Ids of mailboxes that are gone make a NoSuchMailbox; uids that are gone are left out of answers. */
 export interface AccountMail extends AsyncDisposable {
   /** All mailboxes, by name. INBOX, Sent, Drafts, Trash, Junk and Archive exist from the start. */
@@ -130,6 +153,17 @@ export interface AccountMail extends AsyncDisposable {
   /** Removes those of `uids` (or of all) that have \Deleted (RFC 3501 §6.4.3, RFC 4315 §2.1); answers the removed ones. */
   expunge(mailbox: MailboxId, uids?: readonly Uid[]): Promise<readonly Uid[]>
   quota(): Promise<Quota>
+
+  /** Needs no keys. A store that does not seal has nothing waiting. */
+  coverage(): Promise<Coverage>
+  /** Answers the state, after setting it to `next` when that is given. Starting it forgets what was unreadable. */
+  resealing(next?: ResealingState): Promise<ResealingState>
+  /**
+   * Re-seals up to `limit` contents to the current certificate, each in a transaction of its own: what is under way when it
+   * fails is as it was. Numbers, flags and dates of messages do not change, and readers notice nothing. When nothing waits any
+   * more, the state becomes `off`. Throws KeysNeeded, NoCertificate, or the disk's error.
+   */
+  reseal(limit: number): Promise<Coverage>
 }
 
 export interface Copied {
@@ -145,14 +179,16 @@ export interface Relocated extends Copied {
 /** Keys that open what is sealed; the plain stores ignore them. Structural, so that the store needs no other room. */
 export interface ReadingKeys {
   sessionKeys(pkesks: readonly Bytes[]): Promise<readonly (Bytes | null)[]>
-  /** 32 octets, for the sealed index of this account. */
+  /** 32 octets, for the sealed index of this account. A copy of its own, which the store wipes. */
   indexKey(): Promise<Bytes>
+  /** Those of earlier generations of the account's master key, newest first; the same. */
+  olderIndexKeys?(): Promise<readonly Bytes[]>
 }
 
 export interface MailStore extends AsyncDisposable {
   /** Makes the account's store with its first mailboxes. Idempotent. */
   create(account: AccountId): Promise<void>
-  /** Delivery: needs no key. A missing mailbox is INBOX. Throws OverQuota, or the disk's error (isDiskFull tells a full one). */
+  /** Delivery: needs no key. A missing mailbox is INBOX. Throws OverQuota, NoCertificate, or the disk's error (isDiskFull tells a full one). */
   append(account: AccountId, mailbox: MailboxName, message: NewMessage): Promise<Appended>
   /** Without keys what needs no key works; summaries and contents throw KeysNeeded. */
   open(account: AccountId, keys: ReadingKeys | null): Promise<AccountMail>
@@ -181,6 +217,10 @@ export class MailboxRefused extends StoreError {
 }
 export class OverQuota extends StoreError {
   override readonly name = 'OverQuota'
+}
+/** The account has no certificate yet, so nothing can be kept for it. */
+export class NoCertificate extends StoreError {
+  override readonly name = 'NoCertificate'
 }
 export class KeysNeeded extends StoreError {
   override readonly name = 'KeysNeeded'

@@ -1,9 +1,17 @@
 import type { Bytes } from '#lib/bytes.ts'
 import { applyFlags, DELETED, encodeFlags, sameFlags } from './flags.ts'
-import type { IndexedAccountMail, IndexedParts, IndexRecord, WaitingSummary } from './indexed-mail-store.ts'
+import type {
+  Contents,
+  IndexedAccountMail,
+  IndexedParts,
+  IndexRecord,
+  SealedMessage,
+  WaitingSummary,
+} from './indexed-mail-store.ts'
 import {
   type Appended,
   type Copied,
+  type Coverage,
   type FlagChange,
   type Mailbox,
   type MailboxChanges,
@@ -12,10 +20,10 @@ import {
   MailboxRefused,
   type MailboxStatus,
   type MessageRow,
-  type NewMessage,
   NoSuchMailbox,
   type Quota,
   type Relocated,
+  type ResealingState,
   type SpecialUse,
   type Uid,
 } from './mail-store.ts'
@@ -28,13 +36,16 @@ import {
   rowOf,
   statusOf,
 } from './memory-account.ts'
+import { MemoryContents, partsOf } from './memory-contents.ts'
 import { checkQuota, MESSAGE_COST } from './quota.ts'
 
 export class MemoryAccountMail implements IndexedAccountMail {
   readonly #account: MemoryAccount
+  readonly contents: Contents
 
   constructor(account: MemoryAccount) {
     this.#account = account
+    this.contents = new MemoryContents(account)
   }
 
   async mailboxes(): Promise<readonly Mailbox[]> {
@@ -122,7 +133,7 @@ export class MemoryAccountMail implements IndexedAccountMail {
     return this.#account.mailbox(mailbox).messages.get(uid)?.content.octets ?? null
   }
 
-  async append(mailbox: MailboxId, message: NewMessage): Promise<Appended> {
+  async append(mailbox: MailboxId, message: SealedMessage): Promise<Appended> {
     return this.#account.append(this.#account.mailbox(mailbox), message)
   }
 
@@ -193,9 +204,9 @@ export class MemoryAccountMail implements IndexedAccountMail {
   async waiting(mailbox: MailboxId, before: Uid | null, limit: number): Promise<readonly WaitingSummary[]> {
     const waiting: WaitingSummary[] = []
     const messages = this.#account.mailboxes.get(mailbox)?.messages ?? new Map<Uid, MemoryMessage>()
-    for (const { uid, summary } of [...messages.values()].reverse()) {
+    for (const { uid, content, summary } of [...messages.values()].reverse()) {
       if (waiting.length === limit) break
-      if (summary && (before === null || uid < before)) waiting.push({ uid, summary })
+      if (summary && (before === null || uid < before)) waiting.push({ uid, content: content.id, summary })
     }
     return waiting
   }
@@ -204,16 +215,47 @@ export class MemoryAccountMail implements IndexedAccountMail {
     const { messages } = this.#account.mailbox(mailbox)
     return uids.map((uid) => {
       const message = messages.get(uid)
-      return message ? { summary: message.summary, record: message.record } : null
+      return message ? partsOf(message) : null
     })
   }
 
   async keepRecords(mailbox: MailboxId, records: readonly IndexRecord[]): Promise<void> {
     const messages = this.#account.mailboxes.get(mailbox)?.messages
-    for (const { uid, record } of records) {
+    for (const { uid, content, record } of records) {
       const message = messages?.get(uid)
-      if (message) Object.assign(message, { record, summary: null })
+      if (message?.content.id === content) Object.assign(message, { record, summary: null })
     }
+  }
+
+  async records(mailbox: MailboxId, after: Uid, limit: number): Promise<readonly IndexRecord[]> {
+    const messages = this.#account.mailboxes.get(mailbox)?.messages ?? new Map<Uid, MemoryMessage>()
+    return [...messages.values()]
+      .filter(({ uid, record }) => uid > after && record)
+      .slice(0, limit)
+      .map(({ uid, content, record }) => ({ uid, content: content.id, record: record! }))
+  }
+
+  async indexKeyName(): Promise<string | null> {
+    return this.#account.indexKeyName
+  }
+
+  async nameIndexKey(name: string): Promise<void> {
+    this.#account.indexKeyName = name
+  }
+
+  async coverage(): Promise<Coverage> {
+    const contents = (await this.contents.tally()).reduce((sum, one) => sum + one.contents, 0)
+    return { contents, current: contents, waiting: 0, unreadable: 0, state: this.#account.resealing }
+  }
+
+  async resealing(next?: ResealingState): Promise<ResealingState> {
+    if (next === 'running') for (const { content } of this.#account.messages()) content.unreadable = false
+    this.#account.resealing = next ?? this.#account.resealing
+    return this.#account.resealing
+  }
+
+  reseal(): Promise<Coverage> {
+    return this.coverage()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -1,6 +1,6 @@
 import type { Bytes } from '#lib/bytes.ts'
 import { DELETED, decodeFlags, encodeFlags, type FlagSet, SEEN } from './flags.ts'
-import type { IndexedParts } from './indexed-mail-store.ts'
+import type { ContentId, ContentReplacement, SealedMessage } from './indexed-mail-store.ts'
 import {
   type Appended,
   type Mailbox,
@@ -10,9 +10,9 @@ import {
   MailboxRefused,
   type MailboxStatus,
   type MessageRow,
-  type NewMessage,
   NoSuchMailbox,
   type Quota,
+  type ResealingState,
   type SpecialUse,
   type Uid,
 } from './mail-store.ts'
@@ -20,13 +20,16 @@ import { FIRST_MAILBOXES, isInferior, MAILBOXES_PER_ACCOUNT, superiorNames } fro
 import { checkQuota, MESSAGE_COST } from './quota.ts'
 
 interface Content {
+  readonly id: ContentId
   readonly octets: Bytes
   references: number
+  sealedTo: string | null
+  unreadable: boolean
 }
 
-export interface MemoryMessage extends IndexedParts {
+export interface MemoryMessage {
   readonly uid: Uid
-  readonly content: Content
+  content: Content
   readonly internalDate: number
   flags: FlagSet
   modseq: number
@@ -52,9 +55,12 @@ export class MemoryAccount {
   readonly notify: (mailbox: MailboxId) => void
   readonly #delivered = new Map<string, Appended>()
   limit: number | null = null
+  resealing: ResealingState = 'off'
+  indexKeyName: string | null = null
   #used = 0
   #modseq = 0
   #nextMailbox = 1
+  #nextContent = 1
   #nextUidValidity: number
 
   constructor(firstUidValidity: number, notify: (mailbox: MailboxId) => void) {
@@ -118,13 +124,13 @@ export class MemoryAccount {
     this.addSuperiors(to)
   }
 
-  append(mailbox: MemoryMailbox, message: NewMessage): Appended {
+  append(mailbox: MemoryMailbox, message: SealedMessage): Appended {
     const earlier = message.deliveryKey === undefined ? undefined : this.#delivered.get(message.deliveryKey)
     if (earlier) return earlier
     const flags = encodeFlags(message.flags)
     checkQuota(this.#used, message.content.byteLength + MESSAGE_COST, this.limit)
     const { uid } = this.addMessage(mailbox, {
-      content: { octets: Buffer.from(message.content), references: 0 },
+      content: this.#newContent(message.content, message.sealedTo ?? null),
       internalDate: Math.floor(message.internalDate / 1000) * 1000,
       flags,
       modseq: this.nextModseq(),
@@ -135,6 +141,26 @@ export class MemoryAccount {
     if (message.deliveryKey !== undefined) this.#delivered.set(message.deliveryKey, appended)
     this.notify(mailbox.id)
     return appended
+  }
+
+  #newContent(octets: Bytes, sealedTo: string | null): Content {
+    return { id: this.#nextContent++, octets: Buffer.from(octets), references: 0, sealedTo, unreadable: false }
+  }
+
+  messages(): MemoryMessage[] {
+    return [...this.mailboxes.values()].flatMap(({ messages }) => [...messages.values()])
+  }
+
+  replaceContent(id: ContentId, { octets, sealedTo, record }: ContentReplacement): boolean {
+    const content = this.#newContent(octets, sealedTo)
+    for (const { id: mailbox, messages } of this.mailboxes.values())
+      for (const message of messages.values()) {
+        if (message.content.id !== id) continue
+        if (content.references++ === 0) this.#used += octets.byteLength - message.content.octets.byteLength
+        const { uid } = message
+        Object.assign(message, { content, summary: null, record: record({ mailbox, uid }) })
+      }
+    return content.references > 0
   }
 
   addMessage(mailbox: MemoryMailbox, message: Omit<MemoryMessage, 'uid'>): MemoryMessage {

@@ -4,15 +4,8 @@
  */
 import type { AccountId } from '../accounts/directory.ts'
 import { ChangeHub } from './change-hub.ts'
-import type { IndexedMailStore } from './indexed-mail-store.ts'
-import {
-  type Appended,
-  type MailboxName,
-  type MailChanges,
-  type NewMessage,
-  NoSuchAccount,
-  type Quota,
-} from './mail-store.ts'
+import type { IndexedMailStore, SealedMessage } from './indexed-mail-store.ts'
+import { type Appended, type MailboxName, type MailChanges, NoSuchAccount, type Quota } from './mail-store.ts'
 import { canonicalNameOrInbox, INBOX } from './mailbox-name.ts'
 import { MemoryAccount } from './memory-account.ts'
 import { MemoryAccountMail } from './memory-account-mail.ts'
@@ -40,7 +33,7 @@ class MemoryMailStore implements IndexedMailStore {
     this.#firstUidValidity += 1_000_000
   }
 
-  async append(account: AccountId, mailbox: MailboxName, message: NewMessage): Promise<Appended> {
+  async append(account: AccountId, mailbox: MailboxName, message: SealedMessage): Promise<Appended> {
     const found = this.#account(account)
     return found.append(found.named(canonicalNameOrInbox(mailbox)) ?? found.named(INBOX)!, message)
   }

@@ -4,6 +4,7 @@ import type {
   AccountMail,
   Appended,
   Copied,
+  Coverage,
   FlagChange,
   Mailbox,
   MailboxChanges,
@@ -15,6 +16,8 @@ import type {
   Quota,
   ReadingKeys,
   Relocated,
+  ResealingState,
+  Sealing,
   SpecialUse,
   Uid,
 } from './mail-store.ts'
@@ -32,15 +35,15 @@ export class PooledAccountMail implements AccountMail {
   readonly #thread: StoreThread
   readonly #account: AccountId
   readonly #keys: ReadingKeys | null
-  readonly #certificate: () => Promise<Bytes>
+  readonly #sealing: () => Promise<Sealing>
   #opened: Promise<Handle> | null = null
   #generation = 0
 
-  constructor(thread: StoreThread, account: AccountId, keys: ReadingKeys | null, certificate: () => Promise<Bytes>) {
+  constructor(thread: StoreThread, account: AccountId, keys: ReadingKeys | null, sealing: () => Promise<Sealing>) {
     this.#thread = thread
     this.#account = account
     this.#keys = keys
-    this.#certificate = certificate
+    this.#sealing = sealing
   }
 
   async open(): Promise<this> {
@@ -63,15 +66,15 @@ export class PooledAccountMail implements AccountMail {
 
   async #call<M extends MailMethod>(method: M, ...args: Parameters<AccountMail[M]>): Promise<unknown> {
     const { handle } = await this.#handle()
-    return this.#thread.call({ on: 'mail', method, handle, args, certificate: null })
+    return this.#thread.call({ on: 'mail', method, handle, args, sealing: null })
   }
 
   async append(mailbox: MailboxId, message: NewMessage): Promise<Appended> {
     const { handle } = await this.#handle()
-    const certificate = await this.#certificate()
+    const sealing = await this.#sealing()
     const { packed, transfer } = packMessage(message)
     const args = [mailbox, packed]
-    return (await this.#thread.call({ on: 'mail', method: 'append', handle, args, certificate }, transfer)) as Appended
+    return (await this.#thread.call({ on: 'mail', method: 'append', handle, args, sealing }, transfer)) as Appended
   }
 
   async list(mailbox: MailboxId): Promise<readonly MessageRow[]> {
@@ -139,6 +142,22 @@ export class PooledAccountMail implements AccountMail {
 
   async quota(): Promise<Quota> {
     return (await this.#call('quota')) as Quota
+  }
+
+  async coverage(): Promise<Coverage> {
+    const sealing = await this.#sealing()
+    const { handle } = await this.#handle()
+    return (await this.#thread.call({ on: 'mail', method: 'coverage', handle, args: [], sealing })) as Coverage
+  }
+
+  async resealing(next?: ResealingState): Promise<ResealingState> {
+    return (await this.#call('resealing', next)) as ResealingState
+  }
+
+  async reseal(limit: number): Promise<Coverage> {
+    const sealing = await this.#sealing()
+    const { handle } = await this.#handle()
+    return (await this.#thread.call({ on: 'mail', method: 'reseal', handle, args: [limit], sealing })) as Coverage
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

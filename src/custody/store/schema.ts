@@ -6,7 +6,7 @@
 import type { Kysely } from 'kysely'
 import type { Bytes } from '#lib/bytes.ts'
 import type { Migrations, Query } from '#lib/sqlite.ts'
-import type { SpecialUse } from './mail-store.ts'
+import type { ResealingState, SpecialUse } from './mail-store.ts'
 
 interface AccountTable {
   account_id: number
@@ -20,6 +20,9 @@ interface AccountTable {
   /** Octets. */
   used: number
   quota: number | null
+  resealing: ResealingState
+  /** Name of the index key that all index records are under. */
+  index_key: string | null
 }
 
 interface MailboxTable {
@@ -62,6 +65,9 @@ export interface StoreSchema {
     size: number
     octets: Bytes | null
     file: string | null
+    sealed_to: string | null
+    /** 1: the last time that somebody tried, no key opened it. */
+    unreadable: number
   }
   summary: { account_id: number; mailbox_id: number; uid: number; octets: Bytes }
   index_record: { account_id: number; mailbox_id: number; uid: number; octets: Bytes }
@@ -181,10 +187,31 @@ async function createHistory({ schema }: Kysely<unknown>): Promise<void> {
     .execute()
 }
 
+/** Contents are found by what they are sealed to, and the messages that have them. */
+async function describeContents({ schema }: Kysely<unknown>): Promise<void> {
+  await schema.alterTable('content').addColumn('sealed_to', 'text').execute()
+  await schema
+    .alterTable('content')
+    .addColumn('unreadable', 'integer', (column) => column.notNull().defaultTo(0))
+    .execute()
+  await schema
+    .createIndex('content_sealed_to')
+    .on('content')
+    .columns(['account_id', 'sealed_to', 'unreadable'])
+    .execute()
+  await schema.createIndex('message_content').on('message').columns(['account_id', 'content_id']).execute()
+  await schema
+    .alterTable('account')
+    .addColumn('resealing', 'text', (column) => column.notNull().defaultTo('off'))
+    .execute()
+  await schema.alterTable('account').addColumn('index_key', 'text').execute()
+}
+
 export const migrations: Migrations = [
   async (schema) => {
     await createAccounts(schema)
     await createMessages(schema)
     await createHistory(schema)
   },
+  describeContents,
 ]

@@ -3,9 +3,8 @@ import { createHash } from 'node:crypto'
 import { generateKeys } from '#formats/openpgp/generate.ts'
 import { openSecretKeys, sessionKeyOf } from '#formats/openpgp/secret-key.ts'
 import { encodeSessionKey } from '#formats/openpgp/session-key.ts'
-import type { Bytes } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
-import type { ReadingKeys } from './mail-store.ts'
+import type { ReadingKeys, Sealing } from './mail-store.ts'
 
 const made = new Map<AccountId, ReturnType<typeof generateKeys>>()
 
@@ -22,8 +21,8 @@ async function keysOf(account: AccountId) {
   return keys
 }
 
-export async function certificateOf(account: AccountId): Promise<Bytes> {
-  return (await keysOf(account)).certificate
+export async function sealingOf(account: AccountId): Promise<Sealing> {
+  return { certificate: (await keysOf(account)).certificate, device: null }
 }
 
 export interface CountedKeys extends ReadingKeys {

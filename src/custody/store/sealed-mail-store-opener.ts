@@ -1,5 +1,6 @@
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import { IntegrityError, MalformedOpenPgp } from '#formats/openpgp/openpgp.ts'
+import { readPkesk } from '#formats/openpgp/pkesk.ts'
 import { decodeSessionKey } from '#formats/openpgp/session-key.ts'
 import { splitMessage, unseal } from '#formats/openpgp/unseal.ts'
 import { type Bytes, wipe } from '#lib/bytes.ts'
@@ -30,6 +31,16 @@ function unsealed(sealed: Bytes, sessionKey: Bytes): Bytes | null {
   } catch (error) {
     if (!isDamage(error)) throw error
     return null
+  }
+}
+
+/** Key ids or fingerprints, as far as they are named, of those for whom a sealed message is; none for what is damaged. */
+export function recipientsOf(sealed: Bytes): readonly string[] {
+  try {
+    return (pkesksOf(sealed) ?? []).flatMap((pkesk) => readPkesk(pkesk)?.recipient ?? [])
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    return []
   }
 }
 

@@ -9,13 +9,13 @@ import { type Fields, type Logger, silentLogger } from '#lib/log.ts'
 import { contract, newMessage } from './mail-store.contract.ts'
 import { KeysNeeded, MessageUnreadable } from './mail-store.ts'
 import { createMemoryMailStore } from './memory-mail-store.ts'
-import { certificateOf, readingKeys } from './sealed-keys.contract.ts'
+import { readingKeys, sealingOf } from './sealed-keys.contract.ts'
 import { createSealedMailStore } from './sealed-mail-store.ts'
 
 const ALICE = 'alice0000000000000000001'
 
 contract('the sealed mail store over memory', async () => {
-  const store = createSealedMailStore(createMemoryMailStore(), { certificate: certificateOf, logger: silentLogger })
+  const store = createSealedMailStore(createMemoryMailStore(), { sealing: sealingOf, logger: silentLogger })
   return { store, keys: readingKeys, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
 })
 
@@ -29,7 +29,7 @@ function listening(): { logger: Logger; lines: string[] } {
 async function setUp() {
   const { logger, lines } = listening()
   const inner = createMemoryMailStore()
-  const store = createSealedMailStore(inner, { certificate: certificateOf, logger })
+  const store = createSealedMailStore(inner, { sealing: sealingOf, logger })
   await store.create(ALICE)
   const raw = await inner.open(ALICE, null)
   return { inner, store, raw, lines }
@@ -116,7 +116,7 @@ test('a message is not stored when there is no key to seal it to', async () => {
   const failing = async () => {
     throw new Error('no certificate')
   }
-  await using store = createSealedMailStore(inner, { certificate: failing, logger: silentLogger })
+  await using store = createSealedMailStore(inner, { sealing: failing, logger: silentLogger })
   await store.create(ALICE)
   await assert.rejects(store.append(ALICE, 'INBOX', mail()), /no certificate/)
   assert.equal((await store.quota(ALICE)).used, 0)
@@ -125,7 +125,8 @@ test('a message is not stored when there is no key to seal it to', async () => {
 test('mail sealed to a lost key is listed, and says so when read', async () => {
   const { inner, store } = await setUp()
   const other = await generateKeys({ userId: '<old@a.test>', algorithm: 'curve25519', created: new Date(0) })
-  const old = createSealedMailStore(inner, { certificate: async () => other.certificate, logger: silentLogger })
+  const sealing = async () => ({ certificate: other.certificate, device: null })
+  const old = createSealedMailStore(inner, { sealing, logger: silentLogger })
   const { mailbox } = await old.append(ALICE, 'INBOX', mail('old'))
   await store.append(ALICE, 'INBOX', mail('new'))
   await using session = await store.open(ALICE, readingKeys(ALICE))
@@ -160,17 +161,18 @@ async function folded() {
     await session.summaries(mailbox, [1, 2])
   }
   const parts = await made.raw.parts(mailbox, [1, 2])
-  return { ...made, mailbox, records: parts.map((one) => Buffer.from(one!.record!)) }
+  const contents = parts.map((one) => one!.content)
+  return { ...made, mailbox, contents, records: parts.map((one) => Buffer.from(one!.record!)) }
 }
 
 const subjects = (octets: readonly (Uint8Array | null)[]) =>
   octets.map((one) => one && /first|second/.exec(Buffer.from(one).toString())?.[0])
 
 test('a record moved to another message is refused and made again from the content', async () => {
-  const { store, raw, mailbox, records, lines } = await folded()
+  const { store, raw, mailbox, records, contents, lines } = await folded()
   await raw.keepRecords(mailbox, [
-    { uid: 1, record: records[1]! },
-    { uid: 2, record: records[0]! },
+    { uid: 1, content: contents[0]!, record: records[1]! },
+    { uid: 2, content: contents[1]!, record: records[0]! },
   ])
   await using session = await store.open(ALICE, readingKeys(ALICE))
   assert.deepEqual(subjects(await session.summaries(mailbox, [1, 2])), ['first', 'second'])
@@ -180,11 +182,11 @@ test('a record moved to another message is refused and made again from the conte
 })
 
 test('a record with any octet changed is refused and made again', async () => {
-  const { store, raw, mailbox, records } = await folded()
+  const { store, raw, mailbox, records, contents } = await folded()
   for (const at of [0, 5, 13, records[0]!.byteLength - 1]) {
     const changed = Buffer.from(records[0]!)
     changed[at]! ^= 1
-    await raw.keepRecords(mailbox, [{ uid: 1, record: changed }])
+    await raw.keepRecords(mailbox, [{ uid: 1, content: contents[0]!, record: changed }])
     await using session = await store.open(ALICE, readingKeys(ALICE))
     assert.deepEqual(subjects([await session.read(mailbox, 1)]), ['first'])
   }
@@ -197,8 +199,8 @@ test('a content put in the place of another does not open', async () => {
   // The record of one message beside the content of another: what someone who writes to the disk can do.
   const content = (await raw.read(mailbox, 2))!
   await inner.append(ALICE, 'INBOX', newMessage('x', { content }))
-  await (await inner.open(ALICE, null)).keepRecords(mailbox, [{ uid: 1, record: records[0]! }])
-  await using forged = createSealedMailStore(inner, { certificate: certificateOf, logger: silentLogger })
+  await (await inner.open(ALICE, null)).keepRecords(mailbox, [{ uid: 1, content: 1, record: records[0]! }])
+  await using forged = createSealedMailStore(inner, { sealing: sealingOf, logger: silentLogger })
   await using session = await forged.open(ALICE, readingKeys(ALICE))
   await assert.rejects(session.read(mailbox, 1), MessageUnreadable)
 })

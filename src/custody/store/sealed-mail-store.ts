@@ -8,13 +8,13 @@
  * from then on listing and reading cost symmetric work only. The index is a cache: what is missing or damaged is made again
  * from the content, with a line in the log.
  *
+ * In device mode a message becomes a PGP/MIME message to the owner's device before anything else, unless it is one already, and
+ * its summary is made of that: what lies at rest then opens to ciphertext. After a change of certificate old mail stays
+ * as it is, readable, until it is re-sealed (sealed-mail-store-resealing.ts).
+ *
  * In clear stay exactly: uid, modseq, internal date, flags, the mailbox's id, name and numbers, and the padded size. A message
  * that cannot be sealed is not stored.
  */
-import { type EncryptionKey, parseCertificate } from '#formats/openpgp/certificate.ts'
-import { seal } from '#formats/openpgp/seal.ts'
-import { encodeSessionKey } from '#formats/openpgp/session-key.ts'
-import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
 import type { Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { IndexedMailStore } from './indexed-mail-store.ts'
@@ -27,28 +27,28 @@ import type {
   NewMessage,
   Quota,
   ReadingKeys,
+  Sealing,
 } from './mail-store.ts'
 import { SealedAccountMail } from './sealed-mail-store-account.ts'
+import { Sealers } from './sealed-mail-store-sealer.ts'
 import { SharedWork } from './sealed-mail-store-work.ts'
-import { encodeEntry } from './summary-entry.ts'
 
 export interface SealedMailStoreOptions {
-  /** The account's current certificate, binary. Asked at every append. */
-  readonly certificate: (account: AccountId) => Promise<Bytes>
+  /** What the account's mail is sealed to now. Asked first of all by everything that seals. */
+  readonly sealing: (account: AccountId) => Promise<Sealing>
   readonly logger: Logger
 }
 
-const CERTIFICATES_KEPT = 1000
-
 class SealedMailStore implements MailStore {
   readonly #inner: IndexedMailStore
-  readonly #options: SealedMailStoreOptions
-  readonly #parsed = new Map<AccountId, { readonly certificate: Buffer; readonly key: EncryptionKey }>()
+  readonly #logger: Logger
+  readonly #sealers: Sealers
   readonly #work = new SharedWork()
 
   constructor(inner: IndexedMailStore, options: SealedMailStoreOptions) {
     this.#inner = inner
-    this.#options = options
+    this.#logger = options.logger
+    this.#sealers = new Sealers(options.sealing)
   }
 
   get changes(): MailChanges {
@@ -60,13 +60,13 @@ class SealedMailStore implements MailStore {
   }
 
   async append(account: AccountId, mailbox: MailboxName, message: NewMessage): Promise<Appended> {
-    return this.#inner.append(account, mailbox, await this.#seal(account, message))
+    return this.#inner.append(account, mailbox, (await this.#sealers.of(account)).seal(message))
   }
 
   async open(account: AccountId, keys: ReadingKeys | null): Promise<AccountMail> {
     const mail = await this.#inner.open(account, keys)
-    const sealing = (message: NewMessage) => this.#seal(account, message)
-    return new SealedAccountMail(mail, { account, keys, sealing, work: this.#work, logger: this.#options.logger })
+    const sealer = () => this.#sealers.of(account)
+    return new SealedAccountMail(mail, { account, keys, sealer, work: this.#work, logger: this.#logger })
   }
 
   quota(account: AccountId): Promise<Quota> {
@@ -78,30 +78,8 @@ class SealedMailStore implements MailStore {
   }
 
   async remove(account: AccountId): Promise<void> {
-    this.#parsed.delete(account)
+    this.#sealers.forget(account)
     await this.#inner.remove(account)
-  }
-
-  /** The certificate's newest key. An expired one still seals: its owner can read, and nothing may rest in clear. */
-  async #key(account: AccountId): Promise<EncryptionKey> {
-    const certificate = asBuffer(await this.#options.certificate(account))
-    const known = this.#parsed.get(account)
-    if (known?.certificate.equals(certificate)) return known.key
-    const [key] = parseCertificate(certificate).encryptionKeys
-    if (!key) throw new Error(`the certificate of account ${account} has no key to seal to`)
-    if (this.#parsed.size >= CERTIFICATES_KEPT) this.#parsed.delete(this.#parsed.keys().next().value!)
-    this.#parsed.set(account, { certificate: Buffer.from(certificate), key })
-    return key
-  }
-
-  async #seal(account: AccountId, message: NewMessage): Promise<NewMessage> {
-    const key = await this.#key(account)
-    const content = seal([key], message.content)
-    const sessionKey = encodeSessionKey(content.sessionKey)
-    const entry = encodeEntry({ sessionKey, summary: message.summary })
-    const summary = seal([key], entry, { beside: content })
-    for (const secret of [content.sessionKey.key, sessionKey, entry]) wipe(secret)
-    return { ...message, content: content.message, summary: summary.message }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,12 +1,19 @@
 import type { Bytes } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
-import type { AccountDatabase } from './account-database.ts'
 import type { AccountDatabases } from './account-databases.ts'
 import type { ChangeHub } from './change-hub.ts'
-import type { IndexedAccountMail, IndexedParts, IndexRecord, WaitingSummary } from './indexed-mail-store.ts'
+import type {
+  Contents,
+  IndexedAccountMail,
+  IndexedParts,
+  IndexRecord,
+  SealedMessage,
+  WaitingSummary,
+} from './indexed-mail-store.ts'
 import {
   type Appended,
   type Copied,
+  type Coverage,
   type FlagChange,
   type Mailbox,
   type MailboxChanges,
@@ -15,17 +22,18 @@ import {
   MailboxRefused,
   type MailboxStatus,
   type MessageRow,
-  type NewMessage,
   NoSuchMailbox,
   type Quota,
   type Relocated,
+  type ResealingState,
   type SpecialUse,
   type Uid,
 } from './mail-store.ts'
 import { canonicalName, INBOX } from './mailbox-name.ts'
-import type { AccountScope } from './schema.ts'
+import { SqlAccess } from './sql-access.ts'
 import { appendTo } from './sql-append.ts'
 import { copyMessages, moveMessages, renameInbox, setFlags } from './sql-changes.ts'
+import { SqlContents } from './sql-contents.ts'
 import {
   addMailbox,
   addSuperiors,
@@ -37,45 +45,30 @@ import {
   setSubscription,
 } from './sql-mailboxes.ts'
 import { allMessages, messagesChanged, messagesMarkedDeleted, rowOf } from './sql-messages.ts'
-import { findContent, putRecords, readParts, readSummaries, readWaiting } from './sql-parts.ts'
+import { findContent, keepRecords, readParts, readRecords, readSummaries, readWaiting } from './sql-parts.ts'
 import { readQuota } from './sql-quota.ts'
 import { readVanished, removeMailbox, removeMessages } from './sql-removal.ts'
+import {
+  readIndexKeyName,
+  readPlainCoverage,
+  readResealing,
+  writeIndexKeyName,
+  writeResealing,
+} from './sql-resealing.ts'
 
 export class SqlAccountMail implements IndexedAccountMail {
-  readonly #databases: AccountDatabases
+  readonly contents: Contents
+  readonly #access: SqlAccess
   readonly #account: AccountId
   readonly #hub: ChangeHub
   readonly #now: () => number
 
   constructor(databases: AccountDatabases, account: AccountId, hub: ChangeHub, now: () => number) {
-    this.#databases = databases
+    this.#access = new SqlAccess(databases, account)
+    this.contents = new SqlContents(this.#access)
     this.#account = account
     this.#hub = hub
     this.#now = now
-  }
-
-  /** Answers only what is on the disk: nobody may see a UID that a crash would give away again. */
-  #read<T>(run: (scope: AccountScope, database: AccountDatabase) => Promise<T>): Promise<T> {
-    return this.#databases.use(this.#account, async (database) => {
-      const answer = await run({ query: database.db.query, account: database.account }, database)
-      await database.db.synced()
-      return answer
-    })
-  }
-
-  #write<T>(run: (scope: AccountScope, database: AccountDatabase) => Promise<T>): Promise<T> {
-    return this.#databases.use(this.#account, (database) =>
-      database.db.write((query) => run({ query, account: database.account }, database)),
-    )
-  }
-
-  /** A change that frees blobs; they are removed once it is on the disk. */
-  async #removal<T>(run: (scope: AccountScope) => Promise<{ answer: T; files: readonly string[] }>): Promise<T> {
-    return this.#databases.use(this.#account, async ({ db, account, blobs }) => {
-      const { answer, files } = await db.write((query) => run({ query, account }))
-      await blobs.remove(files)
-      return answer
-    })
   }
 
   #notify(...mailboxes: MailboxId[]): void {
@@ -83,21 +76,21 @@ export class SqlAccountMail implements IndexedAccountMail {
   }
 
   mailboxes(): Promise<readonly Mailbox[]> {
-    return this.#read(readMailboxes)
+    return this.#access.read(readMailboxes)
   }
 
   subscriptions(): Promise<readonly MailboxName[]> {
-    return this.#read(readSubscriptions)
+    return this.#access.read(readSubscriptions)
   }
 
   async subscribe(name: MailboxName, subscribed: boolean): Promise<void> {
     const canonical = canonicalName(name)
-    await this.#write((scope) => setSubscription(scope, canonical, subscribed))
+    await this.#access.write((scope) => setSubscription(scope, canonical, subscribed))
   }
 
   async createMailbox(name: MailboxName, specialUse?: SpecialUse): Promise<Mailbox> {
     const canonical = canonicalName(name)
-    const made = await this.#write(async (scope) => {
+    const made = await this.#access.write(async (scope) => {
       const id = await addMailbox(scope, { name: canonical, specialUse: specialUse ?? null }, this.#now())
       await addSuperiors(scope, canonical, this.#now())
       return (await readMailboxes(scope)).find((mailbox) => mailbox.id === id)!
@@ -109,7 +102,7 @@ export class SqlAccountMail implements IndexedAccountMail {
   async deleteMailbox(name: MailboxName): Promise<void> {
     const canonical = canonicalName(name)
     if (canonical === INBOX) throw new MailboxRefused('INBOX cannot be deleted')
-    const mailbox = await this.#removal(async (scope) => {
+    const mailbox = await this.#access.removal(async (scope) => {
       const answer = await mailboxNamed(scope, canonical)
       if (answer === null) throw new NoSuchMailbox('no such mailbox')
       return { answer, files: await removeMailbox(scope, answer, await allMessages(scope, answer)) }
@@ -120,20 +113,20 @@ export class SqlAccountMail implements IndexedAccountMail {
   async renameMailbox(from: MailboxName, to: MailboxName): Promise<Relocated | null> {
     const names = { from: canonicalName(from), to: canonicalName(to) }
     if (names.from === INBOX) {
-      const moved = await this.#write((scope) => renameInbox(scope, names.to, this.#now()))
+      const moved = await this.#access.write((scope) => renameInbox(scope, names.to, this.#now()))
       this.#notify(moved.from, moved.to)
       return moved
     }
-    this.#notify(await this.#write((scope) => renameMailbox(scope, names, this.#now())))
+    this.#notify(await this.#access.write((scope) => renameMailbox(scope, names, this.#now())))
     return null
   }
 
   status(mailbox: MailboxId): Promise<MailboxStatus> {
-    return this.#read((scope) => readStatus(scope, mailbox))
+    return this.#access.read((scope) => readStatus(scope, mailbox))
   }
 
   list(mailbox: MailboxId): Promise<readonly MessageRow[]> {
-    return this.#read(async (scope) => {
+    return this.#access.read(async (scope) => {
       await readStatus(scope, mailbox)
       return (await allMessages(scope, mailbox)).map(rowOf)
     })
@@ -141,7 +134,7 @@ export class SqlAccountMail implements IndexedAccountMail {
 
   /** The MODSEQ is read first: what changes between the queries is told again next time rather than never. */
   changesSince(mailbox: MailboxId, modseq: number): Promise<MailboxChanges> {
-    return this.#read(async (scope) => {
+    return this.#access.read(async (scope) => {
       const { highestModseq } = await readStatus(scope, mailbox)
       if (highestModseq <= modseq) return { changed: [], vanished: [], highestModseq }
       const changed = (await messagesChanged(scope, mailbox, modseq)).map(rowOf)
@@ -150,23 +143,26 @@ export class SqlAccountMail implements IndexedAccountMail {
   }
 
   summaries(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Bytes | null)[]> {
-    return this.#read(async (scope) => {
+    return this.#access.read(async (scope) => {
       await readStatus(scope, mailbox)
       return readSummaries(scope, mailbox, uids)
     })
   }
 
-  read(mailbox: MailboxId, uid: Uid): Promise<Bytes | null> {
-    return this.#read(async (scope, { blobs }) => {
-      const found = await findContent(scope, mailbox, uid)
-      if (found) return found.octets ?? blobs.read(found.file!, found.size)
-      await readStatus(scope, mailbox)
-      return null
-    })
+  async read(mailbox: MailboxId, uid: Uid): Promise<Bytes | null> {
+    for (;;) {
+      const id = await this.#access.read((scope) => findContent(scope, mailbox, uid))
+      if (id === null) {
+        await this.status(mailbox)
+        return null
+      }
+      const octets = await this.contents.read(id)
+      if (octets) return octets
+    }
   }
 
-  async append(mailbox: MailboxId, message: NewMessage): Promise<Appended> {
-    const { appended, isNew } = await this.#databases.use(this.#account, (database) =>
+  async append(mailbox: MailboxId, message: SealedMessage): Promise<Appended> {
+    const { appended, isNew } = await this.#access.use((database) =>
       appendTo(database, async () => mailbox, message, this.#now()),
     )
     if (isNew) this.#notify(appended.mailbox)
@@ -174,25 +170,25 @@ export class SqlAccountMail implements IndexedAccountMail {
   }
 
   async setFlags(mailbox: MailboxId, uids: readonly Uid[], change: FlagChange) {
-    const { rows, spared, changed } = await this.#write((scope) => setFlags(scope, mailbox, uids, change))
+    const { rows, spared, changed } = await this.#access.write((scope) => setFlags(scope, mailbox, uids, change))
     if (changed) this.#notify(mailbox)
     return { rows, spared }
   }
 
   async copy(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {
-    const copied = await this.#write((scope) => copyMessages(scope, from, uids, to))
+    const copied = await this.#access.write((scope) => copyMessages(scope, from, uids, to))
     if (copied.uids.length > 0) this.#notify(to)
     return copied
   }
 
   async move(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {
-    const moved = await this.#write((scope) => moveMessages(scope, from, uids, to))
+    const moved = await this.#access.write((scope) => moveMessages(scope, from, uids, to))
     if (moved.uids.length > 0) this.#notify(from, to)
     return moved
   }
 
   async expunge(mailbox: MailboxId, uids?: readonly Uid[]): Promise<readonly Uid[]> {
-    const removed = await this.#removal(async (scope) => {
+    const removed = await this.#access.removal(async (scope) => {
       await readStatus(scope, mailbox)
       const marked = await messagesMarkedDeleted(scope, mailbox, uids)
       const files = marked.length > 0 ? await removeMessages(scope, mailbox, marked) : []
@@ -203,22 +199,48 @@ export class SqlAccountMail implements IndexedAccountMail {
   }
 
   quota(): Promise<Quota> {
-    return this.#read(readQuota)
+    return this.#access.read(readQuota)
   }
 
   waiting(mailbox: MailboxId, before: Uid | null, limit: number): Promise<readonly WaitingSummary[]> {
-    return this.#read((scope) => readWaiting(scope, mailbox, { before, limit }))
+    return this.#access.read((scope) => readWaiting(scope, mailbox, { before, limit }))
   }
 
   parts(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (IndexedParts | null)[]> {
-    return this.#read(async (scope) => {
+    return this.#access.read(async (scope) => {
       await readStatus(scope, mailbox)
       return readParts(scope, mailbox, uids)
     })
   }
 
   async keepRecords(mailbox: MailboxId, records: readonly IndexRecord[]): Promise<void> {
-    await this.#write((scope) => putRecords(scope, mailbox, records))
+    await this.#access.write((scope) => keepRecords(scope, mailbox, records))
+  }
+
+  records(mailbox: MailboxId, after: Uid, limit: number): Promise<readonly IndexRecord[]> {
+    return this.#access.read((scope) => readRecords(scope, mailbox, { after, limit }))
+  }
+
+  indexKeyName(): Promise<string | null> {
+    return this.#access.read(readIndexKeyName)
+  }
+
+  nameIndexKey(name: string): Promise<void> {
+    return this.#access.write((scope) => writeIndexKeyName(scope, name))
+  }
+
+  coverage(): Promise<Coverage> {
+    return this.#access.read(readPlainCoverage)
+  }
+
+  async resealing(next?: ResealingState): Promise<ResealingState> {
+    if (next === undefined) return this.#access.read(readResealing)
+    await this.#access.write((scope) => writeResealing(scope, next))
+    return next
+  }
+
+  reseal(): Promise<Coverage> {
+    return this.coverage()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

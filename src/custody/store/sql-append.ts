@@ -1,16 +1,17 @@
 import type { AccountDatabase } from './account-database.ts'
-import type { MailboxId, NewMessage } from './mail-store.ts'
+import type { SealedMessage } from './indexed-mail-store.ts'
+import type { MailboxId } from './mail-store.ts'
 import type { AccountScope } from './schema.ts'
 import { appendMessage, type Delivered } from './sql-messages.ts'
 
 /** Contents up to this size stay in the database, where a commit makes many of them durable at once. */
-const INLINE_OCTETS = 128 * 1024
+export const INLINE_OCTETS = 128 * 1024
 
 /** `find` names the mailbox, inside the transaction. On the disk when it resolves. */
 export async function appendTo(
   { db, account, blobs }: AccountDatabase,
   find: (scope: AccountScope) => Promise<MailboxId>,
-  message: NewMessage,
+  message: SealedMessage,
   now: number,
 ): Promise<Delivered> {
   const file = message.content.byteLength > INLINE_OCTETS ? await blobs.write(message.content) : null

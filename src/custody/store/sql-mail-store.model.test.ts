@@ -106,8 +106,10 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.tuple(name, uids).map(
       ([mailbox, uids]): Step =>
         async (side) => {
-          const records = uids.map((uid) => ({ uid, record: Buffer.of(uid) }))
-          return side.mail.keepRecords(await idOf(side, mailbox), records)
+          const id = await idOf(side, mailbox)
+          const parts = await side.mail.parts(id, uids).catch(() => [])
+          const records = uids.map((uid, at) => ({ uid, content: parts[at]?.content ?? 0, record: Buffer.of(uid) }))
+          return side.mail.keepRecords(id, records)
         },
     ),
   },

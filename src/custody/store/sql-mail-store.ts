@@ -9,8 +9,8 @@ import type { AccountId } from '../accounts/directory.ts'
 import type { Surroundings } from './account-database.ts'
 import { AccountDatabases } from './account-databases.ts'
 import { ChangeWatch } from './change-watch.ts'
-import type { IndexedMailStore } from './indexed-mail-store.ts'
-import type { Appended, MailboxName, MailChanges, NewMessage, Quota } from './mail-store.ts'
+import type { IndexedMailStore, SealedMessage } from './indexed-mail-store.ts'
+import type { Appended, MailboxName, MailChanges, Quota } from './mail-store.ts'
 import { canonicalNameOrInbox, INBOX } from './mailbox-name.ts'
 import { SqlAccountMail } from './sql-account-mail.ts'
 import { appendTo } from './sql-append.ts'
@@ -47,7 +47,7 @@ class SqlMailStore implements IndexedMailStore {
     return this.#databases.create(account)
   }
 
-  async append(account: AccountId, mailbox: MailboxName, message: NewMessage): Promise<Appended> {
+  async append(account: AccountId, mailbox: MailboxName, message: SealedMessage): Promise<Appended> {
     const name = canonicalNameOrInbox(mailbox)
     const { appended, isNew } = await this.#databases.use(account, (database) =>
       appendTo(

@@ -1,6 +1,7 @@
 import type { Bytes } from '#lib/bytes.ts'
 import { DELETED, decodeFlags, encodeFlags, SEEN } from './flags.ts'
-import type { Appended, MailboxId, MessageRow, NewMessage, Uid } from './mail-store.ts'
+import type { SealedMessage } from './indexed-mail-store.ts'
+import type { Appended, MailboxId, MessageRow, Uid } from './mail-store.ts'
 import { prepare } from './prepared.ts'
 import { MESSAGE_COST } from './quota.ts'
 import type { AccountScope, MessageTable } from './schema.ts'
@@ -44,16 +45,26 @@ const insertMessage = prepare((query, given: MessageTable) =>
   }),
 )
 type Place = { account: number; mailbox: number; uid: number }
-const insertContent = prepare(
-  (query, given: { account: number; content: number; size: number; octets: Bytes | null; file: string | null }) =>
-    query.insertInto('content').values({
-      account_id: given.account,
-      content_id: given.content,
-      message_count: 1,
-      size: given.size,
-      octets: given.octets,
-      file: given.file,
-    }),
+interface ContentRow {
+  readonly account: number
+  readonly content: number
+  readonly messages: number
+  readonly size: number
+  readonly octets: Bytes | null
+  readonly file: string | null
+  readonly sealedTo: string | null
+}
+export const insertContent = prepare((query, given: ContentRow) =>
+  query.insertInto('content').values({
+    account_id: given.account,
+    content_id: given.content,
+    message_count: given.messages,
+    size: given.size,
+    octets: given.octets,
+    file: given.file,
+    sealed_to: given.sealedTo,
+    unreadable: 0,
+  }),
 )
 const insertSummary = prepare((query, given: Place & { octets: Bytes }) =>
   query
@@ -152,7 +163,7 @@ export interface Delivered {
 export async function appendMessage(
   scope: AccountScope,
   mailbox: MailboxId,
-  message: NewMessage,
+  message: SealedMessage,
   { file, now }: { file: string | null; now: number },
 ): Promise<Delivered> {
   const { query, account } = scope
@@ -166,7 +177,15 @@ export async function appendMessage(
   const { modseq, lastContent } = await adjustAccount(scope, { contents: 1, used: size + MESSAGE_COST })
   const counts = countsOf([{ flags, size }], 1)
   const { firstUid: uid, uidValidity } = await adjustMailbox(scope, { mailbox, modseq, uids: 1, ...counts })
-  await insertContent(query, { account, content: lastContent, size, octets: file === null ? content : null, file })
+  await insertContent(query, {
+    account,
+    content: lastContent,
+    messages: 1,
+    size,
+    octets: file === null ? content : null,
+    file,
+    sealedTo: message.sealedTo ?? null,
+  })
   const internal_date = Math.floor(message.internalDate / 1000)
   await addRow(scope, mailbox, { uid, modseq, internal_date, flags, keywords, size, content_id: lastContent })
   await insertSummary(query, { account, mailbox, uid, octets: summary })

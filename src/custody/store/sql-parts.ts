@@ -1,59 +1,62 @@
 /** What is read of messages besides their rows: contents, summaries, index records. */
 import type { Bytes } from '#lib/bytes.ts'
-import type { IndexedParts, IndexRecord, WaitingSummary } from './indexed-mail-store.ts'
+import type { ContentId, IndexedParts, IndexRecord, WaitingSummary } from './indexed-mail-store.ts'
 import type { MailboxId, Uid } from './mail-store.ts'
 import { prepare } from './prepared.ts'
-import type { AccountScope } from './schema.ts'
+import type { AccountScope, StoreQuery } from './schema.ts'
 import { messagesOf } from './sql-messages.ts'
 import { runsOf, sortedUids } from './uid-sets.ts'
 import { yieldNow } from './yield-now.ts'
 
 type Place = { account: number; mailbox: number; uid: number }
 
-const content = prepare((query, given: Place) =>
+const contentOf = prepare((query, given: Place) =>
   query
     .selectFrom('message')
-    .innerJoin('content', (join) =>
-      join
-        .onRef('content.account_id', '=', 'message.account_id')
-        .onRef('content.content_id', '=', 'message.content_id'),
-    )
-    .select(['content.size', 'content.octets', 'content.file'])
-    .where('message.account_id', '=', given.account)
-    .where('message.mailbox_id', '=', given.mailbox)
-    .where('message.uid', '=', given.uid),
-)
-const partsBetween = (table: 'summary' | 'index_record') =>
-  prepare((query, given: { account: number; mailbox: number; first: number; last: number }) =>
-    query
-      .selectFrom(table)
-      .select(['uid', 'octets'])
-      .where('account_id', '=', given.account)
-      .where('mailbox_id', '=', given.mailbox)
-      .where('uid', '>=', given.first)
-      .where('uid', '<=', given.last),
-  )
-const summariesBetween = partsBetween('summary')
-const recordsBetween = partsBetween('index_record')
-const newestSummaries = prepare((query, given: { account: number; mailbox: number; before: number; limit: number }) =>
-  query
-    .selectFrom('summary')
-    .select(['uid', 'octets as summary'])
-    .where('account_id', '=', given.account)
-    .where('mailbox_id', '=', given.mailbox)
-    .where('uid', '<', given.before)
-    .orderBy('uid', 'desc')
-    .limit(given.limit),
-)
-const exists = prepare((query, given: Place) =>
-  query
-    .selectFrom('message')
-    .select('uid')
+    .select('content_id')
     .where('account_id', '=', given.account)
     .where('mailbox_id', '=', given.mailbox)
     .where('uid', '=', given.uid),
 )
-const putRecord = prepare((query, given: Place & { octets: Bytes }) =>
+/** Rows of a table with the content that their message has. */
+function withContents(query: StoreQuery, table: 'summary' | 'index_record') {
+  return query
+    .selectFrom(table)
+    .innerJoin('message', (join) =>
+      join
+        .onRef('message.account_id', '=', `${table}.account_id`)
+        .onRef('message.mailbox_id', '=', `${table}.mailbox_id`)
+        .onRef('message.uid', '=', `${table}.uid`),
+    )
+    .select([`${table}.uid`, `${table}.octets`, 'message.content_id as content'])
+}
+const partsBetween = (table: 'summary' | 'index_record') =>
+  prepare((query, given: { account: number; mailbox: number; first: number; last: number }) =>
+    withContents(query, table)
+      .where(`${table}.account_id`, '=', given.account)
+      .where(`${table}.mailbox_id`, '=', given.mailbox)
+      .where(`${table}.uid`, '>=', given.first)
+      .where(`${table}.uid`, '<=', given.last),
+  )
+const summariesBetween = partsBetween('summary')
+const recordsBetween = partsBetween('index_record')
+const newestSummaries = prepare((query, given: { account: number; mailbox: number; before: number; limit: number }) =>
+  withContents(query, 'summary')
+    .where('summary.account_id', '=', given.account)
+    .where('summary.mailbox_id', '=', given.mailbox)
+    .where('summary.uid', '<', given.before)
+    .orderBy('summary.uid', 'desc')
+    .limit(given.limit),
+)
+const recordsAfter = prepare((query, given: { account: number; mailbox: number; after: number; limit: number }) =>
+  withContents(query, 'index_record')
+    .where('index_record.account_id', '=', given.account)
+    .where('index_record.mailbox_id', '=', given.mailbox)
+    .where('index_record.uid', '>', given.after)
+    .orderBy('index_record.uid')
+    .limit(given.limit),
+)
+const putRecordRow = prepare((query, given: Place & { octets: Bytes }) =>
   query
     .insertInto('index_record')
     .values({ account_id: given.account, mailbox_id: given.mailbox, uid: given.uid, octets: given.octets })
@@ -70,8 +73,17 @@ const deleteSummary = prepare((query, given: Place) =>
 )
 
 /** null for a uid that is gone. */
-export async function findContent({ query, account }: AccountScope, mailbox: MailboxId, uid: Uid) {
-  return (await content(query, { account, mailbox, uid }))[0] ?? null
+export async function findContent(
+  { query, account }: AccountScope,
+  mailbox: MailboxId,
+  uid: Uid,
+): Promise<ContentId | null> {
+  return (await contentOf(query, { account, mailbox, uid }))[0]?.content_id ?? null
+}
+
+interface Part {
+  readonly octets: Bytes
+  readonly content: ContentId
 }
 
 /** Summaries are not small: few that were not asked for may be read along. */
@@ -82,16 +94,16 @@ async function collect(
   { query, account }: AccountScope,
   mailbox: MailboxId,
   uids: readonly Uid[],
-): Promise<ReadonlyMap<Uid, Bytes>> {
-  const found = new Map<Uid, Bytes>()
+): Promise<ReadonlyMap<Uid, Part>> {
+  const found = new Map<Uid, Part>()
   for (const { first, last } of runsOf(sortedUids(uids), PARTS_GAP))
-    for (const { uid, octets } of await between(query, { account, mailbox, first, last })) found.set(uid, octets)
+    for (const row of await between(query, { account, mailbox, first, last })) found.set(row.uid, row)
   return found
 }
 
 export async function readSummaries(scope: AccountScope, mailbox: MailboxId, uids: readonly Uid[]) {
   const found = await collect(summariesBetween, scope, mailbox, uids)
-  return uids.map((uid) => found.get(uid) ?? null)
+  return uids.map((uid) => found.get(uid)?.octets ?? null)
 }
 
 export async function readParts(
@@ -99,15 +111,23 @@ export async function readParts(
   mailbox: MailboxId,
   uids: readonly Uid[],
 ): Promise<readonly (IndexedParts | null)[]> {
-  const records = await collect(recordsBetween, scope, mailbox, uids)
-  const without = uids.filter((uid) => !records.has(uid))
-  const summaries = await collect(summariesBetween, scope, mailbox, without)
-  const bare = without.filter((uid) => !summaries.has(uid))
-  const there = new Set((await messagesOf(scope, mailbox, bare)).map(({ uid }) => uid))
-  return uids.map((uid) => {
-    const [summary, record] = [summaries.get(uid) ?? null, records.get(uid) ?? null]
-    return summary || record || there.has(uid) ? { summary, record } : null
-  })
+  const found = new Map<Uid, IndexedParts>()
+  const addRecords = async (of: readonly Uid[]) => {
+    for (const [uid, { octets, content }] of await collect(recordsBetween, scope, mailbox, of))
+      found.set(uid, { content, summary: null, record: octets })
+  }
+  const missing = () => uids.filter((uid) => !found.has(uid))
+  await addRecords(uids)
+  const without = missing()
+  if (without.length > 0) {
+    for (const [uid, { octets, content }] of await collect(summariesBetween, scope, mailbox, without))
+      if (!found.has(uid)) found.set(uid, { content, summary: octets, record: null })
+    // Between the two questions a record may have come into a summary's place.
+    await addRecords(missing())
+    for (const { uid, content_id } of await messagesOf(scope, mailbox, missing()))
+      found.set(uid, { content: content_id, summary: null, record: null })
+  }
+  return uids.map((uid) => found.get(uid) ?? null)
 }
 
 export async function readWaiting(
@@ -115,18 +135,37 @@ export async function readWaiting(
   mailbox: MailboxId,
   { before, limit }: { before: Uid | null; limit: number },
 ): Promise<readonly WaitingSummary[]> {
-  return newestSummaries(query, { account, mailbox, before: before ?? Number.MAX_SAFE_INTEGER, limit })
+  const rows = await newestSummaries(query, { account, mailbox, before: before ?? Number.MAX_SAFE_INTEGER, limit })
+  return rows.map(({ uid, content, octets }) => ({ uid, content, summary: octets }))
 }
 
-export async function putRecords(
+export async function readRecords(
   { query, account }: AccountScope,
+  mailbox: MailboxId,
+  { after, limit }: { after: Uid; limit: number },
+): Promise<readonly IndexRecord[]> {
+  const rows = await recordsAfter(query, { account, mailbox, after, limit })
+  return rows.map(({ uid, content, octets }) => ({ uid, content, record: octets }))
+}
+
+/** In the place of the summary. */
+export async function putRecord(
+  { query, account }: AccountScope,
+  mailbox: MailboxId,
+  uid: Uid,
+  record: Bytes,
+): Promise<void> {
+  await putRecordRow(query, { account, mailbox, uid, octets: record })
+  await deleteSummary(query, { account, mailbox, uid })
+}
+
+export async function keepRecords(
+  scope: AccountScope,
   mailbox: MailboxId,
   records: readonly IndexRecord[],
 ): Promise<void> {
-  for (const [index, { uid, record }] of records.entries()) {
-    if ((await exists(query, { account, mailbox, uid })).length === 0) continue
-    await putRecord(query, { account, mailbox, uid, octets: record })
-    await deleteSummary(query, { account, mailbox, uid })
+  for (const [index, { uid, content, record }] of records.entries()) {
+    if ((await findContent(scope, mailbox, uid)) === content) await putRecord(scope, mailbox, uid, record)
     await yieldNow(index)
   }
 }

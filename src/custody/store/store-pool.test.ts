@@ -3,14 +3,14 @@ import { systemClock } from '#lib/clock.ts'
 import { silentLogger } from '#lib/log.ts'
 import { temporaryDirectory } from '../../../test/support/temporary.ts'
 import { contract } from './mail-store.contract.ts'
-import { certificateOf, readingKeys } from './sealed-keys.contract.ts'
+import { readingKeys, sealingOf } from './sealed-keys.contract.ts'
 import { createStorePool } from './store-pool.ts'
 
 const directory = await temporaryDirectory('store')
 const pool = createStorePool({
   dataDir: directory.path,
   workers: 2,
-  certificate: certificateOf,
+  sealing: sealingOf,
   clock: systemClock,
   logger: silentLogger,
 })

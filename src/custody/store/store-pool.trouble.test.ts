@@ -10,7 +10,7 @@ import { temporaryDirectory } from '../../../test/support/temporary.ts'
 import { newMessage } from './mail-store.contract.ts'
 import { NoSuchMailbox, OverQuota } from './mail-store.ts'
 import { packRows, unpackRows } from './row-columns.ts'
-import { certificateOf, readingKeys } from './sealed-keys.contract.ts'
+import { readingKeys, sealingOf } from './sealed-keys.contract.ts'
 import { createStorePool } from './store-pool.ts'
 import { packError, unpackError } from './store-wire.ts'
 
@@ -21,7 +21,7 @@ test('nothing that was written can be read in any file of the account', async ()
   const pool = createStorePool({
     dataDir: directory.path,
     workers: 1,
-    certificate: certificateOf,
+    sealing: sealingOf,
     clock: systemClock,
     logger: silentLogger,
   })
@@ -65,7 +65,7 @@ test('a store thread that dies interrupts what is under way, and sessions go on 
   await using pool = createStorePool({
     dataDir: directory.path,
     workers: 1,
-    certificate: certificateOf,
+    sealing: sealingOf,
     clock,
     logger: silentLogger,
   })
@@ -96,7 +96,7 @@ test('a store thread that dies interrupts what is under way, and sessions go on 
 
 test('what was begun before the end is finished', async () => {
   await using directory = await temporaryDirectory('end')
-  const options = { dataDir: directory.path, workers: 2, certificate: certificateOf, clock: systemClock }
+  const options = { dataDir: directory.path, workers: 2, sealing: sealingOf, clock: systemClock }
   const pool = createStorePool({ ...options, logger: silentLogger })
   await pool.create(ALICE)
   await pool.append(ALICE, 'INBOX', newMessage('first'))
@@ -136,7 +136,7 @@ test('a store thread ends when nobody has needed it for a while, and is there ag
   await using directory = await temporaryDirectory('rest')
   const clock = createFakeClock()
   const { path: dataDir } = directory
-  await using store = createStorePool({ dataDir, workers: 1, certificate: certificateOf, clock, logger: silentLogger })
+  await using store = createStorePool({ dataDir, workers: 1, sealing: sealingOf, clock, logger: silentLogger })
   assert.equal(workers.length, 0, 'nothing was asked yet')
   await store.create(ALICE)
   {

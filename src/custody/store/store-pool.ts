@@ -4,7 +4,6 @@
  * session keys of the messages that were asked for. A thread that dies interrupts its accounts (StoreInterrupted) and is
  * started again.
  */
-import type { Bytes } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
@@ -18,6 +17,7 @@ import type {
   NewMessage,
   Quota,
   ReadingKeys,
+  Sealing,
 } from './mail-store.ts'
 import { PooledAccountMail, packMessage } from './pooled-account-mail.ts'
 import { StoreThread } from './store-thread.ts'
@@ -26,22 +26,22 @@ import type { StoreArguments, StoreMethod } from './store-wire.ts'
 export interface StorePoolOptions {
   readonly dataDir: string
   readonly workers: number
-  /** The account's current certificate, binary. An answer is believed for two seconds. */
-  readonly certificate: (account: AccountId) => Promise<Bytes>
+  /** What the account's mail is sealed to now. An answer is believed for two seconds. */
+  readonly sealing: (account: AccountId) => Promise<Sealing>
   readonly clock: Clock
   readonly logger: Logger
   /** Files kept open at most, over all threads. */
   readonly openAccounts?: number
 }
 
-const CERTIFICATE_MS = 2000
-const CERTIFICATES_KEPT = 10_000
+const SEALING_MS = 2000
+const SEALINGS_KEPT = 10_000
 
 class StorePool implements MailStore {
   readonly #options: StorePoolOptions
   readonly #threads: readonly StoreThread[]
   readonly #hub = new ChangeHub((account, watched) => this.#thread(account).watch(account, watched))
-  readonly #certificates = new Map<AccountId, { readonly asked: number; readonly answer: Promise<Bytes> }>()
+  readonly #sealings = new Map<AccountId, { readonly asked: number; readonly answer: Promise<Sealing> }>()
 
   constructor(options: StorePoolOptions) {
     this.#options = options
@@ -62,21 +62,24 @@ class StorePool implements MailStore {
     return this.#threads[spread(account) % this.#threads.length]!
   }
 
-  #certificate(account: AccountId): Promise<Bytes> {
+  #sealing(account: AccountId): Promise<Sealing> {
     const now = this.#options.clock.now()
-    const known = this.#certificates.get(account)
-    if (known && now - known.asked < CERTIFICATE_MS) return known.answer
-    // A copy of its own: a view into more memory would be cloned with all of it.
-    const answer = this.#options.certificate(account).then((certificate) => new Uint8Array(certificate))
-    answer.catch(() => this.#certificates.delete(account))
-    this.#certificates.delete(account)
-    if (this.#certificates.size >= CERTIFICATES_KEPT) this.#certificates.delete(this.#certificates.keys().next().value!)
-    this.#certificates.set(account, { asked: now, answer })
+    const known = this.#sealings.get(account)
+    if (known && now - known.asked < SEALING_MS) return known.answer
+    // Copies of their own: a view into more memory would be cloned with all of it.
+    const answer = this.#options.sealing(account).then(({ certificate, device }) => ({
+      certificate: certificate && new Uint8Array(certificate),
+      device: device && new Uint8Array(device),
+    }))
+    answer.catch(() => this.#sealings.delete(account))
+    this.#sealings.delete(account)
+    if (this.#sealings.size >= SEALINGS_KEPT) this.#sealings.delete(this.#sealings.keys().next().value!)
+    this.#sealings.set(account, { asked: now, answer })
     return answer
   }
 
   #call<M extends StoreMethod>(method: M, account: AccountId, ...args: StoreArguments<M>): Promise<unknown> {
-    return this.#thread(account).call({ on: 'store', method, account, args, certificate: null })
+    return this.#thread(account).call({ on: 'store', method, account, args, sealing: null })
   }
 
   async create(account: AccountId): Promise<void> {
@@ -84,14 +87,14 @@ class StorePool implements MailStore {
   }
 
   async append(account: AccountId, mailbox: MailboxName, message: NewMessage): Promise<Appended> {
-    const certificate = await this.#certificate(account)
+    const sealing = await this.#sealing(account)
     const { packed, transfer } = packMessage(message)
-    const call = { on: 'store', method: 'append', account, args: [mailbox, packed], certificate } as const
+    const call = { on: 'store', method: 'append', account, args: [mailbox, packed], sealing } as const
     return (await this.#thread(account).call(call, transfer)) as Appended
   }
 
   open(account: AccountId, keys: ReadingKeys | null): Promise<AccountMail> {
-    return new PooledAccountMail(this.#thread(account), account, keys, () => this.#certificate(account)).open()
+    return new PooledAccountMail(this.#thread(account), account, keys, () => this.#sealing(account)).open()
   }
 
   async quota(account: AccountId): Promise<Quota> {
@@ -103,7 +106,7 @@ class StorePool implements MailStore {
   }
 
   async remove(account: AccountId): Promise<void> {
-    this.#certificates.delete(account)
+    this.#sealings.delete(account)
     await this.#call('remove', account)
   }
 

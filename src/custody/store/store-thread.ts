@@ -185,10 +185,7 @@ export class StoreThread implements AsyncDisposable {
     try {
       const keys = this.#keys.get(handle)
       if (!keys) throw new Error('the session of these keys has ended')
-      const value =
-        question.ask === 'indexKey'
-          ? new Uint8Array(await keys.indexKey())
-          : (await keys.sessionKeys(question.pkesks)).map((key) => key && handOver(key, transfer))
+      const value = await answerOf(keys, question, (key) => handOver(key, transfer))
       this.#post({ to: 'keys', id, answer: { kind: 'value', value } }, transfer)
     } catch (error) {
       this.#post({ to: 'keys', id, answer: { kind: 'error', error: packError(error) } })
@@ -213,6 +210,17 @@ export class StoreThread implements AsyncDisposable {
     await this.#ended.promise
     late.abort()
     await waited
+  }
+}
+
+async function answerOf(keys: ReadingKeys, question: KeysQuestion, handOver: (key: Bytes) => Bytes): Promise<unknown> {
+  switch (question.ask) {
+    case 'indexKey':
+      return handOver(await keys.indexKey())
+    case 'olderIndexKeys':
+      return (await (keys.olderIndexKeys?.() ?? [])).map(handOver)
+    case 'sessionKeys':
+      return (await keys.sessionKeys(question.pkesks)).map((key) => key && handOver(key))
   }
 }
 

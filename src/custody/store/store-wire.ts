@@ -12,9 +12,11 @@ import {
   MailboxRefused,
   type MailStore,
   MessageUnreadable,
+  NoCertificate,
   NoSuchAccount,
   NoSuchMailbox,
   OverQuota,
+  type Sealing,
 } from './mail-store.ts'
 
 export type StoreMethod = 'create' | 'append' | 'quota' | 'setQuota' | 'remove'
@@ -23,14 +25,14 @@ export type MailMethod = Exclude<keyof AccountMail, typeof Symbol.asyncDispose>
 export type StoreArguments<M extends StoreMethod> =
   Parameters<MailStore[M]> extends [AccountId, ...infer Rest] ? Rest : never
 
-/** What to do; `certificate` comes with everything that seals. */
+/** What to do; `sealing` comes with everything that seals. */
 export type Call =
   | {
       readonly on: 'store'
       readonly method: StoreMethod
       readonly account: AccountId
       readonly args: readonly unknown[]
-      readonly certificate: Bytes | null
+      readonly sealing: Sealing | null
     }
   | { readonly on: 'open'; readonly account: AccountId; readonly handle: number; readonly locked: boolean }
   | {
@@ -38,13 +40,14 @@ export type Call =
       readonly method: MailMethod
       readonly handle: number
       readonly args: readonly unknown[]
-      readonly certificate: Bytes | null
+      readonly sealing: Sealing | null
     }
   | { readonly on: 'close'; readonly handle: number }
 
 export type KeysQuestion =
   | { readonly ask: 'sessionKeys'; readonly pkesks: readonly Bytes[] }
   | { readonly ask: 'indexKey' }
+  | { readonly ask: 'olderIndexKeys' }
 
 export type Answer =
   | { readonly kind: 'value'; readonly value: unknown }
@@ -93,6 +96,7 @@ const CLASSES = new Map<string, new (message: string) => Error>(
     OverQuota,
     KeysNeeded,
     MessageUnreadable,
+    NoCertificate,
     NoSuchAccount,
     AccountDamaged,
   ].map((one) => [one.name, one]),

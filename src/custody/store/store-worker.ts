@@ -3,11 +3,19 @@
  * asked of them goes there. It must never load the OpenPGP library (formats/openpgp/engine.ts): a thread would cost twice.
  */
 import { parentPort, workerData } from 'node:worker_threads'
-import type { Bytes } from '#lib/bytes.ts'
+import { type Bytes, wipe } from '#lib/bytes.ts'
 import { systemClock } from '#lib/clock.ts'
 import type { Fields, Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
-import type { AccountMail, MailboxChanges, MailStore, MessageRow, ReadingKeys } from './mail-store.ts'
+import type {
+  AccountMail,
+  MailboxChanges,
+  MailStore,
+  MessageRow,
+  NewMessage,
+  ReadingKeys,
+  Sealing,
+} from './mail-store.ts'
 import { columnBuffers, packRows } from './row-columns.ts'
 import { createSealedMailStore } from './sealed-mail-store.ts'
 import { createSqlMailStore } from './sql-mail-store.ts'
@@ -29,6 +37,7 @@ interface Value {
   readonly transfer: ArrayBuffer[]
 }
 
+type SealingCall = Extract<Call, { readonly sealing: unknown }>
 type AnyMethod = (...args: readonly unknown[]) => Promise<unknown>
 
 class StoreWorker {
@@ -40,16 +49,16 @@ class StoreWorker {
   readonly #questions = new Map<number, PromiseWithResolvers<unknown>>()
   #lastQuestion = 0
   /** It came with the call that is being started. */
-  #certificate: Bytes | null = null
+  #sealing: Sealing | null = null
 
   constructor(setting: WorkerSetting, send: (message: FromWorker, transfer?: ArrayBuffer[]) => void) {
     this.#send = send
     const logger = forwardingLogger(send)
     this.#store = createSealedMailStore(createSqlMailStore({ ...setting, clock: systemClock, logger }), {
       logger,
-      certificate: async (account) => {
-        if (!this.#certificate) throw new Error(`no certificate came for account ${account}`)
-        return this.#certificate
+      sealing: async (account) => {
+        if (!this.#sealing) throw new Error(`nothing came to seal to for account ${account}`)
+        return this.#sealing
       },
     })
   }
@@ -88,7 +97,7 @@ class StoreWorker {
     switch (call.on) {
       case 'store': {
         const method = this.#store[call.method].bind(this.#store) as AnyMethod
-        return plain(await this.#sealing(call.certificate, () => method(call.account, ...call.args)))
+        return plain(await this.#withSealing(call, () => method(call.account, ...call.args)))
       }
       case 'open':
         return plain(await this.#open(call.account, call.handle, call.locked))
@@ -101,18 +110,21 @@ class StoreWorker {
         const opened = this.#mails.get(call.handle)
         if (!opened) throw new StoreInterrupted('the session was opened in a store thread that ended')
         const method = opened[call.method].bind(opened) as AnyMethod
-        return packValue(call.method, await this.#sealing(call.certificate, () => method(...call.args)))
+        return packValue(call.method, await this.#withSealing(call, () => method(...call.args)))
       }
     }
   }
 
-  /** The store asks for the certificate before `run` hands back its promise. */
-  #sealing<T>(certificate: Bytes | null, run: () => Promise<T>): Promise<T> {
-    this.#certificate = certificate
+  /** The store asks what to seal to before `run` hands back its promise. What was to be sealed came as a copy of our own. */
+  async #withSealing({ method, args, sealing }: SealingCall, run: () => Promise<unknown>): Promise<unknown> {
+    this.#sealing = sealing
     try {
-      return run()
+      const running = run()
+      this.#sealing = null
+      return await running
     } finally {
-      this.#certificate = null
+      this.#sealing = null
+      if (method === 'append') wipeMessage(args[1] as NewMessage)
     }
   }
 
@@ -124,6 +136,7 @@ class StoreWorker {
         return this.#ask(handle, { ask: 'sessionKeys', pkesks: copies }, transfer) as Promise<(Bytes | null)[]>
       },
       indexKey: () => this.#ask(handle, { ask: 'indexKey' }, []) as Promise<Bytes>,
+      olderIndexKeys: () => this.#ask(handle, { ask: 'olderIndexKeys' }, []) as Promise<readonly Bytes[]>,
     }
     this.#mails.set(handle, await this.#store.open(account, locked ? null : keys))
   }
@@ -150,6 +163,11 @@ class StoreWorker {
     const tell = (mailbox: number) => this.#send({ from: 'change', account, mailbox })
     this.#watches.set(account, this.#store.changes.subscribe(account, tell))
   }
+}
+
+function wipeMessage({ content, summary }: NewMessage): void {
+  wipe(content)
+  wipe(summary)
 }
 
 function plain(value: unknown): Value {

@@ -30,7 +30,7 @@ test('a record opens in its own place, under its own key, unchanged; nowhere els
   fc.assert(
     fc.property(octets, fc.nat(), (entry, at) => {
       const record = records.seal(place, entry)
-      assert.deepEqual([...records.open(place, record)!], [...entry])
+      assert.deepEqual([...records.open(place, record)!.entry], [...entry])
       assert.equal(others.open(place, record), null)
       assert.equal(foreign.open(place, record), null)
       assert.equal(records.open({ ...place, uid: 8 }, record), null)

@@ -4,6 +4,7 @@ import {
   KeysNeeded,
   MailboxExists,
   MailboxRefused,
+  NoCertificate,
   NoSuchMailbox,
   OverQuota,
 } from '#custody/store/mail-store.ts'
@@ -17,6 +18,8 @@ export function refusalOf(error: unknown): { readonly answer: ImapError; readonl
   if (error instanceof MailboxExists) return told(no('ALREADYEXISTS', 'There is such a mailbox already'))
   if (error instanceof MailboxRefused) return told(no('CANNOT', error.message))
   if (error instanceof OverQuota) return told(no('OVERQUOTA', 'There is no room left in this account'))
+  if (error instanceof NoCertificate)
+    return told(no('UNAVAILABLE', 'Nothing can be kept here until you have set up your keys'))
   if (error instanceof KeysNeeded) return told(no('EXPIRED', 'The mail is locked, please log in again'))
   if (isDiskFull(error))
     return { answer: no('UNAVAILABLE', 'The server has no room left, try again later'), ours: true }

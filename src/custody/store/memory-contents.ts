@@ -1,0 +1,58 @@
+import type { Bytes } from '#lib/bytes.ts'
+import type {
+  ContentId,
+  ContentReplacement,
+  Contents,
+  ContentTally,
+  IndexedParts,
+  Place,
+  StoredContent,
+} from './indexed-mail-store.ts'
+import type { MemoryAccount, MemoryMessage } from './memory-account.ts'
+
+export class MemoryContents implements Contents {
+  readonly #account: MemoryAccount
+
+  constructor(account: MemoryAccount) {
+    this.#account = account
+  }
+
+  #all(): Map<ContentId, MemoryMessage['content']> {
+    return new Map(this.#account.messages().map(({ content }) => [content.id, content]))
+  }
+
+  async tally(): Promise<readonly ContentTally[]> {
+    return [...this.#all().values()].map(({ sealedTo, unreadable }) => ({ sealedTo, unreadable, contents: 1 }))
+  }
+
+  async sealedTo(sealedTo: string | null, limit: number): Promise<readonly StoredContent[]> {
+    return [...this.#all().values()]
+      .filter((content) => content.sealedTo === sealedTo && !content.unreadable)
+      .slice(0, limit)
+      .map(({ id, octets }) => ({ id, size: octets.byteLength }))
+  }
+
+  async read(id: ContentId): Promise<Bytes | null> {
+    return this.#all().get(id)?.octets ?? null
+  }
+
+  async example(id: ContentId): Promise<(IndexedParts & Place) | null> {
+    for (const mailbox of this.#account.mailboxes.values())
+      for (const message of mailbox.messages.values())
+        if (message.content.id === id) return { mailbox: mailbox.id, uid: message.uid, ...partsOf(message) }
+    return null
+  }
+
+  async replace(id: ContentId, replacement: ContentReplacement): Promise<boolean> {
+    return this.#account.replaceContent(id, replacement)
+  }
+
+  async mark(id: ContentId, as: { readonly sealedTo: string | null; readonly unreadable: boolean }): Promise<void> {
+    const content = this.#all().get(id)
+    if (content) Object.assign(content, as)
+  }
+}
+
+export function partsOf({ content, summary, record }: MemoryMessage): IndexedParts {
+  return { content: content.id, summary, record }
+}

@@ -1,0 +1,237 @@
+/** The index of one account as a session with keys uses it: opens entries, and puts and keeps index records in their place. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { type Bytes, wipe } from '#lib/bytes.ts'
+import type { Logger } from '#lib/log.ts'
+import type { AccountId } from '../accounts/directory.ts'
+import { IndexRecords } from './index-records.ts'
+import type { ContentId, IndexedAccountMail, IndexRecord, WaitingSummary } from './indexed-mail-store.ts'
+import type { MailboxId, ReadingKeys, Relocated, Uid } from './mail-store.ts'
+import { INBOX } from './mailbox-name.ts'
+import { Opener, type Unopened } from './sealed-mail-store-opener.ts'
+import type { SharedWork } from './sealed-mail-store-work.ts'
+import { decodeEntry } from './summary-entry.ts'
+
+export interface IndexSurroundings {
+  readonly account: AccountId
+  readonly keys: ReadingKeys
+  readonly work: SharedWork
+  readonly logger: Logger
+}
+
+/** What is known of one message. The entry is encoded and the caller's to wipe. */
+export interface Found {
+  readonly uid: Uid
+  readonly content: ContentId
+  readonly entry: Bytes | Unopened
+}
+
+/** Messages whose summaries are opened in one go. */
+const BATCH = 64
+/** So many in a row that no key opens: what is older was sealed to a lost key too, and is tried when asked for. */
+const LOST_IN_A_ROW = 256
+
+export class SealedIndex implements AsyncDisposable {
+  readonly opener: Opener
+  readonly #inner: IndexedAccountMail
+  readonly #around: IndexSurroundings
+  #records: Promise<IndexRecords> | null = null
+  readonly #folding: Promise<void>
+  #keeping: Promise<void> = Promise.resolve()
+  #closed = false
+
+  constructor(inner: IndexedAccountMail, around: IndexSurroundings) {
+    this.#inner = inner
+    this.#around = around
+    this.opener = new Opener(around.keys)
+    this.#folding = this.#fold()
+  }
+
+  records(): Promise<IndexRecords> {
+    this.#records ??= this.#openRecords()
+    return this.#records
+  }
+
+  async #openRecords(): Promise<IndexRecords> {
+    const { account, keys } = this.#around
+    const [key, older] = await Promise.all([keys.indexKey(), keys.olderIndexKeys?.() ?? []])
+    const records = new IndexRecords(account, key, older)
+    for (const copied of [key, ...older]) wipe(copied)
+    return records
+  }
+
+  /** In the order asked for; null for a uid that is gone. */
+  async find(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Found | null)[]> {
+    const records = await this.records()
+    const found = new Map<Uid, Found>()
+    const old: Found[] = []
+    const waiting: WaitingSummary[] = []
+    const missing: Uid[] = []
+    for (const [index, parts] of (await this.#inner.parts(mailbox, uids)).entries()) {
+      const uid = uids[index]!
+      if (!parts || found.has(uid)) continue
+      const opened = parts.record && openRecord(records, { mailbox, uid }, parts.record)
+      if (opened) {
+        found.set(uid, { uid, content: parts.content, entry: opened.entry })
+        if (opened.isOld) old.push(found.get(uid)!)
+      } else if (parts.summary) waiting.push({ uid, content: parts.content, summary: parts.summary })
+      else missing.push(uid)
+    }
+    await this.#keep(mailbox, old)
+    for (let i = 0; i < waiting.length; i += BATCH)
+      for (const one of await this.#openWaiting(mailbox, waiting.slice(i, i + BATCH))) found.set(one.uid, one)
+    for (const uid of missing) {
+      const one = await this.#missing(mailbox, uid)
+      if (one) found.set(uid, one)
+    }
+    return uids.map((uid) => found.get(uid) ?? null)
+  }
+
+  /** Opens sealed summaries and has records put in their place. */
+  async #openWaiting(mailbox: MailboxId, waiting: readonly WaitingSummary[]): Promise<readonly Found[]> {
+    const entries = await this.opener.entries(waiting.map(({ summary }) => summary))
+    const opened = waiting.map(({ uid, content }, index) => ({ uid, content, entry: entries[index]! }))
+    await this.#keep(mailbox, opened)
+    return opened
+  }
+
+  /** No summary and no record that opens: another session is at it, or the index is damaged. */
+  async #missing(mailbox: MailboxId, uid: Uid): Promise<Found | null> {
+    const { account, work, logger } = this.#around
+    await work.rebound(account)
+    for (;;) {
+      const [parts] = await this.#inner.parts(mailbox, [uid])
+      if (!parts) return null
+      const { content: id, record } = parts
+      const opened = record && openRecord(await this.records(), { mailbox, uid }, record)
+      if (opened) return { uid, content: id, entry: opened.entry }
+      const content = await this.#inner.contents.read(id)
+      // Re-sealed meanwhile, and its record with it.
+      if (!content) continue
+      const found = { uid, content: id, entry: await this.opener.rebuild(content) }
+      const outcome = typeof found.entry === 'string' ? found.entry : 'rebuilt'
+      logger.warn({ account, mailbox, uid, outcome }, 'index record of a message was missing or damaged')
+      await this.#keep(mailbox, [found])
+      return found
+    }
+  }
+
+  /** Whoever waits for entries does not wait for the disk: the index is a cache. */
+  async #keep(mailbox: MailboxId, opened: readonly Found[]): Promise<void> {
+    const records = await this.records()
+    const sealed: IndexRecord[] = []
+    for (const { uid, content, entry } of opened)
+      if (typeof entry !== 'string') sealed.push({ uid, content, record: records.seal({ mailbox, uid }, entry) })
+    if (sealed.length === 0) return
+    const { account, logger } = this.#around
+    const kept = this.#inner
+      .keepRecords(mailbox, sealed)
+      .catch((error) => logger.warn({ account, mailbox, error }, 'could not keep index records'))
+    this.#keeping = this.#keeping.then(() => kept)
+  }
+
+  /** Records that a copy or move carried along are bound to where they were: makes them anew. */
+  async rebound<T extends Relocated | null>(run: () => Promise<T>): Promise<T> {
+    let result: { readonly relocated: T } | null = null
+    const { account, work, logger } = this.#around
+    await work.rebind(account, async () => {
+      const relocated = await run()
+      result = { relocated }
+      // The change is made; what goes wrong from here on leaves records that are rebuilt when they are read.
+      if (relocated)
+        await this.#rebindAll(relocated).catch((error) =>
+          logger.warn({ account, mailbox: relocated.to, error }, 'could not carry index records along'),
+        )
+    })
+    return result!.relocated
+  }
+
+  async #rebindAll({ from, to, uids }: Relocated): Promise<void> {
+    const records = await this.records()
+    for (let i = 0; i < uids.length; i += BATCH) {
+      const pairs = uids.slice(i, i + BATCH)
+      const parts = await this.#inner.parts(
+        to,
+        pairs.map(([, uid]) => uid),
+      )
+      const sealed: IndexRecord[] = []
+      for (const [index, [before, uid]] of pairs.entries()) {
+        const carried = parts[index]
+        const opened = carried?.record && records.open({ mailbox: from, uid: before }, carried.record)
+        if (!opened) continue
+        sealed.push({ uid, content: carried.content, record: records.seal({ mailbox: to, uid }, opened.entry) })
+        wipe(opened.entry)
+      }
+      if (sealed.length > 0) await this.#inner.keepRecords(to, sealed)
+    }
+  }
+
+  /** Puts records in the place of all waiting summaries, the newest first, INBOX before others; then renews old records. */
+  async #fold(): Promise<void> {
+    const { account, work, logger } = this.#around
+    using turn = work.startFolding(account)
+    if (!turn) return
+    try {
+      const mailboxes = await this.#inner.mailboxes()
+      for (const { id } of mailboxes.toSorted((a, b) => Number(b.name === INBOX) - Number(a.name === INBOX)))
+        await this.#foldMailbox(id)
+      await this.#renew(mailboxes.map(({ id }) => id))
+    } catch (error) {
+      if (!this.#closed) logger.info({ account, error: error as Error }, 'stopped putting new messages into the index')
+    }
+  }
+
+  async #foldMailbox(mailbox: MailboxId): Promise<void> {
+    let before: Uid | null = null
+    let lost = 0
+    while (!this.#closed && lost < LOST_IN_A_ROW) {
+      const waiting: readonly WaitingSummary[] = await this.#inner.waiting(mailbox, before, BATCH)
+      if (waiting.length === 0) return
+      before = waiting[waiting.length - 1]!.uid
+      const opened = await this.#openWaiting(mailbox, waiting)
+      for (const { entry } of opened) if (typeof entry !== 'string') wipe(entry)
+      lost = opened.every(({ entry }) => typeof entry === 'string') ? lost + opened.length : 0
+      await this.#keeping
+      await nextTurn()
+    }
+  }
+
+  /** After a new master key: makes records under older index keys anew, once; then the account says which key they are under. */
+  async #renew(mailboxes: readonly MailboxId[]): Promise<void> {
+    const records = await this.records()
+    if (!records.hasOlder || (await this.#inner.indexKeyName()) === records.name) return
+    for (const mailbox of mailboxes) {
+      let after: Uid = 0
+      for (;;) {
+        if (this.#closed) return
+        const batch: readonly IndexRecord[] = await this.#inner.records(mailbox, after, BATCH)
+        if (batch.length === 0) break
+        after = batch[batch.length - 1]!.uid
+        await this.#keep(
+          mailbox,
+          batch.flatMap((one) => oldOf(records, mailbox, one)),
+        )
+        await this.#keeping
+        await nextTurn()
+      }
+    }
+    await this.#inner.nameIndexKey(records.name)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    await this.#folding
+    await this.#keeping
+    const records = await this.#records?.catch(() => null)
+    records?.[Symbol.dispose]()
+  }
+}
+
+function openRecord(records: IndexRecords, place: { mailbox: MailboxId; uid: Uid }, record: Bytes) {
+  const opened = records.open(place, record)
+  return opened && decodeEntry(opened.entry) ? opened : null
+}
+
+function oldOf(records: IndexRecords, mailbox: MailboxId, { uid, content, record }: IndexRecord): readonly Found[] {
+  const opened = records.open({ mailbox, uid }, record)
+  return opened?.isOld ? [{ uid, content, entry: opened.entry }] : []
+}
