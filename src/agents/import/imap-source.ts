@@ -147,8 +147,9 @@ class ImapSource implements MailSource {
       } catch (error) {
         if (!(error instanceof ConnectionLost || error instanceof CommandRefused) || this.#options.signal.aborted)
           throw error
-        if (error instanceof ConnectionLost) this.#lose()
-        why = error.message
+        const isLost = error instanceof ConnectionLost
+        if (isLost) this.#lose()
+        why = isLost ? `the connection breaks when it is fetched (${error.message})` : error.message
       }
       const [first] = uids.filter((uid) => missing.has(uid))
       if (first === undefined || ++failures < 2) continue

@@ -68,10 +68,11 @@ class Mbox implements MailSource {
 
   /** After the line that begins at `place`. */
   async #lineEnd(place: number): Promise<number> {
-    for (let from = place; ; from = this.#window.end) {
+    for (let from = place; ; ) {
       const found = this.#window.find(LF, from)
       if (found >= 0) return found + 1
-      if (this.#window.end - place > HEADER_OCTETS || !(await this.#window.more())) return this.#window.end
+      from = this.#window.end
+      if (from - place > HEADER_OCTETS || !(await this.#window.more())) return from
     }
   }
 
