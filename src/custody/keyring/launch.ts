@@ -11,7 +11,8 @@
  *   no files but its own code    --permission --allow-fs-read; it has no write, child, worker, add-on or inspector right either
  *   no new code                  --jitless, --disallow-code-generation-from-strings, --no-addons
  *   no debugger                  --disable-sigusr1
- *   no environment, no argument  that says anything
+ *   nothing left in memory       freed memory is filled, keys that are let go are collected at once (custody/vault/collect.ts)
+ *   no environment, no argument  that says anything of anybody
  *
  * `setpriv`, `unshare` and `prlimit` are of util-linux, which every Debian has. Frozen intrinsics are left out: the flag costs
  * 5 MB and is experimental, and the vault has no plug-ins to be kept from them.
@@ -47,9 +48,13 @@ export interface Launch extends AsyncDisposable {
 /** Where the vault has `node`: after the three standard streams and the socket. */
 const NODE_FD = 4
 
+/** glibc fills what is freed, at once (mallopt(3), M_PERTURB): node:crypto leaves copies of what it decrypts in freed memory. */
+const ENVIRONMENT = { GLIBC_TUNABLES: 'glibc.malloc.perturb=165:glibc.malloc.tcache_count=0' }
+
 const FLAGS = [
   '--permission',
   '--jitless',
+  '--expose-gc',
   '--no-addons',
   '--disallow-code-generation-from-strings',
   '--disable-sigusr1',
@@ -85,7 +90,7 @@ async function dropping(uid: number): Promise<{ words: string[]; confinement: La
 /** Starts what was prepared; the socket is its stdio[3]. */
 export function spawnVault({ command, args, node }: Launch): ChildProcess {
   const inherited: StdioOptions = ['ignore', 'ignore', 'pipe', 'pipe']
-  return spawn(command, args, { env: {}, cwd: '/', stdio: node ? [...inherited, node.fd] : inherited })
+  return spawn(command, args, { env: ENVIRONMENT, cwd: '/', stdio: node ? [...inherited, node.fd] : inherited })
 }
 
 /** Strips the vault's code into `target` in a process of its own. */

@@ -3,6 +3,7 @@ import { Socket } from 'node:net'
 import { MalformedOpenPgp } from '#formats/openpgp/openpgp.ts'
 import { asBuffer, wipe } from '#lib/bytes.ts'
 import { systemClock } from '#lib/clock.ts'
+import { collectSoon } from './collect.ts'
 import { confine } from './confine.ts'
 import { TableTampered } from './keyslots.ts'
 import { KeyMismatch } from './locked-key.ts'
@@ -58,6 +59,13 @@ async function perform(content: Buffer, name: OperationName): Promise<unknown> {
 
 const nameOf = new Map(Object.entries(operations).map(([name, { code }]) => [code, name as OperationName]))
 
+/** The frequent ones; keys that others made or opened are of no more use once they are answered. */
+const makesNoKeys = new Set<number>(
+  (['configure', 'unlock', 'sessionKeys', 'indexKeys', 'sign', 'close', 'endAll', 'status'] as const).map(
+    (name) => operations[name].code,
+  ),
+)
+
 /** The frame that answers this one. The request is wiped; the answer is to be, once it is sent. */
 async function answerTo({ id, kind, content }: Frame): Promise<Buffer> {
   try {
@@ -80,6 +88,7 @@ async function handle(frame: Frame): Promise<void> {
   const answer = await answerTo(frame)
   pending--
   socket.write(answer, () => wipe(answer))
+  if (!makesNoKeys.has(frame.kind)) collectSoon()
 }
 
 const splitter = new FrameSplitter((frame) => {
