@@ -9,13 +9,14 @@ import { openSecretKeys } from './secret-key.ts'
 const created = new Date(1_700_000_000_123)
 const engine = await loadEngine()
 
-for (const algorithm of ['curve25519', 'rsa3072'] as const) {
+for (const algorithm of ['curve25519', 'rsa3072', 'v6-curve25519'] as const) {
   test(`${algorithm}: the library agrees with every signature, revocation and lock`, async () => {
     const userId = 'Ada Lovelace (poet) <ada@alpha.test>'
-    const made = await generateKeys({ userId, algorithm, created })
+    const made = await generateKeys({ userId, otherUserIds: ['Ada <a@alpha.test>'], algorithm, created })
     const key = await engine.readPrivateKey({ binaryKey: new Uint8Array(made.secret) })
     assert.equal(key.getCreationTime().getTime(), 1_700_000_000_000)
-    assert.deepEqual(key.getUserIDs(), [userId])
+    assert.deepEqual(key.getUserIDs(), [userId, 'Ada <a@alpha.test>'])
+    assert.equal((await key.getPrimaryUser()).user.userID?.userID, userId)
     await key.verifyPrimaryKey()
     await key.getEncryptionKey()
     await key.getSigningKey()
@@ -31,6 +32,10 @@ for (const algorithm of ['curve25519', 'rsa3072'] as const) {
     await assert.rejects(engine.decryptKey({ privateKey: locked, passphrase: 'passphrase' }))
     const unlocked = await engine.decryptKey({ privateKey: locked, passphrase: 'pässphrase' })
     assert.deepEqual(Buffer.from(unlocked.write()), made.secret)
+    const verified = verifyCertificate(made.certificate, created.getTime())
+    assert.deepEqual(verified, openSecretKeys(made.secret).certificate)
+    assert.equal(verified.encryptionKeys[0]?.seipdv2, algorithm === 'v6-curve25519')
+    assert.equal(verified.version, algorithm === 'v6-curve25519' ? 6 : 4)
   })
 }
 

@@ -1,6 +1,6 @@
 /**
- * Makes an account's keys: a version 4 certificate that every OpenPGP program reads, GnuPG 2.2 included. The primary key
- * certifies and signs, one subkey is sealed to, nothing expires by itself.
+ * Makes an account's keys: a version 4 certificate that every OpenPGP program reads, GnuPG 2.2 included, or version 6 on wish. The
+ * primary key certifies and signs, one subkey is sealed to, nothing expires by itself.
  */
 import { wipe } from '#lib/bytes.ts'
 import { hashedKey } from './key-packet.ts'
@@ -15,6 +15,8 @@ import { subpacket, writeSignature } from './signature-write.ts'
 export interface GenerateOptions {
   /** As it shall stand in the certificate, such as `Ada <ada@alpha.test>`; up to 4096 octets of UTF-8. */
   readonly userId: string
+  /** More of them, behind the first, which stays the primary one. */
+  readonly otherUserIds?: readonly string[]
   readonly algorithm: KeyAlgorithm
   readonly created: Date
 }
@@ -32,8 +34,9 @@ const CERTIFIES_AND_SIGNS = 0x03
 const ENCRYPTS = 0x0c
 
 /** Every call makes new keys. Each signature in it was verified. */
-export function generateKeys({ userId, algorithm, created }: GenerateOptions): Promise<GeneratedKeys> {
-  return makeTransferableKey({ userIds: [userId], algorithm, created, encrypts: true })
+export function generateKeys(options: GenerateOptions): Promise<GeneratedKeys> {
+  const { userId, otherUserIds = [], algorithm, created } = options
+  return makeTransferableKey({ userIds: [userId, ...otherUserIds], algorithm, created, encrypts: true })
 }
 
 export interface TransferableKeyOptions {
@@ -50,13 +53,14 @@ export async function makeTransferableKey(options: TransferableKeyOptions): Prom
   const time = options.created.getTime()
   const primary = await makeKey(options.algorithm, 'signing', time)
   const subkey = options.encrypts ? await makeKey(options.algorithm, 'encryption', time) : null
-  const whole = hashedKey(4, primary.key.body)
+  const { version } = primary.key
+  const whole = hashedKey(version, primary.key.body)
   const identity = identityPackets(primary, whole, options.userIds, time)
   const secret = [packet(PacketType.secretKey, primary.body), identity]
   const certificate = [packet(PacketType.publicKey, primary.key.body), identity]
   if (subkey) {
     const wish = { type: SignatureType.subkeyBinding, created: time, subpackets: [subpacket(27, Buffer.of(ENCRYPTS))] }
-    const binding = writeSignature(primary, wish, [whole, hashedKey(4, subkey.key.body)])
+    const binding = writeSignature(primary, wish, [whole, hashedKey(version, subkey.key.body)])
     secret.push(packet(PacketType.secretSubkey, subkey.body), binding)
     certificate.push(packet(PacketType.publicSubkey, subkey.key.body), binding)
     wipe(subkey.body)
@@ -67,19 +71,28 @@ export async function makeTransferableKey(options: TransferableKeyOptions): Prom
   return { ...made, revocation }
 }
 
-/** User ids with their certifications; a key without any says its preferences in a direct-key signature. */
+/**
+ * User ids with their certifications. The preferences stand in these, or in a direct-key signature where there are none and in
+ * version 6 (RFC 9580 §10.1.1).
+ */
 function identityPackets(primary: SecretKey, whole: Buffer, userIds: readonly string[], created: number): Buffer {
-  if (userIds.length === 0) {
-    return writeSignature(primary, { type: SignatureType.directKey, created, subpackets: preferences() }, [whole])
-  }
+  const { version } = primary.key
+  const preferences = preferencesOf(version)
+  const isDirect = version === 6 || userIds.length === 0
+  const wish = { type: SignatureType.directKey, created, subpackets: preferences }
+  const direct = isDirect ? [writeSignature(primary, wish, [whole])] : []
   const packets = userIds.flatMap((userId, index) => {
     const name = Buffer.from(userId, 'utf8')
     const main = index === 0 ? [subpacket(25, Buffer.of(1))] : []
-    const wish = { type: SignatureType.positiveCertification, created, subpackets: [...preferences(), ...main] }
+    const wish = {
+      type: SignatureType.positiveCertification,
+      created,
+      subpackets: [...(isDirect ? [] : preferences), ...main],
+    }
     const certification = writeSignature(primary, wish, [whole, userIdPrefix(name.length), name])
     return [packet(PacketType.userId, name), certification]
   })
-  return Buffer.concat(packets)
+  return Buffer.concat([...direct, ...packets])
 }
 
 function userIdPrefix(size: number): Buffer {
@@ -88,14 +101,16 @@ function userIdPrefix(size: number): Buffer {
   return prefix
 }
 
-/** AES, SHA-2, no compression (it leaks through sizes), SEIPDv1; changes only by the owner. */
-function preferences(): Buffer[] {
+/** AES, SHA-2, no compression (it leaks through sizes), SEIPDv1, in version 6 SEIPDv2 too; changes only by the owner. */
+function preferencesOf(version: 4 | 6): Buffer[] {
+  const suites = version === 6 ? [subpacket(39, Buffer.of(9, 3, 9, 2, 7, 2))] : []
   return [
     subpacket(27, Buffer.of(CERTIFIES_AND_SIGNS)),
     subpacket(11, Buffer.of(9, 8, 7)),
     subpacket(21, Buffer.of(10, 9, 8)),
     subpacket(22, Buffer.of(0)),
     subpacket(23, Buffer.of(0x80)),
-    subpacket(30, Buffer.of(0x01)),
+    subpacket(30, Buffer.of(version === 6 ? 0x09 : 0x01)),
+    ...suites,
   ]
 }

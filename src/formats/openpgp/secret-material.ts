@@ -1,6 +1,6 @@
 /** The secret fields of key packets (RFC 9580 §5.5.3), unlocked, turned into key objects and checked against the public ones. */
 import { createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from 'node:crypto'
-import { wipe } from '#lib/bytes.ts'
+import { type Bytes, wipe } from '#lib/bytes.ts'
 import { der, integer } from './der.ts'
 import {
   dsaPrivateKey,
@@ -50,10 +50,15 @@ export function readSecret(key: PublicKeyPacket, reader: OctetReader): KeyObject
 function checkedFields(octets: Buffer): Buffer {
   if (octets.length < 2) throw new MalformedOpenPgp('truncated secret key')
   const fields = octets.subarray(0, -2)
-  let sum = 0
-  for (const octet of fields) sum += octet
-  if (octets.readUInt16BE(fields.length) !== (sum & 0xffff)) throw new MalformedOpenPgp('damaged secret key')
+  if (!sumOf(fields).equals(octets.subarray(fields.length))) throw new MalformedOpenPgp('damaged secret key')
   return fields
+}
+
+/** The octets' sum, as version 4 puts it behind them. */
+export function sumOf(octets: Bytes): Buffer {
+  let sum = 0
+  for (const octet of octets) sum += octet
+  return Buffer.of((sum >> 8) & 0xff, sum & 0xff)
 }
 
 function keyObject({ algorithm, material }: PublicKeyPacket, reader: OctetReader): KeyObject | null {

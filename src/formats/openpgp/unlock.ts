@@ -11,6 +11,7 @@ import { OctetReader } from './octet-reader.ts'
 import { MalformedOpenPgp, PacketType } from './openpgp.ts'
 import { type Packet, packet, readPackets } from './packets.ts'
 import { deriveKey, readS2k, type S2k, unsupportedS2k } from './s2k.ts'
+import { sumOf } from './secret-material.ts'
 import { Aead } from './seipd2.ts'
 
 /** The passphrase does not open the key. Says nothing else: whichever check failed. */
@@ -295,10 +296,4 @@ function decryptAead({ packet, key, cipher, aead, start, secret }: Lock, derived
   } finally {
     wipe(kek)
   }
-}
-
-function sumOf(octets: Bytes): Buffer {
-  let sum = 0
-  for (const octet of octets) sum += octet
-  return Buffer.of((sum >> 8) & 0xff, sum & 0xff)
 }
