@@ -13,8 +13,10 @@ import { systemClock } from '#lib/clock.ts'
 import { randomId } from '#lib/ids.ts'
 import { silentLogger } from '#lib/log.ts'
 import { CliError, UsageError } from './cli-error.ts'
+import { coverageText } from './coverage-text.ts'
 import { answer, day, notice, type OutputOptions, octets, tabulate } from './output.ts'
 import { addressOf, type PlaceOptions, Premises } from './premises.ts'
+import { openSealedStore } from './sealed-store.ts'
 import { readSecrets } from './secrets.ts'
 
 type Options = PlaceOptions & OutputOptions & { readonly passwordStdin?: boolean }
@@ -155,8 +157,9 @@ export async function show(text: string, options: Options): Promise<void> {
       current,
     })),
   }
-  await using store = storeOf(premises)
+  await using store = await openSealedStore(premises)
   await using mail = await store.open(account.id, null)
+  const coverage = await mail.coverage()
   const mailboxes = []
   for (const mailbox of await mail.mailboxes()) {
     const { messages, unseen } = await mail.status(mailbox.id)
@@ -164,7 +167,7 @@ export async function show(text: string, options: Options): Promise<void> {
   }
   answer(
     options,
-    { ...row, mailboxes },
+    { ...row, coverage, mailboxes },
     [
       `address      ${row.addresses.join(', ')}`,
       `state        ${row.state}`,
@@ -173,6 +176,7 @@ export async function show(text: string, options: Options): Promise<void> {
       ...row.certificates.map(
         (one) => `certificate  ${one.fingerprint}${one.current ? ' (current)' : ''}, since ${one.since}`,
       ),
+      `mail         ${coverageText(coverage)}`,
       '',
       tabulate(
         ['mailbox', 'messages', 'unseen'],

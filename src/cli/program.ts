@@ -80,6 +80,11 @@ withSecrets(asking(key, 'export <address>', 'the secret key as OpenPGP, locked w
   .option('--out <file>', 'file to write (default: standard output)')
   .option('--public', 'the certificate only')
   .action(async (address, options) => (await import('#cli/key.ts')).exportKey(address, options))
+withSecrets(asking(key, 'reseal <address>', 'bring all mail under the current key, here and now'))
+  .option('--pause', 'stop it wherever it runs; needs no password')
+  .option('--resume', 'let the server do it while the owner is logged in; needs no password')
+  .option('--status', 'how much is done; needs no password')
+  .action(async (address, options) => (await import('#cli/reseal.ts')).reseal(address, options))
 
 const domain = program.command('domain').description('what this provider takes mail for')
 asking(domain, 'list', 'all domains').action(async (options) => (await import('#cli/domain.ts')).list(options))

@@ -130,10 +130,11 @@ class Session implements UserSession {
     const { store, logger, now, joinResealing } = this.#desk
     const { id } = this.account
     const mail = await store.open(id, this.#keys)
-    this.#resealing = joinResealing(id, mail).catch((error) => {
-      logger.warn({ account: id, error }, 're-sealing: cannot say whether it goes on')
-      return null
-    })
+    if (this.#keys.reads)
+      this.#resealing = joinResealing(id, mail).catch((error) => {
+        logger.warn({ account: id, error }, 're-sealing: cannot say whether it goes on')
+        return null
+      })
     return mergeSentCopies(mail, now)
   }
 

@@ -1,0 +1,15 @@
+import type { Coverage } from '#custody/store/mail-store.ts'
+
+const grouped = (count: number): string => count.toLocaleString('en')
+
+/** Such as `61% sealed to the current key, 3,402 waiting`. All is 100%; nearly all is 99%. */
+export function coverageText({ contents, current, waiting, unreadable, state }: Coverage): string {
+  if (contents === 0) return 'no mail yet'
+  return [
+    `${Math.floor((current * 100) / contents)}% sealed to the current key`,
+    ...(waiting > 0 ? [`${grouped(waiting)} waiting`] : []),
+    ...(unreadable > 0 ? [`${grouped(unreadable)} that no key of the account opens`] : []),
+    ...(state === 'paused' ? ['re-sealing is paused'] : []),
+    ...(state === 'running' ? ['re-sealing goes on while the owner is logged in'] : []),
+  ].join(', ')
+}
