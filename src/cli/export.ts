@@ -89,7 +89,8 @@ async function exportMailbox({ mail, writer, progress, signal }: Task, mailbox: 
   await folder.finish()
 }
 
-async function exportAll(task: Task, mailboxes: readonly Mailbox[], to: string): Promise<Tally> {
+/** Each mailbox in turn. Throws CliError when it is not all that there is. */
+export async function exportAll(task: Task, mailboxes: readonly Mailbox[], to: string): Promise<Tally> {
   const tally = new Tally()
   try {
     for (const mailbox of mailboxes) await exportMailbox(task, mailbox, tally)
