@@ -39,6 +39,10 @@ export class AccountFiles {
     return join(this.#folder, 'revocations', fingerprint)
   }
 
+  get #blockedPath(): string {
+    return join(this.#folder, 'blocked')
+  }
+
   get #folders(): readonly string[] {
     return [join(this.#folder, 'keys'), join(this.#folder, 'revocations')]
   }
@@ -97,6 +101,17 @@ export class AccountFiles {
       const { octets, needsRepair } = await this.table()
       if (needsRepair) await this.writeTable(octets)
     })
+  }
+
+  /** Those app passwords of the table that the operator has blocked; nothing else can be. */
+  async blocked({ slots }: SlotTable): Promise<readonly string[]> {
+    const lines = (await readIfThere(this.#blockedPath))?.toString('latin1').split('\n') ?? []
+    return slots.filter(({ type, id }) => type === 'app' && lines.includes(id)).map(({ id }) => id)
+  }
+
+  /** Hold the lock. */
+  async writeBlocked(slots: readonly string[]): Promise<void> {
+    await replaceFile(this.#disk, this.#blockedPath, Buffer.from(slots.map((id) => `${id}\n`).join('')))
   }
 
   /** All generations, in no order. Throws AccountKeysDamaged. */

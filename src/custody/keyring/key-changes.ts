@@ -99,8 +99,9 @@ export async function createWithoutKey(desk: ChangeDesk, password: Buffer): Prom
   })
 }
 
-/** Reads back what is on the disk, opens it with the new password, and only then lets the old slots go. */
-export async function settle({ account, files, vault }: ChangeDesk, owner: OwnerSecrets): Promise<void> {
+/** Reads back what is on the disk, opens it with the new password, and only then lets the old slots go, and the blocked ones. */
+export async function settle(desk: ChangeDesk, owner: OwnerSecrets): Promise<void> {
+  const { account, files, vault } = desk
   const { octets } = await files.table()
   const answer = await asked(account, vault.call('settle', { account, table: octets, ...ownerOf(owner) }))
   if (answer.kind !== 'changed') {
@@ -109,6 +110,19 @@ export async function settle({ account, files, vault }: ChangeDesk, owner: Owner
     )
   }
   await files.writeTable(answer.table)
+  await dropBlocked(desk, owner)
+}
+
+/** The table first: a slot that is named twice as gone is gone all the same. */
+async function dropBlocked({ account, files, vault }: ChangeDesk, owner: OwnerSecrets): Promise<void> {
+  const { table, octets } = await files.table()
+  const slots = [...(await files.blocked(table))]
+  if (slots.length === 0) return
+  const answer = await asked(account, vault.call('dropSlots', { account, table: octets, ...ownerOf(owner), slots }))
+  // The owner has just been let in; if not now, the slots stay blocked.
+  if (answer.kind !== 'changed') return
+  await files.writeTable(answer.table)
+  await files.writeBlocked([])
 }
 
 export async function changePassword(desk: ChangeDesk, owner: OwnerSecrets, next: Buffer): Promise<boolean> {

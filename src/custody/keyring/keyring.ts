@@ -11,9 +11,11 @@
  *   accounts/ID/keyslots.lock                   held while a process changes the account's keys
  *   accounts/ID/keys/FINGERPRINT.locked         a secret key under the AMK, with its certificate (locked-key-file.ts)
  *   accounts/ID/revocations/FINGERPRINT         the generic revocation of the certificate, sealed
+ *   accounts/ID/blocked                         app passwords that the operator has blocked, one slot a line
+ *   accounts/ID/last-use.json                   when each app password was last used (last-uses.ts)
  *
  * A change of password adds the new slot, syncs, reads it back and opens it, and only then drops the old slot: interrupted
- * anywhere, the old or the new password opens. A reset writes the new key first, then the table that names it, then the
+ * anywhere, the old or the new password opens. So do passphrase and recovery code. A reset writes the new key first, then the table that names it, then the
  * directory; the next unlocking finishes one that was interrupted.
  *
  * Passwords are octets and stay as the client sends them; nothing is normalised (no OpaqueString, RFC 8265 §4): a client that
@@ -80,6 +82,19 @@ export interface KeyslotFacts {
   /** Milliseconds since the epoch. */
   readonly created: number
   readonly expires: number | null
+  /** By the operator; the owner's next change of credentials removes it. */
+  readonly isBlocked: boolean
+  /** Of an app password, to the hour; null for never, and for what is not one. */
+  readonly lastUse: number | null
+}
+
+export interface AppPasswordWish {
+  /** Its owner's name for it, 1 to 64 characters. */
+  readonly label: string
+  /** `imap`, `pop3`, `smtp`, `jmap`: one of them at least; `sign`: to sign as the account too (vault/protocol/scope.ts). */
+  readonly scope: readonly string[]
+  /** Milliseconds since the epoch; null for never. */
+  readonly expires: number | null
 }
 
 /**
@@ -114,10 +129,27 @@ export interface Keyring extends AsyncDisposable {
   relink(account: AccountId, owner: OwnerSecrets, old: Buffer): Promise<{ readonly relinked: number } | null>
   /** Transferable secret key(s), armored, current first, locked with `lock` by S2K (RFC 9580 §10.2). null: wrong password. */
   exportSecretKey(account: AccountId, owner: OwnerSecrets, lock: Buffer): Promise<string | null>
+  /** A password for one device, shown once. null: wrong password. Throws AppPasswordRefused, KeyslotsFull. */
+  addAppPassword(
+    account: AccountId,
+    owner: OwnerSecrets,
+    wish: AppPasswordWish,
+  ): Promise<{ readonly id: string; readonly password: Secret<string> } | null>
+  /** Removes these app passwords, and those that are blocked, and ends their sessions. false: wrong password. Throws AppPasswordRefused. */
+  revokeAppPasswords(account: AccountId, owner: OwnerSecrets, ids: readonly string[]): Promise<boolean>
+  /** The operator's way without the owner: from now on these app passwords are wrong; their sessions end. Throws AppPasswordRefused. */
+  blockSlots(account: AccountId, ids: readonly string[]): Promise<void>
+  /** A new recovery code, shown once; the one before ends. null: wrong password. */
+  reissueRecoveryCode(account: AccountId, owner: OwnerSecrets): Promise<Secret<string> | null>
+  /**
+   * Sets or changes the separate passphrase, or ends it when `next` is null. Ends sessions. From then on the password alone logs in
+   * nowhere: mail programs, which cannot ask for both, need app passwords. false: wrong password or passphrase.
+   */
+  setPassphrase(account: AccountId, owner: OwnerSecrets, next: Buffer | null): Promise<boolean>
   /** Without secrets. */
   keyslots(account: AccountId): Promise<readonly KeyslotFacts[]>
-  /** Ends all handles of the account, in this process. */
-  endSessions(account: AccountId): Promise<void>
+  /** Ends all handles of the account in this process, or those that came in by one of these slots. */
+  endSessions(account: AccountId, slots?: readonly string[]): Promise<void>
 }
 
 class KeyringError extends Error {}
@@ -136,6 +168,10 @@ export class SessionEnded extends KeyringError {
 /** The message says what a new password must be. */
 export class PasswordRefused extends KeyringError {
   override readonly name = 'PasswordRefused'
+}
+/** No such app password can be made or revoked; the message says why. */
+export class AppPasswordRefused extends KeyringError {
+  override readonly name = 'AppPasswordRefused'
 }
 /** A typing error: the code's checksum is wrong. Nothing was tried with it. */
 export class RecoveryCodeMistyped extends KeyringError {

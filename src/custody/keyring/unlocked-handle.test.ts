@@ -7,7 +7,7 @@ import { SessionEnded } from './keyring.ts'
 import { UnlockedHandle } from './unlocked-handle.ts'
 import type { VaultProcess } from './vault-process.ts'
 
-const facts = { handle: 1, slot: 's', reads: true, signs: true, openings: [] }
+const facts = { handle: 1, slot: 's', reads: true, signs: true, openings: [], expires: null }
 
 function opened(idleMs: number) {
   const clock = createFakeClock()

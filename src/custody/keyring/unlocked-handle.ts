@@ -34,7 +34,12 @@ export interface HandleFacts {
   readonly reads: boolean
   readonly signs: boolean
   readonly openings: readonly EscrowOpening[]
+  /** Milliseconds since the epoch, when the credential that it came in by ends; null for never. */
+  readonly expires: number | null
 }
+
+/** How far ahead a timer looks: one for months would ring at once. */
+const LOOK_AHEAD_MS = 12 * 3_600_000
 
 export class UnlockedHandle implements UnlockedKeys {
   readonly account: AccountId
@@ -52,8 +57,10 @@ export class UnlockedHandle implements UnlockedKeys {
   #usedAt: number
   /** Looks whether it was used meanwhile when it rings, so that a use costs no timer. */
   #idle: Disposable | null = null
+  #expiry: Disposable | null = null
 
-  constructor(account: AccountId, { handle, slot, reads, signs, openings }: HandleFacts, duties: HandleDuties) {
+  constructor(account: AccountId, facts: HandleFacts, duties: HandleDuties) {
+    const { handle, slot, reads, signs, openings, expires } = facts
     this.account = account
     this.slot = slot
     this.reads = reads
@@ -64,6 +71,7 @@ export class UnlockedHandle implements UnlockedKeys {
     this.#since = duties.clock.now()
     this.#usedAt = this.#since
     if (duties.idleMs) this.#watch(duties.idleMs, duties.idleMs)
+    if (expires !== null) this.#awaitExpiry(expires)
   }
 
   get ended(): AbortSignal {
@@ -119,6 +127,12 @@ export class UnlockedHandle implements UnlockedKeys {
     this.#ended.abort(new SessionEnded('the session was ended'))
   }
 
+  /** Ends it here and in the vault, where the others of the account live on. */
+  async endAlone(): Promise<void> {
+    this.end()
+    await this.#release()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isClosed) return
     this.#leave()
@@ -129,8 +143,15 @@ export class UnlockedHandle implements UnlockedKeys {
     this.#idle = this.#duties.clock.after(ms, () => {
       const left = this.#usedAt + idleMs - this.#duties.clock.now()
       if (left > 0) return this.#watch(idleMs, left)
-      this.end()
-      void this.#release()
+      void this.endAlone()
+    })
+  }
+
+  #awaitExpiry(expires: number): void {
+    const left = expires - this.#duties.clock.now()
+    this.#expiry = this.#duties.clock.after(Math.min(Math.max(left, 0), LOOK_AHEAD_MS), () => {
+      if (expires > this.#duties.clock.now()) this.#awaitExpiry(expires)
+      else void this.endAlone()
     })
   }
 
@@ -143,6 +164,7 @@ export class UnlockedHandle implements UnlockedKeys {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#idle?.[Symbol.dispose]()
+    this.#expiry?.[Symbol.dispose]()
     const { account } = this
     const seconds = Math.round((this.#duties.clock.now() - this.#since) / 1000)
     this.#duties.logger.info({ account, requests: this.#requests, keys: this.#taken, seconds }, 'account closed')

@@ -15,6 +15,7 @@ import { readAccount } from './account-reading.ts'
 import { type Disk, disk } from './durable-files.ts'
 import * as changes from './key-changes.ts'
 import type {
+  AppPasswordWish,
   CredentialUse,
   KeyAlgorithm,
   Keyring,
@@ -23,9 +24,11 @@ import type {
   OwnerSecrets,
   UnlockedKeys,
 } from './keyring.ts'
+import { LastUses } from './last-uses.ts'
 import type { VaultPlacement } from './launch.ts'
 import { asked, unlessDenied } from './refusals.ts'
 import { RevocationDesk } from './revocations.ts'
+import * as wishes from './slot-wishes.ts'
 import { type HandleFacts, UnlockedHandle } from './unlocked-handle.ts'
 import { VaultProcess } from './vault-process.ts'
 
@@ -73,11 +76,13 @@ class FileKeyring implements VaultKeyring {
   readonly #options: KeyringOptions
   readonly #vault: VaultProcess
   readonly #revocations: RevocationDesk
+  readonly #lastUses: LastUses
   readonly #handles = new Map<AccountId, Set<UnlockedHandle>>()
 
   constructor(options: KeyringOptions) {
     this.#options = options
     this.#revocations = new RevocationDesk(options.dataDir)
+    this.#lastUses = new LastUses(options.dataDir, options.logger)
     this.#vault = new VaultProcess({
       placement: options.vault,
       configuration: { graceMs: options.graceMs, idleMs: options.idleMs ?? 0, ...(options.argon2 ?? ARGON2) },
@@ -128,15 +133,13 @@ class FileKeyring implements VaultKeyring {
     const { password, passphrase } = credential
     const login = { use, now: this.#options.clock.now() }
     // One that is too long is wrong, and costs the same.
-    if (account === null || Math.max(password.length, passphrase.length) > CREDENTIAL_OCTETS_MAX) {
-      const short = { password: password.subarray(0, CREDENTIAL_OCTETS_MAX), passphrase: NOTHING }
-      await asked('', this.#vault.call('unlock', { account: '', table: NOTHING, keys: [], ...short, ...login }))
-      return null
-    }
+    if (account === null || Math.max(password.length, passphrase.length) > CREDENTIAL_OCTETS_MAX)
+      return this.#unlockNobody(password, login)
     for (;;) {
       const desk = this.#desk(account)
       const reading = await readAccount(account, desk.files, this.#options.directory)
       const { octets: table, keys } = reading
+      const slotOf = (id: string) => reading.table.slots.find((slot) => slot.id === id)
       const answer = unlessDenied(
         await asked(account, this.#vault.call('unlock', { account, table, keys, ...credential, ...login })),
       )
@@ -147,7 +150,14 @@ class FileKeyring implements VaultKeyring {
         reads: answer.reads === 'yes',
         signs: answer.signs === 'yes',
         openings: reading.table.openings,
+        expires: slotOf(answer.slot)?.expires ?? null,
       })
+      const isApp = slotOf(answer.slot)?.type === 'app'
+      // Looked up once the handle is there to be ended by who blocks it meanwhile.
+      if (isApp && (await desk.files.blocked(reading.table)).includes(answer.slot)) {
+        await handle[Symbol.asyncDispose]()
+        return this.#unlockNobody(password, login)
+      }
       // A login that was under way while the password changed must not outlive the sessions that were ended for it.
       if (!(await desk.files.table()).octets.equals(table)) {
         await handle[Symbol.asyncDispose]()
@@ -156,8 +166,16 @@ class FileKeyring implements VaultKeyring {
       // Only somebody who can unlock makes us write.
       if (reading.needsRepair) await this.#mend(account, 'keyslot copy repaired', () => desk.files.repairTable())
       if (reading.unfinished) await this.#mend(account, 'reset finished', () => changes.finishReset(desk, reading))
+      if (isApp) this.#lastUses.note(account, answer.slot, login.now)
       return handle
     }
+  }
+
+  /** What a wrong password costs. */
+  async #unlockNobody(credential: Buffer, login: { readonly use: CredentialUse; readonly now: number }): Promise<null> {
+    const short = { password: credential.subarray(0, CREDENTIAL_OCTETS_MAX), passphrase: NOTHING }
+    await asked('', this.#vault.call('unlock', { account: '', table: NOTHING, keys: [], ...short, ...login }))
+    return null
   }
 
   /** What could not be mended now is mended at the next unlocking. */
@@ -195,15 +213,20 @@ class FileKeyring implements VaultKeyring {
     for (const handle of [...(this.#handles.get(account) ?? [])]) handle.end()
   }
 
-  async endSessions(account: AccountId): Promise<void> {
+  async endSessions(account: AccountId, slots?: readonly string[]): Promise<void> {
+    if (slots) {
+      const held = [...(this.#handles.get(account) ?? [])].filter(({ slot }) => slots.includes(slot))
+      await Promise.all(held.map((handle) => handle.endAlone()))
+      return
+    }
     this.#endHandles(account)
     await this.#vault.call('endAll', { account })
   }
 
   /** Whoever logged in with what no longer counts has to log in again. */
-  async #ending<T>(account: AccountId, change: Promise<T>): Promise<T> {
+  async #ending<T>(account: AccountId, change: Promise<T>, slots?: readonly string[]): Promise<T> {
     const changed = await change
-    if (changed) await this.endSessions(account)
+    if (changed) await this.endSessions(account, slots)
     return changed
   }
 
@@ -232,16 +255,31 @@ class FileKeyring implements VaultKeyring {
     return wiping([...secretsOf(owner), lock], change)
   }
 
+  addAppPassword(account: AccountId, owner: OwnerSecrets, wish: AppPasswordWish) {
+    return wiping(secretsOf(owner), () => wishes.addAppPassword(this.#desk(account), owner, wish))
+  }
+
+  revokeAppPasswords(account: AccountId, owner: OwnerSecrets, ids: readonly string[]): Promise<boolean> {
+    const change = () => wishes.revokeAppPasswords(this.#desk(account), owner, ids)
+    return wiping(secretsOf(owner), () => this.#ending(account, change(), ids))
+  }
+
+  async blockSlots(account: AccountId, ids: readonly string[]): Promise<void> {
+    await wishes.blockSlots(this.#desk(account), ids)
+    await this.endSessions(account, ids)
+  }
+
+  reissueRecoveryCode(account: AccountId, owner: OwnerSecrets): Promise<Secret<string> | null> {
+    return wiping(secretsOf(owner), () => wishes.reissueRecoveryCode(this.#desk(account), owner))
+  }
+
+  setPassphrase(account: AccountId, owner: OwnerSecrets, next: Buffer | null): Promise<boolean> {
+    const change = () => wishes.setPassphrase(this.#desk(account), owner, next)
+    return wiping([...secretsOf(owner), ...(next ? [next] : [])], () => this.#ending(account, change()))
+  }
+
   async keyslots(account: AccountId): Promise<readonly KeyslotFacts[]> {
-    const { table } = await this.#desk(account).files.table()
-    return table.slots.map(({ id, type, label, scope, created, expires }) => ({
-      id,
-      type,
-      label,
-      scope: scope === '' ? [] : scope.split(','),
-      created,
-      expires,
-    }))
+    return wishes.keyslotFacts(this.#desk(account), await this.#lastUses.of(account))
   }
 
   status(): Promise<AnswerOf<'status'>> {
@@ -255,6 +293,7 @@ class FileKeyring implements VaultKeyring {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const account of [...this.#handles.keys()]) this.#endHandles(account)
     await this.#vault[Symbol.asyncDispose]()
+    await this.#lastUses[Symbol.asyncDispose]()
   }
 }
 
