@@ -1,7 +1,7 @@
 /** What changes a keyslot table: a new account, new passwords, recovery, reset. Each gives a whole new table to be stored. */
 
 import { parseCertificate } from '#formats/openpgp/certificate.ts'
-import { generateKeys } from '#formats/openpgp/generate.ts'
+import { makeTransferableKey } from '#formats/openpgp/generate.ts'
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import { admitOwner, ownerSlots } from './credentials.ts'
 import {
@@ -45,7 +45,7 @@ export function tableOf(account: string, octets: Bytes): SlotTable {
 }
 
 const NONE = Buffer.alloc(0)
-const NO_KEY = { certificate: NONE, locked: NONE, fingerprint: '', revocation: NONE }
+export const NO_KEY = { certificate: NONE, locked: NONE, fingerprint: '', revocation: NONE }
 
 export async function createKeys(request: RequestOf<'create'>, stretcher: Stretcher): Promise<AnswerOf<'create'>> {
   return foundAccount(request, null, stretcher)
@@ -74,7 +74,8 @@ async function foundAccount(
   const amk = newMasterKey()
   const code = newCodeSecret(RECOVERY_CODE)
   try {
-    const key = request.withKey === 'yes' ? await makeLockedKey(place, request, amk) : NO_KEY
+    const wish = { ...request, userIds: [request.userId] }
+    const key = request.withKey === 'yes' ? await makeLockedKey(place, wish, amk) : NO_KEY
     const credential = { password, passphrase: NONE }
     const slots = [
       ...(await ownerSlots(place, { created, sequence }, { credential, amk }, stretcher)),
@@ -98,11 +99,12 @@ async function foundAccount(
   }
 }
 
-type KeyWish = Pick<RequestOf<'create'>, 'algorithm' | 'created'> & { readonly userId: string }
+type KeyWish = Pick<RequestOf<'rotate'>, 'algorithm' | 'created' | 'userIds'>
 
 /** A new key pair, locked under this AMK. */
-export async function makeLockedKey(place: Place, { userId, algorithm, created }: KeyWish, amk: Bytes) {
-  const { secret, certificate, revocation } = await generateKeys({ userId, algorithm, created: new Date(created) })
+export async function makeLockedKey(place: Place, { userIds, algorithm, created }: KeyWish, amk: Bytes) {
+  const wish = { userIds, algorithm, created: new Date(created), encrypts: true }
+  const { secret, certificate, revocation } = await makeTransferableKey(wish)
   try {
     const { fingerprint } = parseCertificate(certificate)
     const locked = lockKey(place, secret, certificate, amk)

@@ -19,7 +19,10 @@ export const CONTENT_OCTETS_MAX = 7 * 1024 * 1024
 /** Of one account, all generations. */
 export const KEYS_MAX = 64
 
-const TSK_OCTETS_MAX = 1024 * 1024
+/** Of a key as it is brought, with everything that others put beside it. */
+export const TSK_OCTETS_MAX = 4 * 1024 * 1024
+/** Of a certificate as it is kept. */
+export const CERTIFICATE_OCTETS_MAX = 128 * 1024
 
 const account = text(64)
 const table = bytes(TABLE_OCTETS_MAX)
@@ -27,7 +30,7 @@ const credential = bytes(CREDENTIAL_OCTETS_MAX)
 /** The account's own password and, where it has one, its separate passphrase; empty for none. Nothing else may change an account. */
 const owner = { password: credential, passphrase: credential }
 const certificate = bytes(256 * 1024)
-const lockedKey = { certificate, locked: bytes(64 * 1024) }
+const lockedKey = { certificate, locked: bytes(CERTIFICATE_OCTETS_MAX + 64 * 1024) }
 /** Each with the generation of the AMK that locks it. */
 const keys = list(record({ generation: integer, ...lockedKey }), KEYS_MAX)
 const algorithm = word('curve25519', 'rsa3072', 'rsa4096')
@@ -162,9 +165,9 @@ export const operations = {
     oneOf({ ...denials, ...changed }),
   ),
   /**
-   * New AMK, and a new key unless `renews` is `master`. The slots are carried over without their credentials, `escrow` ones only if
-   * asked; `ended` counts those that could not be. `retired`: fresh revocations of the certificates that the new one takes over
-   * from.
+   * New AMK, and a new key unless `renews` is `master`: the one that mail rests under, or another one for end to end alone. The slots
+   * are carried over without their credentials, `escrow` ones only if asked; `ended` counts those that could not be, and a recovery
+   * code of that kind is replaced. `retired`: a fresh revocation of the certificate that the new one takes over from.
    */
   rotate: operation(
     19,
@@ -173,7 +176,7 @@ export const operations = {
       table,
       keys,
       ...owner,
-      renews: word('key', 'master'),
+      renews: word('key', 'end-to-end', 'master'),
       userIds: list(text(512), 32),
       algorithm,
       escrow: word('keep', 'drop'),
@@ -186,14 +189,17 @@ export const operations = {
       rotated: {
         table,
         ...newKey,
-        retired: list(record({ fingerprint: text(64), revocation }), KEYS_MAX),
+        retired: list(record({ fingerprint: text(64), revocation }), 1),
         ended: uint32,
+        /** Empty: the present one goes on. */
+        recoveryCode,
       },
     }),
   ),
   /**
    * Takes a secret key of the owner's own, as it came: armored or not, locked by `keyPassphrase` or not. `refused` has the public
-   * half and the fingerprints of the keys whose secret is in it, so that the reasons can be told.
+   * half and the fingerprints of the keys whose secret is in it, so that the reasons can be told. No revocation is made: it is not
+   * the provider's to give up a key that its owner brought.
    */
   importKey: operation(
     20,
@@ -211,7 +217,7 @@ export const operations = {
     oneOf({
       ...denials,
       unreadable: {
-        why: word('not a secret key', 'locked', 'wrong passphrase', 'unknown lock', 'halves do not match'),
+        why: word('not a secret key', 'locked', 'wrong passphrase', 'unknown lock', 'halves do not match', 'too large'),
       },
       refused: { certificate, held: list(text(64), 64) },
       imported: { table, ...newKey, held: list(text(64), 64) },
@@ -244,6 +250,7 @@ export const operations = {
       text: text(512),
       created: integer,
     }),
+    /** `unknown`: not one of these keys, or without the secret of its primary key. */
     oneOf({ ...denials, unknown: {}, revoked: { revocation } }),
   ),
   /** Seals the AMK to the master certificate; takes the place of an escrow slot that is there. */
@@ -276,6 +283,12 @@ export const operations = {
     25,
     record({ userId: text(512), algorithm, created: integer, lock: credential }),
     record({ certificate, fingerprint: text(64), secret: bytes(TSK_OCTETS_MAX) }),
+  ),
+  /** Away from the server: whether a master key opens, and could take the AMK out of a slot. */
+  checkMaster: operation(
+    26,
+    record({ master: bytes(TSK_OCTETS_MAX), masterPassphrase: credential, now: integer }),
+    oneOf({ wrong: {}, opens: { fingerprint: text(64) } }),
   ),
 }
 
