@@ -44,7 +44,11 @@ async function consented(name: string): Promise<Buffer> {
   return Buffer.from((answer as { table: Uint8Array }).table)
 }
 
-const open = (name: string, table: Buffer, change: { master?: Uint8Array; lock?: string; ticket?: string } = {}) =>
+const open = async (
+  name: string,
+  table: Buffer,
+  change: { master?: Uint8Array; lock?: string; ticket?: string } = {},
+) =>
   vault.openEscrow({
     account: name,
     table,
@@ -192,4 +196,13 @@ test('a master key is locked, and its public half is the certificate', async () 
   assert.throws(() => openSecretKeys(octets), LockedSecretKey)
   const weak = { userId: 'x', algorithm: 'curve25519', created: NOW, lock: Buffer.from('short') } as const
   await assert.rejects(async () => vault.makeMaster(weak), WeakPassword)
+})
+
+test('a dry run says whether a master key opens', async () => {
+  const check = (lock: string) =>
+    vault.checkMaster({ master: master.secret, masterPassphrase: Buffer.from(lock), now: NOW })
+  assert.deepEqual(await check(LOCK), { kind: 'opens', fingerprint: master.fingerprint })
+  assert.deepEqual(await check('another passphrase'), { kind: 'wrong' })
+  const nothing = { master: master.certificate, masterPassphrase: NONE, now: NOW }
+  await assert.rejects(async () => vault.checkMaster(nothing), MalformedOpenPgp)
 })

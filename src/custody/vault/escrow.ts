@@ -163,7 +163,10 @@ export async function openEscrow(
 const fingerprintOf = (tsk: Bytes, now: number) => verifyCertificate(certificateOf(tsk), now).fingerprint
 
 /** null when the passphrase does not open it. */
-async function unlockedMaster({ master, masterPassphrase }: RequestOf<'openEscrow'>): Promise<SecretKeys | null> {
+async function unlockedMaster({
+  master,
+  masterPassphrase,
+}: Pick<RequestOf<'openEscrow'>, 'master' | 'masterPassphrase'>): Promise<SecretKeys | null> {
   try {
     const tsk = await unlockSecretKey(master, asBuffer(masterPassphrase))
     return withKey(tsk, openSecretKeys)
@@ -218,4 +221,17 @@ export async function makeMaster(request: RequestOf<'makeMaster'>): Promise<Answ
     wipe(secret)
     wipe(passphrase)
   }
+}
+
+/** Seals something to the master key and opens it again, as a recovery would. Throws MalformedOpenPgp. */
+export async function checkMaster(request: RequestOf<'checkMaster'>): Promise<AnswerOf<'checkMaster'>> {
+  const { master, now } = request
+  using keys = await unlockedMaster(request)
+  if (!keys) return { kind: 'wrong' }
+  const place = { account: 'check', generation: 1 }
+  const sample = randomBytes(KEY_OCTETS)
+  const slot = sealEscrow(place, 1, { certificate: certificateOf(master), now }, sample)
+  const opened = openSealed(place, slot, keys)
+  if (!opened?.equals(sample)) return { kind: 'wrong' }
+  return { kind: 'opens', fingerprint: keys.certificate.fingerprint }
 }

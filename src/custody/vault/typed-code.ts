@@ -5,9 +5,8 @@
  */
 import { randomBytes } from 'node:crypto'
 import { type Bytes, wipe } from '#lib/bytes.ts'
+import { decodeCrockford, encodeCrockford } from '#lib/crockford.ts'
 import { label, sha256, withKey } from './key-derivation.ts'
-
-const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 export interface CodeForm {
   readonly purpose: string
@@ -48,57 +47,17 @@ function withChecksum({ purpose, secretOctets, characters }: CodeForm, secret: B
 
 /** The code as people read it, in ASCII. */
 export function encodeCode(form: CodeForm, secret: Bytes): Buffer {
-  const { characters, group } = form
-  const code = Buffer.alloc(characters + characters / group - 1)
-  withKey(withChecksum(form, secret), (block) => {
-    let at = 0
-    for (let index = 0; index < characters; index++) {
-      if (index > 0 && index % group === 0) code[at++] = 0x2d
-      code[at++] = ALPHABET.charCodeAt(quintet(block, index))
-    }
-  })
-  return code
-}
-
-/** Five bits of the block, from bit 5 * index on. */
-function quintet(block: Bytes, index: number): number {
-  const bit = index * 5
-  const pair = (block[bit >> 3]! << 8) | (block[(bit >> 3) + 1] ?? 0)
-  return (pair >> (11 - (bit & 7))) & 31
-}
-
-/** The value of a typed character, -1 for none of the alphabet. */
-function quintetOf(octet: number): number {
-  const upper = String.fromCharCode(octet).toUpperCase()
-  if (upper === 'O') return 0
-  return ALPHABET.indexOf(upper === 'I' || upper === 'L' ? '1' : upper)
+  return withKey(withChecksum(form, secret), (block) => encodeCrockford(block, form.characters, form.group))
 }
 
 /** The secret in a typed code; null when it is mistyped or no such code at all. */
 export function decodeCode(form: CodeForm, typed: Bytes): Buffer | null {
-  const { secretOctets, characters } = form
-  const block = Buffer.alloc(Math.ceil((characters * 5) / 8))
-  try {
-    let index = 0
-    for (const octet of typed) {
-      if (octet === 0x20 || octet === 0x2d || octet === 0x09 || octet === 0x0d || octet === 0x0a) continue
-      const value = quintetOf(octet)
-      if (value < 0 || index === characters) return null
-      put(block, index++, value)
-    }
-    if (index !== characters) return null
-    const secret = Buffer.from(block.subarray(0, secretOctets))
+  const block = decodeCrockford(typed, form.characters)
+  if (!block) return null
+  return withKey(block, () => {
+    const secret = Buffer.from(block.subarray(0, form.secretOctets))
     if (withKey(withChecksum(form, secret), (expected) => expected.equals(block))) return secret
     wipe(secret)
     return null
-  } finally {
-    wipe(block)
-  }
-}
-
-function put(block: Buffer, index: number, value: number): void {
-  const bit = index * 5
-  const shifted = value << (11 - (bit & 7))
-  block[bit >> 3]! |= shifted >> 8
-  if ((bit >> 3) + 1 < block.length) block[(bit >> 3) + 1]! |= shifted & 0xff
+  })
 }

@@ -17,7 +17,7 @@ import { signDetached } from '#formats/openpgp/sign.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import { admit } from './credentials.ts'
-import { addEscrow, makeMaster, openEscrow } from './escrow.ts'
+import { addEscrow, checkMaster, makeMaster, openEscrow } from './escrow.ts'
 import { masterKeys } from './generations.ts'
 import { importKey, setEndToEnd } from './imported-keys.ts'
 import { exportKeys, relink } from './key-changes.ts'
@@ -60,6 +60,7 @@ export function openVault(options: RequestOf<'configure'>, clock: Clock): Vault 
     addEscrow: (request) => addEscrow(request, stretcher),
     openEscrow: (request) => openEscrow(request, stretcher),
     makeMaster,
+    checkMaster,
     unlock: (request) => unlock(request, unlocked, stretcher),
     sessionKeys: ({ handle, pkesks }) => takeSessionKeys(unlocked, handle, pkesks),
     indexKeys: ({ handle }) => unlocked.at(handle, 'reads').indexKeys,
