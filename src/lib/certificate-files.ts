@@ -5,6 +5,8 @@ import { createSecureContext, type SecureContext } from 'node:tls'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 
+/** SSL_OP_CLEANSE_PLAINTEXT (SSL_CTX_set_options(3)), which Node does not name: no password stays in a buffer of OpenSSL. */
+const CLEANSE_PLAINTEXT = 2
 const CHECK_EVERY_MS = 60_000
 
 export interface CertificateFiles {
@@ -30,7 +32,7 @@ export function openCertificateFiles(
       // RFC 9325 §3.1.1: nothing below TLS 1.2.
       minVersion: 'TLSv1.2',
       // A client must not make us do handshakes over and over on one connection.
-      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION | CLEANSE_PLAINTEXT,
     })
   let seen = stamp()
   let context = read()

@@ -119,7 +119,8 @@ export function unpackError({ name, message, diskFull }: WireError): Error {
  * itself is then handed over, not cloned again.
  */
 export function ownCopy(octets: Bytes, transfer: ArrayBuffer[]): Uint8Array<ArrayBuffer> {
-  const copy = new Uint8Array(octets)
+  const copy = new Uint8Array(new ArrayBuffer(octets.byteLength))
+  copy.set(octets)
   transfer.push(copy.buffer)
   return copy
 }

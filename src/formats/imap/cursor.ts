@@ -2,6 +2,7 @@
  * Reads one command's tokens (RFC 3501 §9). A command is lines and the literals between them; a line that announces a literal
  * keeps its `{n}`, and the cursor steps from there into the literal and on to the next line.
  */
+import { secretBuffer } from '#lib/bytes.ts'
 import { readMailboxName } from './mailbox-name.ts'
 import { parseSequenceSet, type SequenceSet } from './sequence-set.ts'
 
@@ -255,7 +256,7 @@ export class Cursor {
 }
 
 function withoutEscapes(raw: Buffer, escapes: number): Buffer {
-  const octets = Buffer.allocUnsafeSlow(raw.length - escapes)
+  const octets = secretBuffer(raw.length - escapes)
   let length = 0
   for (let at = 0; at < raw.length; at++) {
     if (raw[at] === BACKSLASH) at++

@@ -1,5 +1,6 @@
 /** One complete command, tag included, to its value. */
 import { parseInternalDate } from '#formats/message/date.ts'
+import { secretBuffer } from '#lib/bytes.ts'
 import type { AppendedMessage, BareCommand, Command, StoreCommand } from './command.ts'
 import { type Cursor, ImapSyntaxError } from './cursor.ts'
 import { parseFetch } from './parse-fetch.ts'
@@ -107,7 +108,7 @@ function parseLogin(cursor: Cursor): Command {
 
 /** The octets in memory of their own; where they were they are wiped. */
 function take(octets: Buffer): Buffer {
-  const own = Buffer.allocUnsafeSlow(octets.length)
+  const own = secretBuffer(octets.length)
   own.set(octets)
   octets.fill(0)
   return own

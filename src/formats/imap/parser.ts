@@ -7,6 +7,7 @@
  * a wrong command at the next one, and says `fatal` where that is not possible. Lines are overwritten once they are read and
  * credentials are handed out as Buffers of their own, so that no password stays behind.
  */
+import { secretBuffer } from '#lib/bytes.ts'
 import type { Command, ReaderEvent } from './command.ts'
 import { Cursor, ImapSyntaxError, type Segment } from './cursor.ts'
 import { parseCommand } from './parse-command.ts'
@@ -78,9 +79,10 @@ export class CommandReader {
 
   /** Throws away everything that has come: what a client sent before the TLS handshake must not be obeyed after it. */
   discard(): void {
-    for (const chunk of this.#chunks) chunk.fill(0)
+    for (const chunk of [...this.#chunks, ...this.#partial]) chunk.fill(0)
     this.#chunks.length = 0
     this.#partial = []
+    if (!this.#limits.authenticated) this.#wipeCommand()
     this.#partialOctets = 0
     this.#lineExpected = false
     this.#reset()
@@ -109,7 +111,7 @@ export class CommandReader {
     if (!announced) return this.#finishCommand(line)
     const refused = this.#refused ?? this.#refuseLiteral(line, announced)
     if (!refused) {
-      this.#literal = { line, at: announced.at, content: Buffer.allocUnsafeSlow(announced.octets), filled: 0 }
+      this.#literal = { line, at: announced.at, content: this.#room(announced.octets), filled: 0 }
       return announced.synchronising ? { kind: 'continue' } : null
     }
     this.#segments.push({ line, literalAt: announced.at, literal: Buffer.alloc(0) })
@@ -173,6 +175,18 @@ export class CommandReader {
     return this.#broken
   }
 
+  /** Memory for what may be a credential, or need not be wiped. */
+  #room(octets: number): Buffer {
+    return this.#limits.authenticated ? Buffer.allocUnsafeSlow(octets) : secretBuffer(octets)
+  }
+
+  /** As far as it has come. */
+  #wipeCommand(): void {
+    this.#wipeSegments()
+    this.#literal?.line.fill(0)
+    this.#literal?.content.fill(0)
+  }
+
   #wipeSegments(): void {
     for (const { line, literal } of this.#segments) {
       line.fill(0)
@@ -228,7 +242,7 @@ export class CommandReader {
   }
 
   #joinPartial(): Buffer {
-    const joined = Buffer.allocUnsafeSlow(this.#partialOctets)
+    const joined = this.#room(this.#partialOctets)
     let at = 0
     for (const piece of this.#partial) {
       joined.set(piece, at)

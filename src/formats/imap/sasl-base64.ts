@@ -1,6 +1,7 @@
 /**
  * Base64 of SASL responses (RFC 4648 §4) from octets to octets: credentials pass through, so no string is ever made of them.
  */
+import { secretBuffer } from '#lib/bytes.ts'
 
 const VALUES = new Int8Array(256).fill(-1)
 for (const [value, char] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].entries()) {
@@ -13,7 +14,7 @@ export function decodeSaslBase64(encoded: Buffer): Buffer | null {
   if (encoded.length % 4 !== 0) return null
   let digits = encoded.length
   while (digits > 0 && encoded.length - digits < 2 && encoded[digits - 1] === PADDING) digits--
-  const decoded = Buffer.allocUnsafeSlow(Math.floor((digits * 3) / 4))
+  const decoded = secretBuffer(Math.floor((digits * 3) / 4))
   let bits = 0
   let length = 0
   for (let at = 0; at < digits; at++) {

@@ -1,5 +1,5 @@
 /** Reads the fields of a packet body in order; anything that is not there is MalformedOpenPgp. */
-import { asBuffer, type Bytes } from '#lib/bytes.ts'
+import { asBuffer, type Bytes, secretBuffer } from '#lib/bytes.ts'
 import { MalformedOpenPgp } from './openpgp.ts'
 
 export class OctetReader {
@@ -66,7 +66,7 @@ export function writeMpi(magnitude: Bytes): Buffer {
 /** An unsigned number as exactly `size` octets, as fixed-width fields and node:crypto want it. */
 export function leftPadded(magnitude: Bytes, size: number): Buffer {
   if (magnitude.length > size) throw new MalformedOpenPgp('number too large for its field')
-  const target = Buffer.alloc(size)
+  const target = secretBuffer(size)
   target.set(magnitude, size - magnitude.length)
   return target
 }

@@ -1,6 +1,6 @@
 /** Public-key encrypted session keys (RFC 9580 §5.1), versions 3 and 6: the part of a message that says for whom it is. */
 import { constants, diffieHellman, type KeyObject, publicEncrypt } from 'node:crypto'
-import type { Bytes } from '#lib/bytes.ts'
+import { type Bytes, secretBuffer } from '#lib/bytes.ts'
 import type { EncryptionKey } from './certificate.ts'
 import { deriveEcdhKey, deriveXKey, kdfParameters, wrapKey } from './ecdh.ts'
 import { ephemeralFor } from './ephemeral-keys.ts'
@@ -94,7 +94,7 @@ function ecdhFields(kdf: Kdf, parameters: Buffer, point: Buffer, shared: Buffer,
 /** RFC 9580 §5.1.3: cipher (version 3), key, sum of the key's octets; then PKCS #5 padding up to `size`. */
 function checksummed({ version, cipher, key }: Wanted, size: number): Buffer {
   const head = version === 3 ? 1 : 0
-  const plain = Buffer.alloc(Math.max(size, head + key.length + 2))
+  const plain = secretBuffer(Math.max(size, head + key.length + 2))
   if (head) plain[0] = cipher
   plain.set(key, head)
   let sum = 0

@@ -1,5 +1,5 @@
 /** A message's session key: the cipher it is for and the key itself (RFC 9580 §5.1, §9.3). */
-import type { Bytes } from '#lib/bytes.ts'
+import { type Bytes, secretBuffer } from '#lib/bytes.ts'
 
 export interface SessionKey {
   /** RFC 9580 §9.3 number: 7, 8, 9 are AES-128, 192, 256. 0 in a v6 PKESK, where the encrypted packet names the cipher. */
@@ -9,7 +9,7 @@ export interface SessionKey {
 
 /** The cipher octet followed by the key: the form in which session keys are kept and cross process borders. */
 export function encodeSessionKey({ cipher, key }: SessionKey): Bytes {
-  const encoded = Buffer.alloc(key.byteLength + 1)
+  const encoded = secretBuffer(key.byteLength + 1)
   encoded[0] = cipher
   encoded.set(key, 1)
   return encoded

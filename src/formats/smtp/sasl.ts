@@ -3,6 +3,7 @@
  * of a credential, so that whoever owns the buffers can wipe them.
  */
 import { isUtf8 } from 'node:buffer'
+import { secretBuffer } from '#lib/bytes.ts'
 
 const VALUES = new Uint8Array(256).fill(255)
 for (const [value, char] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].entries()) {
@@ -17,7 +18,7 @@ export function decodeBase64(octets: Uint8Array): Buffer | null {
   const { length } = octets
   if (length % 4 !== 0) return null
   const padding = length > 0 && octets[length - 1] === 61 ? (octets[length - 2] === 61 ? 2 : 1) : 0
-  const decoded = Buffer.allocUnsafeSlow((length / 4) * 3 - padding)
+  const decoded = secretBuffer((length / 4) * 3 - padding)
   let bits = 0
   let wrong = 0
   for (let at = 0, to = 0; at < length - padding; at++) {

@@ -1,15 +1,18 @@
 /**
- * The octets of one connection. Reading is pulled: while nobody reads, the kernel holds what the client sends and TCP slows
- * it down, so a pipelining client costs no memory. Writing gathers small responses into one packet and waits, in `flush`,
+ * The octets of one connection. Reading is pulled: while nobody reads, the kernel holds most of what the client sends and TCP
+ * slows it down, so a pipelining client costs little memory. Each chunk is handed on as it came: a copy would leave credentials
+ * behind, since only who reads a chunk knows what is to be wiped. Writing gathers small responses into one packet and waits, in `flush`,
  * for clients that read slowly.
  */
 import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
-import { asBuffer, type Bytes } from '#lib/bytes.ts'
+import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import { ConnectionOver } from './imap-error.ts'
 
 const GATHERED = 32_768
+/** What may have come and not been read before the kernel has to hold the rest. */
+const UNREAD = 32_768
 
 export class Wire {
   #socket: Socket
@@ -19,6 +22,8 @@ export class Wire {
   /** Text of responses not yet handed to the socket; one octet per character. */
   #gathered = ''
   #over = false
+  readonly #unread: Buffer[] = []
+  #unreadOctets = 0
   #wakeReader: () => void = () => {}
   /** Those who wait until the client has taken what it was sent. */
   #writers: (() => void)[] = []
@@ -42,15 +47,38 @@ export class Wire {
     const end = () => {
       if (socket === this.#socket) this.#end()
     }
-    socket.on('readable', () => this.#wakeReader())
+    socket.on('data', this.#onData)
     socket.on('end', () => this.#wakeReader())
     socket.on('drain', () => this.#wakeWriters())
     socket.on('error', end)
     socket.on('close', end)
   }
 
+  readonly #onData = (octets: Buffer): void => {
+    this.#unread.push(octets)
+    this.#unreadOctets += octets.length
+    if (this.#unreadOctets >= UNREAD) this.#socket.pause()
+    this.#wakeReader()
+  }
+
+  /** The next chunk that has come. */
+  #take(): Buffer | null {
+    const octets = this.#unread.shift()
+    if (!octets) return null
+    this.#unreadOctets -= octets.length
+    if (this.#unreadOctets < UNREAD && this.#socket.isPaused()) this.#socket.resume()
+    return octets
+  }
+
+  /** Throws away what nobody read. */
+  #forget(): void {
+    for (const octets of this.#unread.splice(0)) wipe(octets)
+    this.#unreadOctets = 0
+  }
+
   #end(): void {
     this.#over = true
+    this.#forget()
     this.#wakeReader()
     this.#wakeWriters()
   }
@@ -67,7 +95,7 @@ export class Wire {
     let late = false
     for (;;) {
       if (this.#over) return null
-      const octets = this.#socket.read() as Buffer | null
+      const octets = this.#take()
       if (octets !== null) {
         this.received += octets.length
         return octets
@@ -135,8 +163,8 @@ export class Wire {
   async startTls(context: SecureContext): Promise<void> {
     this.#push()
     const plain = this.#socket
-    plain.removeAllListeners('readable')
-    while (plain.read() !== null);
+    plain.off('data', this.#onData)
+    this.#forget()
     const secured = new TLSSocket(plain, { isServer: true, secureContext: context })
     this.#socket = secured
     this.#listen()
@@ -160,7 +188,7 @@ export class Wire {
     const socket = this.#socket
     const timer = this.#clock.after(this.#stall, () => socket.destroy())
     socket.once('close', () => timer[Symbol.dispose]())
-    socket.removeAllListeners('readable')
+    socket.off('data', this.#onData)
     socket.resume()
     this.#end()
   }

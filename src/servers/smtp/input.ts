@@ -1,3 +1,5 @@
+import { wipe } from '#lib/bytes.ts'
+
 /** Octets that came and were not used yet, taken out as lines or as they came. */
 export class Input {
   readonly #pieces: Buffer[] = []
@@ -13,6 +15,13 @@ export class Input {
   push(piece: Buffer): void {
     this.#pieces.push(piece)
     this.#length += piece.length
+  }
+
+  /** Throws everything away: there may be a credential in it. */
+  clear(): void {
+    for (const piece of this.#pieces.splice(0)) wipe(piece)
+    this.#length = 0
+    this.#searched = 0
   }
 
   /** Puts back what was taken too much. */

@@ -190,7 +190,7 @@ export class Wire {
     this.flush()
     const plain = this.#socket
     plain.off('data', this.#onData).off('drain', this.#onDrain).off('end', this.#onEnd)
-    while (this.#input.takePiece()) {}
+    this.#input.clear()
     const secured = new TLSSocket(plain, { isServer: true, secureContext: context })
     this.#socket = secured
     secured.on('error', this.#onEnd)
@@ -210,6 +210,7 @@ export class Wire {
   end(): void {
     this.flush()
     this.#timer?.[Symbol.dispose]()
+    this.#input.clear()
     const socket = this.#socket
     socket.off('data', this.#onData)
     if (socket.destroyed) return

@@ -2,6 +2,7 @@
  * Frames on the socket between keyring and vault: length of the content, request id, one octet that says what it is (the
  * operation in a request, Status in an answer), content.
  */
+import { secretBuffer } from '#lib/bytes.ts'
 import { type Codec, Cursor, MalformedFrame, type Pieces } from './codec.ts'
 
 /** More than the largest request: a batch of PKESKs, or the locked keys of one account. */
@@ -26,8 +27,7 @@ export function encodeFrame<T>(id: number, kind: number, codec: Codec<T>, value:
   header.writeUInt32BE(length - HEADER, 0)
   header.writeUInt32BE(id, 4)
   header[8] = kind
-  // Not from the shared pool, where a wiped secret's neighbour could be anything.
-  const frame = Buffer.allocUnsafeSlow(length)
+  const frame = secretBuffer(length)
   let at = 0
   for (const piece of pieces) {
     frame.set(piece, at)
@@ -72,7 +72,7 @@ export class FrameSplitter {
     if (!this.#content) {
       const length = this.#header.readUInt32BE(0)
       if (length > FRAME_MAX) throw new MalformedFrame('a frame is too long')
-      this.#content = Buffer.allocUnsafeSlow(length)
+      this.#content = secretBuffer(length)
       if (length > 0) return
     }
     const frame = { id: this.#header.readUInt32BE(4), kind: this.#header[8]!, content: this.#content }
