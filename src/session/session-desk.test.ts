@@ -2,13 +2,20 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SubmissionAgent } from '#agents/submission/submission.ts'
 import type { Account, Directory } from '#custody/accounts/directory.ts'
-import type { Keyring, UnlockedKeys } from '#custody/keyring/keyring.ts'
+import {
+  type CredentialUse,
+  type Keyring,
+  NotWithThisCredential,
+  PassphraseNeeded,
+  type UnlockedKeys,
+} from '#custody/keyring/keyring.ts'
 import type { AccountMail } from '#custody/store/mail-store.ts'
 import { createMemoryMailStore } from '#custody/store/memory-mail-store.ts'
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import { silentLogger } from '#lib/log.ts'
 import { noMetrics } from '#lib/metrics.ts'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
+import type { Protocol } from './session.ts'
 import { createSessionDesk } from './session-desk.ts'
 
 const ALICE: Account = {
@@ -19,16 +26,22 @@ const ALICE: Account = {
   quota: null,
 }
 const NOW = Date.UTC(2026, 10, 2)
+const DAY = 86_400_000
 
 function desk(account: Account = ALICE) {
   const asked: (string | null)[] = []
   const closed: string[] = []
-  const keysOf = (id: string): UnlockedKeys => ({
+  const uses: (CredentialUse | undefined)[] = []
+  const keysOf = (id: string, reads: boolean): UnlockedKeys => ({
     account: id,
-    reads: true,
+    reads,
     signs: true,
     slot: 's',
-    openings: [],
+    openings: [
+      { at: NOW - 40 * DAY, ticket: 'long ago', master: 'AB' },
+      { at: NOW - 20 * DAY, ticket: 'lost code', master: 'AB' },
+      { at: NOW - DAY, ticket: 'again', master: 'CD' },
+    ],
     olderIndexKeys: async () => [],
     sessionKeys: async () => [],
     indexKey: async () => Buffer.alloc(32),
@@ -37,9 +50,12 @@ function desk(account: Account = ALICE) {
     [Symbol.asyncDispose]: async () => void closed.push(id),
   })
   const keyring = {
-    async unlock(id: string | null, credential: Buffer) {
+    async unlock(id: string | null, credential: Buffer, { use }: { use?: CredentialUse } = {}) {
       asked.push(id)
-      return id && credential.toString() === 'right' ? keysOf(id) : null
+      uses.push(use)
+      const typed = credential.toString()
+      if (id && typed === 'half') throw new PassphraseNeeded()
+      return id && ['right', 'sends'].includes(typed) ? keysOf(id, typed === 'right') : null
     },
   } as unknown as Keyring
   const directory = {
@@ -57,11 +73,11 @@ function desk(account: Account = ALICE) {
     now: () => NOW,
     clock: createFakeClock(NOW),
   })
-  const login = (user: string, password: string, ip = '192.0.2.1') => {
+  const login = (user: string, password: string, ip = '192.0.2.1', protocol: Protocol = 'imap') => {
     const credential = Buffer.from(password)
-    return { credential, result: made.login({ user, credential, protocol: 'imap', ip }) }
+    return { credential, result: made.login({ user, credential, protocol, ip }) }
   }
-  return { login, asked, closed, store }
+  return { login, asked, closed, uses, store }
 }
 
 test('wrong password, unknown and suspended account: the same answer after the same work, and the credential is wiped', async () => {
@@ -90,6 +106,42 @@ test('guessing one name from many places is braked as well', async () => {
   const { login } = desk()
   for (let i = 0; i < 30; i++) await login('alice@alpha.test', 'wrong', `192.0.2.${i}`).result
   assert.deepEqual(await login('ALICE@alpha.test', 'right', '198.51.100.1').result, { kind: 'unavailable' })
+})
+
+test('each front-end says what the credential is to be used for', async () => {
+  const { login, uses } = desk()
+  for (const protocol of ['imap', 'pop3', 'submission', 'jmap'] as const) {
+    await login('alice@alpha.test', 'right', '192.0.2.1', protocol).result
+  }
+  assert.deepEqual(uses, ['imap', 'pop3', 'smtp', 'jmap'])
+})
+
+test('the password without the passphrase is no guess, and is not tried for ever', async () => {
+  const { login, asked } = desk()
+  for (let i = 0; i < 30; i++) assert.deepEqual(await login('alice@alpha.test', 'half').result, { kind: 'passphrase' })
+  assert.deepEqual(await login('alice@alpha.test', 'right').result, { kind: 'unavailable' })
+  assert.equal(asked.length, 30)
+  assert.equal((await login('alice@alpha.test', 'right', '192.0.2.2').result).kind, 'welcome')
+  const suspended = desk({ ...ALICE, state: 'suspended' })
+  assert.deepEqual(await suspended.login('alice@alpha.test', 'half').result, { kind: 'refused' })
+})
+
+test('who came in to send has no mail', async () => {
+  const { login, closed } = desk()
+  const result = await login('alice@alpha.test', 'sends', '192.0.2.1', 'submission').result
+  assert.ok(result.kind === 'welcome')
+  await assert.rejects(result.session.mail(), NotWithThisCredential)
+  await result.session[Symbol.asyncDispose]()
+  assert.deepEqual(closed, [ALICE.id])
+})
+
+test('uses of the escrow slot are told for 30 days, newest first', async () => {
+  const result = await desk().login('alice@alpha.test', 'right').result
+  assert.ok(result.kind === 'welcome')
+  assert.deepEqual(result.session.notices, [
+    'This account was opened with the escrow master key CD on 2026-11-01, ticket: again',
+    'This account was opened with the escrow master key AB on 2026-10-13, ticket: lost code',
+  ])
 })
 
 const message = (id: string, more = '') => {

@@ -2,15 +2,22 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import type { SubmissionAgent } from '#agents/submission/submission.ts'
 import type { Account, AccountId, Directory } from '#custody/accounts/directory.ts'
-import type { Keyring, UnlockedKeys } from '#custody/keyring/keyring.ts'
+import {
+  type CredentialUse,
+  type Keyring,
+  NotWithThisCredential,
+  PassphraseNeeded,
+  type UnlockedKeys,
+} from '#custody/keyring/keyring.ts'
 import type { AccountMail, MailStore } from '#custody/store/mail-store.ts'
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
+import { openingNotices } from './openings.ts'
 import type { Resealing } from './resealing.ts'
 import { mergeSentCopies } from './sent-copies.ts'
-import type { LoginAttempt, LoginResult, SessionDesk, UserSession } from './session.ts'
+import type { LoginAttempt, LoginResult, Protocol, SessionDesk, UserSession } from './session.ts'
 
 export interface SessionDeskOptions {
   readonly directory: Directory
@@ -28,11 +35,22 @@ export interface SessionDeskOptions {
 
 const WINDOW_SECONDS = 600
 
+/** What the credential of an app password must be for. */
+const USES: Readonly<Record<Protocol, CredentialUse>> = { imap: 'imap', pop3: 'pop3', submission: 'smtp', jmap: 'jmap' }
+
+interface Opened {
+  readonly account: Account
+  readonly keys: UnlockedKeys
+}
+
 export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
   // A brake per source and per name tried: neither one guesser nor many sharing the work get far. That for names is wider,
   // since whoever pulls it keeps the owner out as well.
   const perIp = new RateLimiterMemory({ points: options.failedLogins, duration: WINDOW_SECONDS })
   const perName = new RateLimiterMemory({ points: options.failedLogins * 10, duration: WINDOW_SECONDS })
+  // A mail program that goes on trying the right password without the passphrase is no guesser, and costs as much as one.
+  const perSetting = new RateLimiterMemory({ points: options.failedLogins * 10, duration: WINDOW_SECONDS })
+  const settingOf = (ip: string, name: string) => `${ip} ${name}`
 
   let resealing: Promise<Resealing> | null = null
 
@@ -44,7 +62,8 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
   }
 
   async function isBraked(ip: string, name: string): Promise<boolean> {
-    const left = [await perIp.get(ip), await perName.get(name)].map((found) => found?.remainingPoints ?? 1)
+    const counted = [await perIp.get(ip), await perName.get(name), await perSetting.get(settingOf(ip, name))]
+    const left = counted.map((found) => found?.remainingPoints ?? 1)
     return left.some((points) => points <= 0)
   }
 
@@ -54,10 +73,16 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
     await perName.consume(name).catch(() => {})
   }
 
-  async function unlock({ user, credential }: LoginAttempt): Promise<{ account: Account; keys: UnlockedKeys } | null> {
+  async function unlock({ user, credential, protocol }: LoginAttempt): Promise<Opened | 'passphrase' | null> {
     const account = await options.directory.accountByLogin(user)
-    const keys = await options.keyring.unlock(account?.id ?? null, credential)
+    const keys = await options.keyring
+      .unlock(account?.id ?? null, credential, { use: USES[protocol] })
+      .catch((error: unknown) => {
+        if (error instanceof PassphraseNeeded) return 'passphrase' as const
+        throw error
+      })
     if (!keys) return null
+    if (keys === 'passphrase') return account?.state === 'active' ? keys : null
     // Told apart only after the same work as for a wrong password.
     if (account?.state !== 'active') {
       await keys[Symbol.asyncDispose]()
@@ -84,6 +109,11 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
         refused('refused', 'wrong credential, unknown or suspended account')
         return { kind: 'refused' }
       }
+      if (opened === 'passphrase') {
+        await perSetting.consume(settingOf(ip, name)).catch(() => {})
+        refused('passphrase', 'the account wants its passphrase too: an app password is needed')
+        return { kind: 'passphrase' }
+      }
       options.metrics.count('logins', { protocol, outcome: 'welcome' })
       return { kind: 'welcome', session: new Session({ ...options, joinResealing }, opened.account, opened.keys) }
     } catch (error) {
@@ -105,6 +135,7 @@ interface Desk extends SessionDeskOptions {
 class Session implements UserSession {
   readonly account: Account
   readonly ended: AbortSignal
+  readonly notices: readonly string[]
   readonly #desk: Desk
   readonly #keys: UnlockedKeys
   #mail: Promise<AccountMail> | null = null
@@ -113,6 +144,7 @@ class Session implements UserSession {
   constructor(desk: Desk, account: Account, keys: UnlockedKeys) {
     this.account = account
     this.ended = keys.ended
+    this.notices = openingNotices(keys, desk.now())
     this.#desk = desk
     this.#keys = keys
   }
@@ -127,6 +159,7 @@ class Session implements UserSession {
   }
 
   async #openMail(): Promise<AccountMail> {
+    if (!this.#keys.reads) throw new NotWithThisCredential()
     const { store, logger, now, joinResealing } = this.#desk
     const { id } = this.account
     const mail = await store.open(id, this.#keys)

@@ -1,6 +1,6 @@
 /**
  * What a logged-in person may do: the one door for all front-ends. A session holds the account's unlocked keys and mail; it
- * ends with logout, suspension or a password change, and says so through `ended`.
+ * ends with logout, suspension, a password change, or the end of the app password that it came in by, and says so through `ended`.
  */
 
 import type { Peer } from '#agents/inbound/inbound.ts'
@@ -26,6 +26,8 @@ export type LoginResult =
   | { readonly kind: 'welcome'; readonly session: UserSession }
   /** Wrong password, unknown account, suspended: the same words and the same time for all. */
   | { readonly kind: 'refused' }
+  /** The password is right, and the account wants its separate passphrase too, which no mail program asks for. */
+  | { readonly kind: 'passphrase' }
   /** Too many attempts from here, or our own trouble; try later. */
   | { readonly kind: 'unavailable' }
 
@@ -35,7 +37,9 @@ export interface SessionDesk {
 
 export interface UserSession extends AsyncDisposable {
   readonly account: Account
-  /** Opened at the first call. */
+  /** What the person must be told at login, a sentence each. */
+  readonly notices: readonly string[]
+  /** Opened at the first call. Rejects with NotWithThisCredential when the app password is for sending alone. */
   mail(): Promise<AccountMail>
   readonly changes: MailChanges
   /** Makes the encoded summary that an append wants from the octets of a message. */

@@ -194,3 +194,30 @@ test('a password may come as a literal, with or without waiting for the go-ahead
     S: 1 OK …
   `)
 })
+
+test('an account with a passphrase says what its owner needs, as often as any failed login', async () => {
+  await using imap = await startImap({ limits: { loginAttempts: 2 } })
+  imap.desk.answer = 'passphrase'
+  await using talk = await imap.connect()
+  const wanted = 'This account also wants its passphrase, which mail programs cannot ask for: use an app password'
+  await talk.play(`
+    C: 1 LOGIN ${ALICE} "${PASSWORD}"
+    S: 1 NO [AUTHORIZATIONFAILED] ${wanted}
+    C: 2 AUTHENTICATE PLAIN ${plain(`\0${ALICE}\0${PASSWORD}`)}
+    S: 2 NO [AUTHORIZATIONFAILED] ${wanted}
+    S: * BYE Too many failed logins
+    CLOSED
+  `)
+})
+
+test('what an owner must be told comes with the login, as an alert in ASCII (RFC 3501 §7.1)', async () => {
+  await using imap = await startImap()
+  imap.desk.notices = ['This account was opened, ticket: Grüße', 'And once more']
+  await using talk = await imap.connect()
+  await talk.play(`
+    C: 1 LOGIN ${ALICE} "${PASSWORD}"
+    S: * OK [ALERT] This account was opened, ticket: Gr??e
+    S: * OK [ALERT] And once more
+    S: 1 OK [CAPABILITY …] Welcome
+  `)
+})

@@ -174,3 +174,18 @@ test('a session that ends elsewhere ends the connection', async () => {
   await using second = await rig.greeted()
   await second.play(`C: AUTH PLAIN ${right}\nC: MAIL FROM:<ann@alpha.test>\nS: 235 …\nS: 421 4.7.0 …\nCLOSED`)
 })
+
+test('an account with a passphrase says what its owner needs, and is no guesser', async () => {
+  await using rig = await startRig({ role: 'submission', limits: { failedLogins: 2 } })
+  await using talk = await rig.greeted()
+  const both = base64('\0both@alpha.test\0correct horse')
+  const wanted = 'This account also wants its passphrase, which mail programs cannot ask for: use an app password'
+  await talk.play(`
+    C: AUTH PLAIN ${both}
+    S: 535 5.7.8 ${wanted}
+    C: AUTH PLAIN ${both}
+    S: 535 5.7.8 ${wanted}
+    S: 421 4.7.0 Too many failed logins
+    CLOSED
+  `)
+})

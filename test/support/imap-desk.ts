@@ -19,7 +19,9 @@ export interface TestDesk extends SessionDesk, AsyncDisposable {
   /** Sessions that are open. */
   readonly open: number
   /** Set to answer every login with this. */
-  answer: 'refused' | 'unavailable' | null
+  answer: 'refused' | 'passphrase' | 'unavailable' | null
+  /** What sessions that begin now tell their owner. */
+  notices: readonly string[]
   deliver(user: string, message: Buffer | string, delivery?: Delivery): Promise<Appended>
   /** The account's mail, as another front-end sees it. */
   mail(user: string): Promise<AccountMail>
@@ -47,6 +49,7 @@ export async function createTestDesk(users: Readonly<Record<string, string>>, no
         mail ??= store.open(local, null).then((opened) => desk.wrap(opened))
         return mail
       },
+      notices: desk.notices,
       changes: store.changes,
       summarize: (message) => encodeSummary(summarize(message)),
       checkSender: async () => null,
@@ -63,6 +66,7 @@ export async function createTestDesk(users: Readonly<Record<string, string>>, no
     store,
     attempts,
     answer: null,
+    notices: [],
     wrap: (mail) => mail,
     get open() {
       return open.size

@@ -63,6 +63,7 @@ function fakeSession(user: string, received: Rig['received'], ended: AbortSignal
     account: { address: user } as unknown as Account,
     mail: unused,
     summarize: unused,
+    notices: [],
     changes: null as unknown as UserSession['changes'],
     checkSender: async (address) => (own(address) ? null : reply(553, '5.7.1', 'Not your address')),
     checkRecipient: async ({ domain }) => (domain === 'nowhere.test' ? reply(550, '5.1.2', 'No such domain') : null),
@@ -96,6 +97,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     async login({ user, credential }: LoginAttempt): Promise<LoginResult> {
       logins.push({ user, credential: credential.toString(), buffer: credential })
       if (user === 'slow@alpha.test') return { kind: 'unavailable' }
+      if (user === 'both@alpha.test') return { kind: 'passphrase' }
       if (user !== 'ann@alpha.test' || credential.toString() !== 'correct horse') return { kind: 'refused' }
       return { kind: 'welcome', session: fakeSession(user, received, sessions.signal) }
     },

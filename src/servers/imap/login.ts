@@ -3,9 +3,12 @@ import { capabilities } from './capabilities.ts'
 import type { Conversation } from './conversation.ts'
 import { ConnectionOver, no } from './imap-error.ts'
 
+const PASSPHRASE_WANTED =
+  'This account also wants its passphrase, which mail programs cannot ask for: use an app password'
+
 /**
  * Logs in and answers the response code with what works now. The desk delays failures and wipes the credential. Throws NO
- * with the same words whatever was wrong (RFC 5530 §3).
+ * with the same words whatever was wrong (RFC 5530 §3), and tells what its owner must be told.
  */
 export async function enter(talk: Conversation, user: string, credential: Buffer): Promise<string> {
   const { desk, limits, metrics } = talk.context
@@ -14,6 +17,8 @@ export async function enter(talk: Conversation, user: string, credential: Buffer
   if (result.kind !== 'welcome') {
     talk.failedLogins++
     if (talk.failedLogins >= limits.loginAttempts) talk.leaveAfter('Too many failed logins')
+    // RFC 5530 §3: who it is was believed, and this is not enough here.
+    if (result.kind === 'passphrase') throw no('AUTHORIZATIONFAILED', PASSPHRASE_WANTED)
     if (result.kind === 'unavailable') throw no('UNAVAILABLE', 'Login is not possible now, try again later')
     throw no('AUTHENTICATIONFAILED', 'User or password is wrong')
   }
@@ -30,6 +35,8 @@ export async function enter(talk: Conversation, user: string, credential: Buffer
   }
   talk.logger = talk.logger.with({ account: session.account.id })
   talk.logger.info({ tls: talk.wire.tlsVersion, client: talk.client }, 'imap login')
+  // RFC 3501 §7.1: clients show an alert to the person. Its text is ASCII.
+  for (const notice of session.notices) talk.untagged(`OK [ALERT] ${notice.replace(/[^\x20-\x7e]/gu, '?')}`)
   const end = () => talk.leave('The session has ended, please log in again')
   if (session.ended.aborted) end()
   else session.ended.addEventListener('abort', end, { once: true })

@@ -61,7 +61,7 @@ async function plain(talk: Conversation, desk: SessionDesk, initial: Buffer | nu
     if (!credentials) throw new SmtpError(reply(501, '5.5.2', 'Not a PLAIN message'))
     const { authorization, user, credential } = credentials
     // RFC 4616 §2: acting for somebody else is not offered.
-    if (authorization !== '' && authorization !== user) return await failed(talk)
+    if (authorization !== '' && authorization !== user) return await refused(talk)
     return await enter(talk, desk, user, credential)
   } finally {
     wipe(message)
@@ -92,7 +92,9 @@ async function enter(talk: Conversation, desk: SessionDesk, user: string, creden
       result.session.ended.addEventListener('abort', () => talk.wire.stop(), { once: true })
       return reply(235, '2.7.0', 'Authentication successful')
     case 'refused':
-      return await failed(talk)
+      return await refused(talk)
+    case 'passphrase':
+      return await failed(talk, PASSPHRASE_WANTED)
     case 'unavailable':
       throw unavailable()
   }
@@ -100,13 +102,21 @@ async function enter(talk: Conversation, desk: SessionDesk, user: string, creden
 
 const unavailable = () => new SmtpError(reply(454, '4.7.0', 'Temporary authentication failure, try later'))
 
-/** The same words and the same wait whatever was wrong. */
-async function failed(talk: Conversation): Promise<Reply> {
-  const { admission, clock, limits } = talk.service
-  admission.loginFailed(talk.wire.ip)
+const PASSPHRASE_WANTED =
+  'This account also wants its passphrase, which mail programs cannot ask for: use an app password'
+
+/** The same words whatever was wrong. */
+function refused(talk: Conversation): Promise<Reply> {
+  talk.service.admission.loginFailed(talk.wire.ip)
+  return failed(talk, 'Authentication credentials invalid')
+}
+
+/** The same wait whatever was wrong. */
+async function failed(talk: Conversation, why: string): Promise<Reply> {
+  const { clock, limits } = talk.service
   talk.failedLogins++
   await pause(clock, limits.failedLoginDelayMs)
-  const refusal = reply(535, '5.7.8', 'Authentication credentials invalid')
+  const refusal = reply(535, '5.7.8', why)
   if (talk.failedLogins < limits.failedLogins) return refusal
   talk.wire.say(refusal)
   throw new Hangup('refused', reply(421, '4.7.0', 'Too many failed logins'))
