@@ -1,9 +1,12 @@
 /** An account's key files, as the keyring's door describes them. */
+import { hash } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { withFileLock } from '#lib/file-lock.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import { decodeTable, MalformedTable, type SlotTable } from '../vault/protocol/slot-table.ts'
 import { type Disk, makeFolder, pathsIn, readIfThere, removeUnfinished, replaceFile } from './durable-files.ts'
+import { decodeIntent, encodeIntent, type Intent } from './intent.ts'
 import { AccountKeysDamaged } from './keyring.ts'
 import { decodeLockedKey, encodeLockedKey, type LockedKeyFile } from './locked-key-file.ts'
 
@@ -13,6 +16,8 @@ export interface StoredTable {
   /** The other copy is missing, damaged or older. */
   readonly needsRepair: boolean
 }
+
+type KeyFile = 'locked' | 'renewed'
 
 const REMEDY = 'Restore them from a backup; other accounts are not concerned.'
 
@@ -31,16 +36,20 @@ export class AccountFiles {
     return [join(this.#folder, 'keyslots.a'), join(this.#folder, 'keyslots.b')]
   }
 
-  #keyPath(fingerprint: string): string {
-    return join(this.#folder, 'keys', `${fingerprint}.locked`)
+  #keyPath(fingerprint: string, ending: KeyFile = 'locked'): string {
+    return join(this.#folder, 'keys', `${fingerprint}.${ending}`)
   }
 
-  #revocationPath(fingerprint: string): string {
-    return join(this.#folder, 'revocations', fingerprint)
+  get #intentPath(): string {
+    return join(this.#folder, 'intent')
   }
 
   get #blockedPath(): string {
     return join(this.#folder, 'blocked')
+  }
+
+  get #mastersFolder(): string {
+    return join(this.#folder, 'escrow')
   }
 
   get #folders(): readonly string[] {
@@ -59,7 +68,7 @@ export class AccountFiles {
 
   exclusively<T>(change: () => Promise<T>): Promise<T> {
     return withFileLock(join(this.#folder, 'keyslots.lock'), async () => {
-      for (const folder of [this.#folder, ...this.#folders]) await removeUnfinished(folder)
+      for (const folder of [this.#folder, ...this.#folders, this.#mastersFolder]) await removeUnfinished(folder)
       return change()
     })
   }
@@ -130,6 +139,16 @@ export class AccountFiles {
     await replaceFile(this.#disk, this.#keyPath(key.fingerprint), encodeLockedKey(key))
   }
 
+  /** Of the escrow master key that the account agreed to. */
+  masterCertificate(fingerprint: string): Promise<Buffer | null> {
+    return readIfThere(join(this.#mastersFolder, fingerprint))
+  }
+
+  async writeMasterCertificate(fingerprint: string, certificate: Uint8Array): Promise<void> {
+    await makeFolder(this.#disk, this.#mastersFolder)
+    await replaceFile(this.#disk, join(this.#mastersFolder, fingerprint), certificate)
+  }
+
   revocation(fingerprint: string): Promise<Buffer | null> {
     return readIfThere(this.#revocationPath(fingerprint))
   }
@@ -138,3 +157,5 @@ export class AccountFiles {
     await replaceFile(this.#disk, this.#revocationPath(fingerprint), sealed)
   }
 }
+
+const sha256 = (octets: Uint8Array): Buffer => hash('sha256', octets, 'buffer')

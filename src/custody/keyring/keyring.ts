@@ -9,6 +9,7 @@
  *   accounts/ID/keyslots.a, keyslots.b          two copies of the keyslot table (vault/protocol/slot-table.ts), written one
  *                                               after the other; the newer whole one counts and repairs the other
  *   accounts/ID/keyslots.lock                   held while a process changes the account's keys
+ *   accounts/ID/escrow/FINGERPRINT              the master certificate that the account agreed to
  *   accounts/ID/keys/FINGERPRINT.locked         a secret key under the AMK, with its certificate (locked-key-file.ts)
  *   accounts/ID/revocations/FINGERPRINT         the generic revocation of the certificate, sealed
  *   accounts/ID/blocked                         app passwords that the operator has blocked, one slot a line
@@ -97,6 +98,18 @@ export interface AppPasswordWish {
   readonly expires: number | null
 }
 
+export interface EscrowFacts {
+  /** Since when the master key with this fingerprint opens the account; milliseconds since the epoch. */
+  readonly slot: { readonly master: string; readonly since: number } | null
+  /** A reset has parked an escrow slot: mail from before it can still be opened with the master key. */
+  readonly parked: boolean
+  /** Oldest first. */
+  readonly openings: readonly EscrowOpening[]
+}
+
+/** `outdated`: the keyslots have changed since the request; `foreign`: of another account, or more than an opening. */
+export type EscrowApplied = 'applied' | 'outdated' | 'foreign'
+
 /**
  * Passwords and codes are Buffers that the keyring wipes once they are used. Everything throws VaultGone while the vault cannot
  * run, VaultBusy when too many logins wait, and AccountKeysDamaged for an account whose files do not fit together; what takes
@@ -146,6 +159,14 @@ export interface Keyring extends AsyncDisposable {
    * nowhere: mail programs, which cannot ask for both, need app passwords. false: wrong password or passphrase.
    */
   setPassphrase(account: AccountId, owner: OwnerSecrets, next: Buffer | null): Promise<boolean>
+  /** Puts a lock for the master key around the account's AMK; one that is there goes. false: wrong password. */
+  agreeToEscrow(account: AccountId, owner: OwnerSecrets, master: Bytes): Promise<boolean>
+  /** Without secrets. */
+  escrow(account: AccountId): Promise<EscrowFacts>
+  /** The keyslot table for whoever has the master key. */
+  requestEscrow(account: AccountId, ticket: string): Promise<Buffer>
+  /** Takes the table that was made with the master key, if nothing has changed since. Sessions stay. */
+  applyEscrow(account: AccountId, grant: { readonly ticket: string; readonly octets: Bytes }): Promise<EscrowApplied>
   /** Without secrets. */
   keyslots(account: AccountId): Promise<readonly KeyslotFacts[]>
   /** Ends all handles of the account in this process, or those that came in by one of these slots. */

@@ -2,7 +2,7 @@
 
 import type { Address } from '#formats/message/address.ts'
 import { formatAddress } from '#formats/message/address.ts'
-import { wipe } from '#lib/bytes.ts'
+import { type Bytes, wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
@@ -13,10 +13,13 @@ import { type AnswerOf, CREDENTIAL_OCTETS_MAX, type RequestOf } from '../vault/p
 import { AccountFiles } from './account-files.ts'
 import { readAccount } from './account-reading.ts'
 import { type Disk, disk } from './durable-files.ts'
+import * as escrow from './escrow.ts'
 import * as changes from './key-changes.ts'
 import type {
   AppPasswordWish,
   CredentialUse,
+  EscrowApplied,
+  EscrowFacts,
   KeyAlgorithm,
   Keyring,
   KeyslotFacts,
@@ -276,6 +279,22 @@ class FileKeyring implements VaultKeyring {
   setPassphrase(account: AccountId, owner: OwnerSecrets, next: Buffer | null): Promise<boolean> {
     const change = () => wishes.setPassphrase(this.#desk(account), owner, next)
     return wiping([...secretsOf(owner), ...(next ? [next] : [])], () => this.#ending(account, change()))
+  }
+
+  agreeToEscrow(account: AccountId, owner: OwnerSecrets, master: Bytes): Promise<boolean> {
+    return wiping(secretsOf(owner), () => escrow.agreeToEscrow(this.#desk(account), owner, master))
+  }
+
+  escrow(account: AccountId): Promise<EscrowFacts> {
+    return escrow.escrowFacts(this.#desk(account).files)
+  }
+
+  requestEscrow(account: AccountId, ticket: string): Promise<Buffer> {
+    return escrow.requestEscrow(this.#desk(account), ticket)
+  }
+
+  applyEscrow(account: AccountId, grant: { ticket: string; octets: Bytes }): Promise<EscrowApplied> {
+    return escrow.applyEscrow(this.#desk(account), grant)
   }
 
   async keyslots(account: AccountId): Promise<readonly KeyslotFacts[]> {

@@ -1,0 +1,105 @@
+/**
+ * Escrow as the account's files see it: the slot for the master key, the request that leaves, the grant that comes back. Nothing here
+ * can open anything: the secret half of the master key is elsewhere.
+ *
+ * The master certificate that an account agreed to is kept in its folder, by its fingerprint, which the slot names under the table's
+ * MAC: so a rotation seals to the key that was agreed to, whatever the configuration says by then.
+ */
+import { parseCertificate } from '#formats/openpgp/certificate.ts'
+import type { Bytes } from '#lib/bytes.ts'
+import { BY_ESCROW, decodeTable, MalformedTable, type SlotTable, tableText } from '../vault/protocol/slot-table.ts'
+import type { AccountFiles } from './account-files.ts'
+import { type ChangeDesk, ownerOf } from './key-changes.ts'
+import { AccountKeysDamaged, type EscrowApplied, type EscrowFacts, type OwnerSecrets } from './keyring.ts'
+import { asked, unlessDenied } from './refusals.ts'
+
+const slotOf = ({ slots }: SlotTable) => slots.find(({ type }) => type === 'escrow') ?? null
+
+const masterOf = (table: SlotTable): string | null => {
+  const kdf = slotOf(table)?.kdf
+  return kdf?.kind === 'openpgp' ? kdf.fingerprint : null
+}
+
+export async function escrowFacts(files: AccountFiles): Promise<EscrowFacts> {
+  const { table } = await files.table()
+  const slot = slotOf(table)
+  const master = masterOf(table)
+  return {
+    slot: slot && master ? { master, since: slot.created } : null,
+    parked: table.parked.some(({ slots }) => slots.some(({ type }) => type === 'escrow')),
+    openings: table.openings,
+  }
+}
+
+/** What the escrow slot of this table is sealed to, for a rotation to seal to again; empty when it has none. Throws AccountKeysDamaged. */
+export async function masterCertificateFor(files: AccountFiles, table: SlotTable): Promise<Bytes> {
+  const master = masterOf(table)
+  if (master === null) return Buffer.alloc(0)
+  const found = await files.masterCertificate(master)
+  if (found) return found
+  throw new AccountKeysDamaged(
+    `the master certificate ${master} of the escrow slot of account ${table.account} is missing: restore the account's escrow folder from a backup, or opt out`,
+  )
+}
+
+/** false: wrong password. Running it again renews the slot, also for another master key. */
+export async function agreeToEscrow(desk: ChangeDesk, owner: OwnerSecrets, master: Bytes): Promise<boolean> {
+  const { account, files, vault, clock, record } = desk
+  const { fingerprint } = parseCertificate(master)
+  return files.exclusively(async () => {
+    const { octets } = await files.table()
+    const request = { account, table: octets, ...ownerOf(owner), master, created: clock.now() }
+    const answer = unlessDenied(await asked(account, vault.call('addEscrow', request)))
+    if (!answer) return false
+    await record('escrow.consented', { master: fingerprint })
+    await files.writeMasterCertificate(fingerprint, master)
+    await files.writeTable(answer.table)
+    return true
+  })
+}
+
+/** The table as it stands, which the master key can open. It is in the audit log before it is given out. */
+export async function requestEscrow({ files, record }: ChangeDesk, ticket: string): Promise<Buffer> {
+  const { table, octets } = await files.table()
+  await record('escrow.requested', { ticket, master: masterOf(table) ?? '' }, 'operator')
+  return octets
+}
+
+/**
+ * Puts the table of a grant in the place of the one that it was made from. Done twice, or stopped between its two copies, it comes to
+ * the same. Nobody here can check its MAC; what is checked is that it differs by one opening and nothing else.
+ */
+export async function applyEscrow(
+  { files, record }: ChangeDesk,
+  { ticket, octets }: { readonly ticket: string; readonly octets: Bytes },
+): Promise<EscrowApplied> {
+  return files.exclusively(async () => {
+    const present = await files.table()
+    const granted = readable(octets)
+    const opening = granted?.openings.at(-1)
+    if (granted?.account !== present.table.account || opening?.ticket !== ticket) return 'foreign'
+    if (!present.octets.equals(octets)) {
+      if (granted.sequence !== present.table.sequence + 1) return 'outdated'
+      if (!addsOneOpening(present.table, granted)) return 'foreign'
+    }
+    await record('escrow.opened', { ticket, master: opening.master }, 'operator')
+    await files.writeTable(octets)
+    return 'applied'
+  })
+}
+
+function readable(octets: Bytes): SlotTable | null {
+  try {
+    return decodeTable(octets)
+  } catch (error) {
+    if (error instanceof MalformedTable) return null
+    throw error
+  }
+}
+
+function addsOneOpening(before: SlotTable, after: SlotTable): boolean {
+  const slot = after.slots.at(-1)
+  if (slot?.type !== 'recovery' || slot.scope !== BY_ESCROW) return false
+  const undone = { sequence: before.sequence, slots: after.slots.slice(0, -1), openings: after.openings.slice(0, -1) }
+  return tableText({ ...after, ...undone }) === tableText(before)
+}
