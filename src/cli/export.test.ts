@@ -163,5 +163,6 @@ test('folders are distinct on every file system', () => {
       assert.equal(new Set(folders.map((one) => one.toLowerCase())).size, names.length)
       for (const folder of folders) assert.match(folder, /^[A-Za-z0-9 _&+,()@=%~-][A-Za-z0-9 _&+,()@=%~.-]{0,220}$/)
     }),
+    { numRuns: 30 },
   )
 })

@@ -151,6 +151,8 @@ export async function importInto(text: string, options: ImportOptions): Promise<
     throw error instanceof SourceFailed ? new CliError(error.message) : error
   })
   progress[Symbol.dispose]()
+  if (result.end.kind === 'source-failed' && result.imported + result.duplicates + result.failed === 0)
+    throw new CliError(result.end.why)
   const { imported, duplicates, failed, end } = result
   const would = options.dryRun ? 'would be ' : ''
   answer(

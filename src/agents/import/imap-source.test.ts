@@ -12,7 +12,7 @@ import { parseImapUrl } from './imap-url.ts'
 
 let fixture: ImapFixture
 const notices: string[] = []
-const COUNT = 450
+const COUNT = 250
 
 const letter = (at: number) => `Subject: ${at}\r\n\r\n${'body '.repeat(at % 50)}\r\n`
 const sourceOf = (access: Partial<ImapAccess>, signal = new AbortController().signal) =>
@@ -66,7 +66,7 @@ test('one mailbox only, and one that is not there', async () => {
 })
 
 test('a connection that is cut goes on where it was', async () => {
-  await using proxy = await startCuttingProxy('127.0.0.1', fixture.tlsPort, [60_000, 30_000, 9000])
+  await using proxy = await startCuttingProxy('127.0.0.1', fixture.tlsPort, [40_000, 20_000, 9000])
   await using house = await importHouse()
   const result = await house.take(sourceOf({ port: proxy.port }))
   assert.deepEqual([result.imported, result.failed, result.end.kind], [COUNT + 4, 0, 'complete'])

@@ -158,7 +158,7 @@ test('any octets are read to their end', async () => {
       // Every separator that was written as such begins a message, unless a length that proved right covers it.
       if (!pieces.includes('Content-Length: 3\n')) assert.ok(found.length <= pieces.length + 1)
     }),
-    { numRuns: 100 },
+    { numRuns: 40 },
   )
 })
 
@@ -173,7 +173,7 @@ test('what mboxrd quoting writes comes back to the octet', async () => {
         messages.map((text) => text.replaceAll('\n', '\r\n')),
       )
     }),
-    { numRuns: 100 },
+    { numRuns: 40 },
   )
 })
 
