@@ -68,7 +68,13 @@ interface Foundation {
   readonly postmaster: Address
 }
 
+/** A master certificate that is not the pinned one must not take anybody's consent. Throws EscrowRefused. */
+async function checkEscrow({ escrow }: LoadedConfig): Promise<void> {
+  if (escrow.certificate !== '') await (await import('#custody/escrow/policy.ts')).readPolicy(escrow, clock.now())
+}
+
 async function openFoundation(config: LoadedConfig, closing: AsyncDisposableStack): Promise<Foundation> {
+  await checkEscrow(config)
   const logger = createLogger(config.log)
   const metrics = createMetrics()
   const certificates = openCertificateFiles(config.tls, clock, logger)

@@ -13,6 +13,11 @@ export class UsageError extends CliError {
 /** Refusals of the rooms whose message is written for the person at the terminal. */
 const EXPECTED: ReadonlySet<string> = new Set([
   'ConfigError',
+  'EscrowRefused',
+  'MalformedPackage',
+  'NotAMasterKey',
+  'SharesRefused',
+  'WrongMaster',
   'NewerSchema',
   'UnknownAccount',
   'UnknownDomain',

@@ -159,6 +159,35 @@ const log = z
   })
   .prefault({})
 
+const escrow = z
+  .strictObject({
+    certificate: doc(
+      z.string().default(''),
+      'certificate of the escrow master key, as `letterlock escrow init` makes it on another machine; empty for no escrow',
+    ),
+    fingerprint: doc(
+      z.string().default(''),
+      'its fingerprint; the server does not start when the file has another one',
+    ),
+    domains: doc(z.array(z.string()).default([]), 'domains whose accounts are offered escrow; empty for all'),
+    consentText: doc(
+      z.string().default(''),
+      'file with the text that owners agree to; empty takes the one of Letterlock. Each consent keeps its text',
+    ),
+    optOutText: doc(z.string().default(''), 'file with the text shown to those who take their consent back'),
+    label: doc(z.string().max(64).default(''), 'your name for this edition of the texts, such as "2026-01"'),
+  })
+  .superRefine(({ certificate, fingerprint }, check) => {
+    if ((certificate === '') === (fingerprint === '')) return
+    const key = certificate === '' ? 'certificate' : 'fingerprint'
+    check.addIssue({
+      code: 'custom',
+      path: [key],
+      message: '`certificate` and `fingerprint` go together: give both, or neither',
+    })
+  })
+  .prefault({})
+
 export const configSchema = z.strictObject({
   hostname: doc(
     z
@@ -176,6 +205,7 @@ export const configSchema = z.strictObject({
   sessions,
   store,
   submission,
+  escrow,
   log,
 })
 

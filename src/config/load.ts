@@ -99,6 +99,12 @@ export function parseConfig(text: string, file: string): LoadedConfig {
     },
     relay: { ...config.relay, passwordFile: inData(config.relay.passwordFile) },
     store: { ...config.store, queueKey: inData(config.store.queueKey) },
+    escrow: {
+      ...config.escrow,
+      certificate: inData(config.escrow.certificate),
+      consentText: inData(config.escrow.consentText),
+      optOutText: inData(config.escrow.optOutText),
+    },
   }
 }
 
