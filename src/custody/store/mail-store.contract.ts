@@ -78,6 +78,7 @@ export function contract(name: string, make: MakeStore): void {
     copying(check)
     removing(check)
     quotas(check)
+    coverages(check)
     changes(make, check)
   })
 }
@@ -511,6 +512,40 @@ function quotas(check: Check): void {
     await store.setQuota(account, null)
     await store.append(account, 'INBOX', big)
     assert.equal((await store.quota(account)).limit, null)
+  })
+}
+
+function coverages(check: Check): void {
+  check('all that comes is sealed to the current key; copies count once', async ({ account, store, mail, mailbox }) => {
+    assert.deepEqual(await mail.coverage(), { contents: 0, current: 0, waiting: 0, unreadable: 0, state: 'off' })
+    const [inbox, archive] = [await mailbox('INBOX'), await mailbox('Archive')]
+    for (const name of ['a', 'b']) await store.append(account, 'INBOX', newMessage(name))
+    await mail.append(archive, newMessage('c'))
+    await mail.copy(inbox, [1, 2], archive)
+    assert.deepEqual(await mail.coverage(), { contents: 3, current: 3, waiting: 0, unreadable: 0, state: 'off' })
+    await mail.setFlags(inbox, [1, 2], { mode: 'add', flags: ['\\Deleted'] })
+    await mail.expunge(inbox)
+    await mail.setFlags(archive, [1], { mode: 'add', flags: ['\\Deleted'] })
+    await mail.expunge(archive)
+    assert.equal((await mail.coverage()).contents, 2)
+  })
+
+  check('the state of re-sealing is kept with the account', async ({ account, store, mail }) => {
+    assert.equal(await mail.resealing(), 'off')
+    for (const state of ['running', 'paused', 'off', 'paused'] as const) {
+      assert.equal(await mail.resealing(state), state)
+      await using other = await store.open(account, null)
+      assert.deepEqual([await other.resealing(), (await other.coverage()).state], [state, state])
+    }
+  })
+
+  check('re-sealing where nothing waits changes nothing', async ({ mail, mailbox }) => {
+    const inbox = await mailbox('INBOX')
+    await mail.append(inbox, newMessage('a', { flags: ['\\Seen'] }))
+    const before = [await mail.list(inbox), await mail.status(inbox), await mail.quota()]
+    assert.deepEqual(await mail.reseal(10), { contents: 1, current: 1, waiting: 0, unreadable: 0, state: 'off' })
+    assert.deepEqual([await mail.list(inbox), await mail.status(inbox), await mail.quota()], before)
+    assert.equal(text(await mail.read(inbox, 1)), 'Subject: a\r\n\r\na\r\n')
   })
 }
 
