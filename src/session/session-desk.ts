@@ -14,6 +14,7 @@ import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
+import { overwriteStackSoon } from '#lib/stack.ts'
 import { openingNotices } from './openings.ts'
 import type { Resealing } from './resealing.ts'
 import { mergeSentCopies } from './sent-copies.ts'
@@ -122,6 +123,7 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
       return { kind: 'unavailable' }
     } finally {
       attempt.credential.fill(0)
+      overwriteStackSoon()
     }
   }
 

@@ -8,6 +8,7 @@ import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
+import { overwriteStackSoon } from '#lib/stack.ts'
 import { ConnectionOver } from './imap-error.ts'
 
 const GATHERED = 32_768
@@ -79,6 +80,7 @@ export class Wire {
   #end(): void {
     this.#over = true
     this.#forget()
+    overwriteStackSoon()
     this.#wakeReader()
     this.#wakeWriters()
   }

@@ -7,6 +7,7 @@ import { type SecureContext, TLSSocket } from 'node:tls'
 import { COMMAND_LINE_CAP } from '#formats/smtp/command.ts'
 import { formatReply, type Reply } from '#formats/smtp/reply.ts'
 import type { Clock } from '#lib/clock.ts'
+import { overwriteStackSoon } from '#lib/stack.ts'
 import { Input } from './input.ts'
 
 /** The conversation is over: the reply, if any, is the last thing said. */
@@ -211,6 +212,7 @@ export class Wire {
     this.flush()
     this.#timer?.[Symbol.dispose]()
     this.#input.clear()
+    overwriteStackSoon()
     const socket = this.#socket
     socket.off('data', this.#onData)
     if (socket.destroyed) return
