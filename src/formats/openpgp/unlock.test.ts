@@ -163,7 +163,7 @@ const withSpecifier = (cipher: number, ...specifier: number[]) =>
 test('what cannot be opened is refused before a passphrase is asked, with the remedy', async () => {
   const argon2 = [4, ...Buffer.alloc(16)]
   const refused = [
-    [withSpecifier(3, 3, 8, ...Buffer.alloc(8), 96), /CAST5.*--s2k-cipher-algo AES256/],
+    [withSpecifier(3, 3, 8, ...Buffer.alloc(8), 96), /CAST5.*gpg --export-secret-keys/],
     [withSpecifier(10, 3, 8, ...Buffer.alloc(8), 96), /Twofish/],
     [withSpecifier(9, 3, 7, ...Buffer.alloc(8), 96), /hash algorithm 7/],
     [withSpecifier(9, 77, 8), /specifier 77/],

@@ -196,9 +196,10 @@ const NONCE_SIZES = new Map<number, number>([
 const FIRST_AES = 7
 const LAST_AES = 9
 
+/** GnuPG 2.1 and newer lock with AES-128 whatever they are told, and open all that GnuPG 1 made. */
 const REMEDY =
-  'Export it again so that it is locked with AES: ' +
-  'gpg --s2k-cipher-algo AES256 --s2k-digest-algo SHA256 --export-secret-keys FINGERPRINT'
+  'Import it into GnuPG 2.1 or newer (gpg --import FILE) and export it from there ' +
+  '(gpg --export-secret-keys FINGERPRINT): it is then locked with AES.'
 
 /** Before anything is derived: a lock that cannot be opened is said at once, and not asked a passphrase for. */
 function checkLocks(parts: readonly (Lock | Bytes)[]): void {
