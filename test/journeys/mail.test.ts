@@ -20,6 +20,7 @@ import { type Postfix, startPostfix } from '../support/peers/postfix.ts'
 import { eventually } from '../support/peers/run.ts'
 import { swaks } from '../support/peers/swaks.ts'
 import { makeProvider, type Provider } from '../support/provider.ts'
+import { Reader } from '../support/reader.ts'
 import { sealedBlobs } from '../support/stored.ts'
 import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary.ts'
 
@@ -47,13 +48,8 @@ describe('mail in, sealed, read, answered, returned', needs(...tools), () => {
     ca: provider.ca,
   })
   const inbox = async (account = alice): Promise<Buffer[]> => {
-    const status = (await curlImap(imaps(account), '/', 'STATUS INBOX (MESSAGES)')).output
-    const count = Number(/MESSAGES (\d+)/.exec(status)?.[1])
-    const messages: Buffer[] = []
-    for (let number = 1; number <= count; number++) {
-      messages.push((await curlImap(imaps(account), `/INBOX;MAILINDEX=${number}`)).stdout)
-    }
-    return messages
+    await using reader = await Reader.login(imaps(account))
+    return (await reader.count()) === 0 ? [] : await reader.fetch('1:*')
   }
   const arrives = (what: string, account: typeof alice, wanted: (message: string) => boolean) =>
     eventually(what, async () => (await inbox(account)).map(String).find(wanted))

@@ -36,7 +36,8 @@ export class Reader implements AsyncDisposable {
     await once(socket, 'secureConnect')
     const reader = new Reader(socket)
     await reader.#until((text) => text.includes('\r\n'))
-    await reader.command(`LOGIN "${login.user}" "${login.password}"`)
+    const plain = Buffer.from(`\0${login.user}\0${login.password}`).toString('base64')
+    await reader.command(`AUTHENTICATE PLAIN ${plain}`)
     return reader
   }
 
