@@ -310,8 +310,8 @@ async function health({ config, directory, keyring }: Foundation, queue: Queue) 
 
 /** What commands of the same machine tell the running server. */
 async function control(path: string, { keyring, certificates }: Foundation, queue: Queue): Promise<boolean> {
-  const [, account] = /^\/accounts\/([a-z0-9]+)\/end-sessions$/.exec(path) ?? []
-  if (account) await keyring.endSessions(account)
+  const [, account, slots] = /^\/accounts\/([a-z0-9]+)\/end-sessions(?:\/([0-9a-f,]+))?$/.exec(path) ?? []
+  if (account) await keyring.endSessions(account, slots?.split(','))
   else if (path === '/queue/wake') queue.wake()
   else if (path === '/certificates/reload') certificates.reload()
   else return false

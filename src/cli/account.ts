@@ -1,4 +1,4 @@
-/** `letterlock account`: people, their passwords and their state. */
+/** `letterlock account`: people and their state. Their passwords are in account-password.ts. */
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseSize } from '#config/config.ts'
@@ -12,9 +12,9 @@ import { formatAddress } from '#formats/message/address.ts'
 import { systemClock } from '#lib/clock.ts'
 import { randomId } from '#lib/ids.ts'
 import { silentLogger } from '#lib/log.ts'
-import { CliError, UsageError } from './cli-error.ts'
+import { CliError } from './cli-error.ts'
 import { coverageText } from './coverage-text.ts'
-import { answer, day, notice, type OutputOptions, octets, tabulate } from './output.ts'
+import { answer, day, type OutputOptions, octets, tabulate } from './output.ts'
 import { addressOf, type PlaceOptions, Premises } from './premises.ts'
 import { openSealedStore } from './sealed-store.ts'
 import { readSecrets } from './secrets.ts'
@@ -24,6 +24,7 @@ type Options = PlaceOptions & OutputOptions & { readonly passwordStdin?: boolean
 export interface AddOptions extends Options {
   readonly algorithm?: string
   readonly quota?: string
+  readonly withoutKey?: boolean
 }
 
 function quotaOf(text: string | undefined, standard: number): number | null {
@@ -33,7 +34,7 @@ function quotaOf(text: string | undefined, standard: number): number | null {
   return limit === 0 ? null : limit
 }
 
-function algorithmOf(text: string | undefined): KeyAlgorithm {
+export function algorithmOf(text: string | undefined): KeyAlgorithm {
   const name = text ?? 'curve25519'
   if (name !== 'curve25519' && name !== 'rsa3072')
     throw new CliError(`--algorithm: "${name}" is neither curve25519 nor rsa3072`)
@@ -71,17 +72,24 @@ export async function createAccount(premises: Premises, text: string, password: 
   await mkdir(folder, { recursive: true, mode: 0o700 })
   try {
     const keyring = await premises.keyring()
-    const { certificate, recoveryCode } = await keyring.create(account.id, address, password, algorithm)
+    const made = options.withoutKey
+      ? { ...(await keyring.createWithoutKey(account.id, password)), certificate: null }
+      : await keyring.create(account.id, address, password, algorithm)
     await using store = storeOf(premises)
     await store.create(account.id)
     await store.setQuota(account.id, quota)
-    await directory.addAccount(account, certificate)
-    return { account, certificate, recoveryCode }
+    await directory.addAccount(account, made.certificate)
+    return { account, ...made }
   } catch (error) {
     await rm(folder, { recursive: true, force: true })
     throw error
   }
 }
+
+const KEYLESS = [
+  'It has no key yet: it can log in, and mail for it is put off (its senders try again for days) until there is one:',
+  '  letterlock key generate ADDRESS, or letterlock key import ADDRESS --file FILE',
+]
 
 export async function add(text: string, options: AddOptions): Promise<void> {
   await using premises = new Premises(options)
@@ -94,12 +102,12 @@ export async function add(text: string, options: AddOptions): Promise<void> {
       address: formatAddress(account.address),
       id: account.id,
       state: account.state,
-      fingerprint: certificate.fingerprint,
+      fingerprint: certificate?.fingerprint ?? null,
       recoveryCode: recoveryCode.reveal(),
     },
     [
       `Made the account ${formatAddress(account.address)}.`,
-      `Certificate:   ${certificate.fingerprint}`,
+      ...(certificate ? [`Certificate:   ${certificate.fingerprint}`] : KEYLESS),
       `Recovery code: ${recoveryCode.reveal()}`,
       'The recovery code opens the mail when the password is forgotten. It is shown this once and stored nowhere: write it down.',
     ].join('\n'),
@@ -183,103 +191,6 @@ export async function show(text: string, options: Options): Promise<void> {
         mailboxes.map((one) => [one.name, String(one.messages), String(one.unseen)]),
       ),
     ].join('\n'),
-  )
-}
-
-export interface PasswordOptions extends Options {
-  readonly recovery?: boolean
-  readonly reset?: boolean
-  readonly algorithm?: string
-}
-
-export async function password(text: string, options: PasswordOptions): Promise<void> {
-  if (options.recovery && options.reset) throw new UsageError('--recovery and --reset exclude each other')
-  await using premises = new Premises(options)
-  const account = await premises.account(text)
-  if (options.reset) await resetPassword(premises, account, options)
-  else if (options.recovery) await recoverPassword(premises, account, options)
-  else await changePassword(premises, account, options)
-  await premises.tell(`/accounts/${account.id}/end-sessions`)
-}
-
-async function changePassword(premises: Premises, account: Account, options: PasswordOptions): Promise<void> {
-  const [old, next] = await readSecrets(
-    [{ label: 'Old password' }, { label: 'New password', isNew: true }],
-    options.passwordStdin === true,
-  )
-  if (!(await (await premises.keyring()).changePassword(account.id, old!, next!)))
-    throw new CliError(
-      'the old password is wrong; nothing was changed. If it is forgotten: --recovery (keeps all mail)',
-    )
-  answer(options, { changed: true }, 'The password is changed. All mail stays readable; other sessions were ended.')
-}
-
-async function recoverPassword(premises: Premises, account: Account, options: PasswordOptions): Promise<void> {
-  const [code, next] = await readSecrets(
-    [{ label: 'Recovery code' }, { label: 'New password', isNew: true }],
-    options.passwordStdin === true,
-  )
-  const recovered = await (await premises.keyring()).recover(account.id, code!, next!)
-  if (!recovered) throw new CliError('the recovery code is wrong; nothing was changed')
-  answer(
-    options,
-    { changed: true, recoveryCode: recovered.recoveryCode.reveal() },
-    [
-      'The password is changed. All mail stays readable; other sessions were ended.',
-      `New recovery code: ${recovered.recoveryCode.reveal()}`,
-      'The old code no longer works. The new one is shown this once and stored nowhere: write it down.',
-    ].join('\n'),
-  )
-}
-
-const RESET_MEANS = [
-  'A reset needs neither the old password nor the recovery code, and this is what it means:',
-  '- the account gets a new key; new mail is sealed to it and readable with the new password;',
-  '- mail received until now stays sealed to the old key and cannot be read;',
-  '- nothing is deleted: the old locks are parked. Whoever finds the old password or the recovery code opens it all again with',
-  '  letterlock account relink ADDRESS',
-]
-
-async function resetPassword(premises: Premises, account: Account, options: PasswordOptions): Promise<void> {
-  if (!options.json) notice(RESET_MEANS.join('\n'))
-  const [next] = await readSecrets([{ label: 'New password', isNew: true }], options.passwordStdin === true)
-  const algorithm = algorithmOf(options.algorithm)
-  const { certificate, recoveryCode } = await (await premises.keyring()).reset(
-    account.id,
-    account.address,
-    next!,
-    algorithm,
-  )
-  await (await premises.directory()).addCertificate(account.id, certificate)
-  answer(
-    options,
-    { changed: true, fingerprint: certificate.fingerprint, recoveryCode: recoveryCode.reveal(), means: RESET_MEANS },
-    [
-      'The account has a new password and a new key.',
-      `Certificate:   ${certificate.fingerprint}`,
-      `Recovery code: ${recoveryCode.reveal()}`,
-      'The recovery code is shown this once and stored nowhere: write it down.',
-    ].join('\n'),
-  )
-}
-
-export async function relink(text: string, options: Options): Promise<void> {
-  await using premises = new Premises(options)
-  const account = await premises.account(text)
-  const [current, old] = await readSecrets(
-    [{ label: 'Password' }, { label: 'Old password or recovery code' }],
-    options.passwordStdin === true,
-  )
-  const result = await (await premises.keyring()).relink(account.id, { password: current! }, old!)
-  if (!result)
-    throw new CliError(
-      'nothing was opened: the password is wrong, or no parked lock opens with the old password or code',
-    )
-  await premises.tell(`/accounts/${account.id}/end-sessions`)
-  answer(
-    options,
-    result,
-    `${result.relinked} old key(s) are unlocked with the account again; the mail sealed to them is readable.`,
   )
 }
 

@@ -13,10 +13,10 @@ import { isDiskFull } from '#lib/sqlite.ts'
 import { CliError } from './cli-error.ts'
 import { type ExportWriter, maildirWriter, sealedWriter } from './export-files.ts'
 import { answer, type OutputOptions } from './output.ts'
+import { ownerSecrets } from './owner.ts'
 import { type PlaceOptions, Premises } from './premises.ts'
 import { interruptible, Progress } from './progress.ts'
 import { openSealedStore } from './sealed-store.ts'
-import { readSecrets } from './secrets.ts'
 
 export interface ExportOptions extends PlaceOptions, OutputOptions {
   readonly to: string
@@ -47,10 +47,11 @@ async function openMail(premises: Premises, account: Account, options: ExportOpt
     const sql = closing.use(createSqlMailStore({ dataDir, clock, logger: silentLogger }))
     return closing.use(await sql.open(account.id, null))
   }
-  const [password] = await readSecrets([{ label: 'Password' }], options.passwordStdin === true)
-  const keyring = await premises.keyring()
-  const keys = await keyring.unlock(account.id, password!).finally(() => password!.fill(0))
-  if (!keys) throw new CliError('the password is wrong; nothing was exported')
+  const { owner } = await ownerSecrets(premises, account, options)
+  const { password, ...more } = owner
+  const keys = await (await premises.keyring()).unlock(account.id, password, { use: 'owner', ...more })
+  if (!keys)
+    throw new CliError(`the password${owner.passphrase ? ' or passphrase' : ''} is wrong; nothing was exported`)
   const store = closing.use(await openSealedStore(premises))
   closing.use(keys)
   return closing.use(await store.open(account.id, keys))

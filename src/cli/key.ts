@@ -4,8 +4,8 @@ import { formatAddress } from '#formats/message/address.ts'
 import { armor } from '#formats/openpgp/armor.ts'
 import { CliError, UsageError } from './cli-error.ts'
 import { answer, day, type OutputOptions, tabulate } from './output.ts'
+import { ownerSecrets } from './owner.ts'
 import { type PlaceOptions, Premises } from './premises.ts'
-import { readSecrets } from './secrets.ts'
 
 type Options = PlaceOptions & OutputOptions
 
@@ -65,11 +65,11 @@ export async function exportKey(text: string, options: ExportOptions): Promise<v
   }
   if (options.json && options.out === undefined)
     throw new UsageError('--json needs --out FILE: a secret key is no JSON')
-  const [password, passphrase] = await readSecrets(
-    [{ label: 'Account password' }, { label: 'Passphrase for the exported key', isNew: true }],
-    options.passwordStdin === true,
-  )
-  const armored = await (await premises.keyring()).exportSecretKey(account.id, { password: password! }, passphrase!)
-  if (armored === null) throw new CliError('the password is wrong; nothing was exported')
+  const { owner, rest } = await ownerSecrets(premises, account, options, [
+    { label: 'Passphrase for the exported key', isNew: true },
+  ])
+  const armored = await (await premises.keyring()).exportSecretKey(account.id, owner, rest[0]!)
+  if (armored === null)
+    throw new CliError(`the password${owner.passphrase ? ' or passphrase' : ''} is wrong; nothing was exported`)
   await save(armored, options, { address })
 }

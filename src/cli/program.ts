@@ -46,6 +46,7 @@ const account = program.command('account').description('people, their passwords 
 withSecrets(asking(account, 'add <address>', 'make an account; prints its recovery code'))
   .option('--algorithm <name>', 'curve25519 or rsa3072', 'curve25519')
   .option('--quota <size>', 'disk space, such as 2G; 0 for no limit')
+  .option('--without-key', 'its owner brings a key or makes one later; mail is put off until then')
   .action(async (address, options) => (await import('#cli/account.ts')).add(address, options))
 asking(account, 'list', 'all accounts').action(async (options) => (await import('#cli/account.ts')).list(options))
 asking(account, 'show <address>', 'one account, its certificates and mailboxes').action(async (address, options) =>
@@ -55,10 +56,22 @@ withSecrets(asking(account, 'password <address>', 'change the password; keeps al
   .option('--recovery', 'with the recovery code instead of the old password; keeps all mail')
   .option('--reset', 'without either: says what that means')
   .option('--algorithm <name>', 'of the new key that --reset makes', 'curve25519')
-  .action(async (address, options) => (await import('#cli/account.ts')).password(address, options))
+  .action(async (address, options) => (await import('#cli/account-password.ts')).password(address, options))
 withSecrets(
   asking(account, 'relink <address>', 'open mail from before a reset with the old password or recovery code'),
-).action(async (address, options) => (await import('#cli/account.ts')).relink(address, options))
+).action(async (address, options) => (await import('#cli/account-password.ts')).relink(address, options))
+withSecrets(asking(account, 'recovery-code <address>', 'a new recovery code in place of the one before')).action(
+  async (address, options) => (await import('#cli/account-password.ts')).recoveryCode(address, options),
+)
+withSecrets(
+  asking(
+    account,
+    'passphrase <address>',
+    'set or change a passphrase that is asked for besides the password; mail programs then need app passwords',
+  ),
+)
+  .option('--remove', 'end it: the password alone is enough again')
+  .action(async (address, options) => (await import('#cli/account-password.ts')).passphrase(address, options))
 asking(account, 'suspend <address>', 'no login, no new mail; everything is kept').action(async (address, options) =>
   (await import('#cli/account.ts')).suspend(address, options),
 )
@@ -71,6 +84,23 @@ asking(account, 'quota <address> <size>', 'limit the disk space; 0 for no limit'
 asking(account, 'remove <address>', 'remove the account; its sealed mail is kept aside')
   .option('--purge', 'delete its mail and keys too')
   .action(async (address, options) => (await import('#cli/account.ts')).remove(address, options))
+
+const appPassword = program
+  .command('app-password')
+  .description('passwords for single devices and mail programs, each revocable alone')
+withSecrets(asking(appPassword, 'add <address>', 'make one; prints it this once'))
+  .requiredOption('--label <label>', "the device or program it is for, such as 'phone'")
+  .option('--scope <protocols>', 'of imap,pop3,smtp,jmap (default: all of them, and signing)')
+  .option('--sign', 'with --scope: it may also sign mail as the account; smtp alone opens no keys without this')
+  .option('--expires <when>', 'such as 90d or 12h from now, or a last day such as 2027-03-31 (UTC)')
+  .action(async (address, options) => (await import('#cli/app-password.ts')).add(address, options))
+asking(appPassword, 'list <address>', 'what each is for, when it was last used, and whether it still works').action(
+  async (address, options) => (await import('#cli/app-password.ts')).list(address, options),
+)
+withSecrets(asking(appPassword, 'revoke <address> [id...]', 'end them and their sessions'))
+  .option('--all', 'every one of the account')
+  .option('--operator', "without the owner's password: blocks them until the owner's next change removes them")
+  .action(async (address, ids, options) => (await import('#cli/app-password.ts')).revoke(address, ids, options))
 
 const key = program.command('key').description('certificates and secret keys')
 asking(key, 'list <address>', "an account's certificates").action(async (address, options) =>

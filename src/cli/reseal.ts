@@ -48,9 +48,9 @@ async function direct(premises: Premises, account: Account, options: ResealOptio
 
 async function resealHere(premises: Premises, account: Account, options: ResealOptions): Promise<Coverage> {
   const { owner } = await ownerSecrets(premises, account, options)
-  const { password, passphrase } = owner
+  const { password, ...more } = owner
   const keyring = await premises.keyring()
-  await using keys = await keyring.unlock(account.id, password, passphrase ? { passphrase } : {})
+  await using keys = await keyring.unlock(account.id, password, { use: 'owner', ...more })
   if (!keys) throw new CliError('the password is wrong; nothing was changed')
   await using store = await openSealedStore(premises)
   await using mail = await store.open(account.id, keys)
