@@ -89,6 +89,7 @@ async function openFoundation(config: LoadedConfig, closing: AsyncDisposableStac
       logger,
       metrics,
       graceMs: config.sessions.grace,
+      idleMs: config.sessions.idle,
       vault: { uid: config.sessions.vaultUid },
     }),
   )

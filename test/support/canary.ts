@@ -31,7 +31,8 @@ function base64Forms(octets: Buffer): Buffer[] {
   })
 }
 
-function formsOf(name: string, canary: string | Uint8Array): Form[] {
+/** The octets themselves, and what they look like in the usual encodings. */
+export function formsOf(name: string, canary: string | Uint8Array): Form[] {
   const octets = Buffer.from(canary)
   if (octets.length < 8) throw new Error(`the canary "${name}" is too short to mean anything`)
   const hex = octets.toString('hex')
