@@ -318,13 +318,14 @@ test(
       'set mbox_type=mbox',
       'set wait_key=no',
       'set sleep_time=0',
-      "push '<display-message>q<quit>'",
+      'set pipe_decode=yes',
+      `push '<display-message>q<pipe-message>cat>${dir.join('shown')}<enter><quit>'`,
     ]
     await writeFile(dir.join('muttrc'), `${settings.join('\n')}\n`)
     const env = { GNUPGHOME: gpg.home, TERM: 'xterm', HOME: dir.join(''), LC_ALL: 'C.UTF-8' }
     const command = `stty rows 40 cols 120; mutt -R -n -F ${dir.join('muttrc')} -f ${dir.join('mbox')}`
     const { output } = await run('script', ['-qefc', command, '/dev/null'], { env, mayFail: true })
-    assert.match(output, /It is on\./)
-    assert.match(output, /The merger/)
+    assert.match(output, /Bob.*The merger/)
+    assert.match(await readFile(dir.join('shown'), 'utf8'), /It is on\./)
   },
 )

@@ -93,7 +93,7 @@ test('only the wanted user ids are kept; with none of them there is no certifica
   assert.throws(() => cleanCertificate(ada.certificate, NOW, { keepUserIds: () => false }), MalformedOpenPgp)
 })
 
-test('ten thousand forged signatures cost a bounded number of operations, and the certificate only what they cover', () => {
+test('ten thousand forged signatures do not hide what stands elsewhere', () => {
   const template = [...readPackets(parts[2]!)][0]!.body
   const forged = Array.from({ length: 5000 }, (_, i) => {
     const body = Buffer.from(template)
@@ -102,12 +102,27 @@ test('ten thousand forged signatures cost a bounded number of operations, and th
   })
   const names = Array.from({ length: 2500 }, (_, i) => [packet(13, Buffer.from(`Eve ${i}`)), forged[i]!]).flat()
   const [primaryPacket, ...rest] = parts
-  const start = process.hrtime.bigint()
   const crowded = Buffer.concat([primaryPacket!, ...rest, ...forged, ...names])
-  const found = cleanCertificate(crowded, NOW)
-  const took = Number(process.hrtime.bigint() - start) / 1e6
-  assert.ok(found.equals(clean))
-  assert.ok(took < 5000, `${took} ms`)
+  assert.ok(cleanCertificate(crowded, NOW).equals(clean))
   const hidden = Buffer.concat([primaryPacket!, rest[0]!, ...forged, ...rest.slice(1)])
   assert.equal(verifyCertificate(hidden, NOW).encryptionKeys.length, 1)
+})
+
+test('for one user id or key few signatures are tried, for a certificate few of a type', () => {
+  const [primaryPacket, ...rest] = parts
+  const newer = (count: number) => {
+    const body = Buffer.from([...readPackets(certification(primary, names[0]!, NOW - 1000))][0]!.body)
+    body[body.length - 1] = body[body.length - 1]! ^ 1
+    return Array.from({ length: count }, () => packet(2, body))
+  }
+  const first = (count: number) =>
+    verifyCertificate(Buffer.concat([primaryPacket!, rest[0]!, ...newer(count), ...rest.slice(1)]), NOW).userIds
+  assert.equal(first(11).length, 3)
+  assert.equal(first(12).length, 2)
+  const crowd = (count: number) => {
+    const forged = Array.from({ length: count }, (_, i) => [packet(13, Buffer.from(`Eve ${i}`)), rest[1]!]).flat()
+    return verifyCertificate(Buffer.concat([primaryPacket!, ...forged, ...rest]), NOW)
+  }
+  assert.equal(crowd(61).userIds.length, 3)
+  assert.throws(() => crowd(64), MalformedOpenPgp)
 })

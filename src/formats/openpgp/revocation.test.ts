@@ -27,7 +27,7 @@ test('what we make is read, and revokes the certificate it is put into', () => {
       assert.equal(verifyCertificate(revoked, NOW).revoked, true)
       assert.ok(withRevocation(revoked, read).equals(revoked))
     }),
-    { numRuns: 40 },
+    { numRuns: 12 },
   )
 })
 

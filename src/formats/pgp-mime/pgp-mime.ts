@@ -14,7 +14,7 @@ import { scanHeader } from '#formats/message/header.ts'
 import { indexMessage, type MimePart } from '#formats/message/mime-index.ts'
 import { armorOctets, dearmor } from '#formats/openpgp/armor.ts'
 import { MalformedOpenPgp } from '#formats/openpgp/openpgp.ts'
-import { asBuffer, type Bytes } from '#lib/bytes.ts'
+import type { Bytes } from '#lib/bytes.ts'
 import { outerFields } from './outer-fields.ts'
 import { protectHeader, unprotectHeader } from './protected-header.ts'
 
@@ -111,7 +111,9 @@ export function isEncrypted(message: Bytes): boolean {
     return content !== null && messageIn(decodePart(content, message)) !== null
   }
   if (root.type !== 'text' || root.subtype !== 'plain') return false
-  const text = asBuffer(decodePart(root, message)).toString('latin1').trim()
-  const isWhole = text.startsWith(BEGIN) && text.indexOf(END) === text.length - END.length
+  // most messages end here, before all of them is decoded
+  if (!decodePart(root, message, MOST_AROUND).toString('latin1').trimStart().startsWith(BEGIN)) return false
+  const text = decodePart(root, message).toString('latin1').trim()
+  const isWhole = text.indexOf(END) === text.length - END.length
   return isWhole && messageIn(Buffer.from(text, 'latin1')) !== null
 }
