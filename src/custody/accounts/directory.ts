@@ -94,6 +94,12 @@ export interface Directory extends AsyncDisposable {
   addCertificate(id: AccountId, certificate: NewCertificate): Promise<void>
   /** Gives one that is there another use and makes it the newest. Nothing happens when it is not there, or has that use and is the newest already. */
   useCertificate(id: AccountId, fingerprint: string, use: CertificateUse): Promise<void>
+  /** Other octets of one that is there, renewed by its owner, and where its secret is now. Nothing else of it changes. Idempotent. */
+  replaceCertificate(
+    id: AccountId,
+    fingerprint: string,
+    renewed: Pick<StoredCertificate, 'certificate' | 'custody'>,
+  ): Promise<void>
   /** Keeps the revocation with the certificate, to be published with it. Idempotent. */
   revokeCertificate(id: AccountId, fingerprint: string, revocation: Bytes): Promise<void>
 }

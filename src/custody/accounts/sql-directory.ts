@@ -257,12 +257,28 @@ class SqlDirectory implements Directory {
     })
   }
 
-  async revokeCertificate(id: AccountId, fingerprint: string, revocation: Bytes): Promise<void> {
+  replaceCertificate(
+    id: AccountId,
+    fingerprint: string,
+    { certificate, custody }: Pick<StoredCertificate, 'certificate' | 'custody'>,
+  ): Promise<void> {
+    return this.#changeCertificate(id, fingerprint, { certificate, custody })
+  }
+
+  revokeCertificate(id: AccountId, fingerprint: string, revocation: Bytes): Promise<void> {
+    return this.#changeCertificate(id, fingerprint, { revocation })
+  }
+
+  async #changeCertificate(
+    id: AccountId,
+    fingerprint: string,
+    values: Partial<Pick<StoredCertificate, 'certificate' | 'custody' | 'revocation'>>,
+  ): Promise<void> {
     await this.#db.write(async (change) => {
       await checkThere(change, id)
       await change
         .updateTable('certificate')
-        .set({ revocation })
+        .set(values)
         .where('account_id', '=', id)
         .where('fingerprint', '=', fingerprint)
         .execute()

@@ -124,19 +124,36 @@ export class AccountFiles {
   }
 
   /** All generations, in no order. Throws AccountKeysDamaged. */
-  async lockedKeys(): Promise<readonly LockedKeyFile[]> {
+  lockedKeys(): Promise<readonly LockedKeyFile[]> {
+    return this.#keysNamed('locked')
+  }
+
+  /** Those that wait beside the one that they renew, until the directory has their certificate. Throws AccountKeysDamaged. */
+  renewedKeys(): Promise<readonly LockedKeyFile[]> {
+    return this.#keysNamed('renewed')
+  }
+
+  async #keysNamed(ending: KeyFile): Promise<readonly LockedKeyFile[]> {
     const keys: LockedKeyFile[] = []
-    for (const path of await pathsIn(join(this.#folder, 'keys'), '.locked')) {
+    for (const path of await pathsIn(join(this.#folder, 'keys'), `.${ending}`)) {
       const octets = await readIfThere(path)
+      // one that was renewed has got its name since
+      if (!octets && ending === 'renewed') continue
       const key = octets && decodeLockedKey(octets)
-      if (key && path === this.#keyPath(key.fingerprint)) keys.push(key)
+      if (key && path === this.#keyPath(key.fingerprint, ending)) keys.push(key)
       else throw new AccountKeysDamaged(`${path} is damaged. ${REMEDY}`)
     }
     return keys
   }
 
-  async writeLockedKey(key: LockedKeyFile): Promise<void> {
-    await replaceFile(this.#disk, this.#keyPath(key.fingerprint), encodeLockedKey(key))
+  async writeLockedKey(key: LockedKeyFile, ending: KeyFile = 'locked'): Promise<void> {
+    await replaceFile(this.#disk, this.#keyPath(key.fingerprint, ending), encodeLockedKey(key))
+  }
+
+  /** The renewed key takes the place of the one before. Hold the lock. */
+  async adoptRenewedKey(fingerprint: string): Promise<void> {
+    await this.#disk.rename(this.#keyPath(fingerprint, 'renewed'), this.#keyPath(fingerprint))
+    await this.#disk.syncFolder(join(this.#folder, 'keys'))
   }
 
   /** Of the escrow master key that the account agreed to. */
@@ -149,12 +166,47 @@ export class AccountFiles {
     await replaceFile(this.#disk, join(this.#mastersFolder, fingerprint), certificate)
   }
 
-  revocation(fingerprint: string): Promise<Buffer | null> {
-    return readIfThere(this.#revocationPath(fingerprint))
+  #revocationPath(fingerprint: string, ending: '' | '.fresh' = ''): string {
+    return join(this.#folder, 'revocations', `${fingerprint}${ending}`)
   }
 
-  async writeRevocation(fingerprint: string, sealed: Uint8Array): Promise<void> {
-    await replaceFile(this.#disk, this.#revocationPath(fingerprint), sealed)
+  /** Made for the occasion, where there is one, or else the generic one. */
+  async revocation(fingerprint: string): Promise<Buffer | null> {
+    const fresh = await readIfThere(this.#revocationPath(fingerprint, '.fresh'))
+    return fresh ?? readIfThere(this.#revocationPath(fingerprint))
+  }
+
+  async writeRevocation(fingerprint: string, sealed: Uint8Array, ending: '' | '.fresh' = ''): Promise<void> {
+    await replaceFile(this.#disk, this.#revocationPath(fingerprint, ending), sealed)
+  }
+
+  #certificatePath(hash: Uint8Array): string {
+    return join(this.#folder, 'keys', `${Buffer.from(hash).toString('hex')}.certificate`)
+  }
+
+  /** A device's certificate by its SHA-256; null when it is not there, or is another one. */
+  async deviceCertificate(hash: Uint8Array): Promise<Buffer | null> {
+    const octets = await readIfThere(this.#certificatePath(hash))
+    return octets && sha256(octets).equals(hash) ? octets : null
+  }
+
+  async writeDeviceCertificate(octets: Uint8Array): Promise<void> {
+    await replaceFile(this.#disk, this.#certificatePath(sha256(octets)), octets)
+  }
+
+  /** What a change of keys is about to make of the account; null when none is under way. */
+  async intent(): Promise<Intent | null> {
+    const octets = await readIfThere(this.#intentPath)
+    return octets && decodeIntent(octets)
+  }
+
+  async writeIntent(intent: Intent): Promise<void> {
+    await replaceFile(this.#disk, this.#intentPath, encodeIntent(intent))
+  }
+
+  /** What it said is done, or never happened. */
+  async dropIntent(): Promise<void> {
+    await rm(this.#intentPath, { force: true })
   }
 }
 

@@ -7,7 +7,8 @@ import type { AccountId, Directory, NewCertificate } from '../accounts/directory
 import type { AuditDetail, AuditEvent } from '../audit/audit-log.ts'
 import type { AnswerOf } from '../vault/protocol/protocol.ts'
 import type { AccountFiles } from './account-files.ts'
-import { type AccountReading, readAccount } from './account-reading.ts'
+import { readAccount } from './account-reading.ts'
+import { finishChange } from './finishing.ts'
 import {
   AccountKeysDamaged,
   type KeyAlgorithm,
@@ -56,7 +57,8 @@ export const ownerOf = ({ password, passphrase }: OwnerSecrets) => ({
 async function writeNewKeys(desk: ChangeDesk, made: AnswerOf<'create'>, generation: number): Promise<NewKeys> {
   const { account, files, revocations, clock } = desk
   const { fingerprint, certificate, locked } = made
-  const key = { fingerprint, generation, since: clock.now(), certificate: Buffer.from(certificate), locked }
+  const since = clock.now()
+  const key = { fingerprint, generation, since, origin: 'made', certificate: Buffer.from(certificate), locked } as const
   await files.writeLockedKey(key)
   await files.writeRevocation(fingerprint, await revocations.seal({ account, fingerprint }, made.revocation))
   await files.writeTable(made.table)
@@ -177,24 +179,9 @@ export async function reset(
     const made = await asked(account, vault.call('reset', request))
     await record('account.reset', { fingerprint: made.fingerprint }, 'operator')
     const keys = await writeNewKeys(desk, made, table.generation + 1)
-    await finishReset(desk, await readAccount(account, files, directory))
+    await finishChange(desk, await readAccount(account, files, directory))
     return keys
   })
-}
-
-/** Tells the directory of the new certificate and revokes the old ones. Idempotent; also run when a reset was interrupted. */
-export async function finishReset(
-  { account, files, directory, revocations }: ChangeDesk,
-  { unfinished }: AccountReading,
-): Promise<void> {
-  if (!unfinished) return
-  if (unfinished.missing) await directory.addCertificate(account, stored(unfinished.missing))
-  for (const { fingerprint } of unfinished.unrevoked) {
-    const sealed = await files.revocation(fingerprint)
-    if (!sealed) continue
-    const revocation = await revocations.open({ account, fingerprint }, sealed)
-    await directory.revokeCertificate(account, fingerprint, revocation)
-  }
 }
 
 export async function relink(desk: ChangeDesk, owner: OwnerSecrets, old: Buffer): Promise<{ relinked: number } | null> {

@@ -12,12 +12,18 @@
  *   accounts/ID/escrow/FINGERPRINT              the master certificate that the account agreed to
  *   accounts/ID/keys/FINGERPRINT.locked         a secret key under the AMK, with its certificate (locked-key-file.ts)
  *   accounts/ID/revocations/FINGERPRINT         the generic revocation of the certificate, sealed
+ *   accounts/ID/keys/FINGERPRINT.renewed        the same key with a certificate that its owner renewed, until the directory has it
+ *   accounts/ID/keys/SHA256.certificate         a certificate whose secret is on a device of its owner
+ *   accounts/ID/revocations/FINGERPRINT.fresh   one that was made when the certificate was retired, sealed
+ *   accounts/ID/intent                          what a change of keys is about to make of the account (intent.ts)
+ *   accounts/ID/consents/NNNN.json              what its owner agreed to (consents.ts)
  *   accounts/ID/blocked                         app passwords that the operator has blocked, one slot a line
  *   accounts/ID/last-use.json                   when each app password was last used (last-uses.ts)
  *
  * A change of password adds the new slot, syncs, reads it back and opens it, and only then drops the old slot: interrupted
- * anywhere, the old or the new password opens. So do passphrase and recovery code. A reset writes the new key first, then the table that names it, then the
- * directory; the next unlocking finishes one that was interrupted.
+ * anywhere, the old or the new password opens. So do passphrase and recovery code. A change of
+ * keys (reset, rotation, import) writes the new key first, then the table that names it, then the directory; the next unlocking
+ * finishes one that was interrupted.
  *
  * Passwords are octets and stay as the client sends them; nothing is normalised (no OpaqueString, RFC 8265 §4): a client that
  * changes its mind about composition would have to be told, and a password prompt cannot. New ones have 8 to 1024 octets.
@@ -107,6 +113,88 @@ export interface EscrowFacts {
   readonly openings: readonly EscrowOpening[]
 }
 
+export interface NewKeyWish {
+  /** Such as `<ada@alpha.test>`; the first is the primary one. */
+  readonly userIds: readonly string[]
+  readonly algorithm: KeyAlgorithm
+}
+
+/** What becomes of an escrow slot: sealed again to the same master certificate, or dropped. `keep` when left out. */
+export interface EscrowWish {
+  readonly escrow?: 'keep' | 'drop'
+}
+
+export interface RotationWish extends NewKeyWish, EscrowWish {
+  /** `end-to-end`: only the key that others write to, which becomes one of its own. `key` when left out. */
+  readonly renews?: 'key' | 'end-to-end'
+}
+
+/** What a new generation costs: `ended` credentials that could not be carried over, and a recovery code that had to be replaced. */
+export interface Renewal {
+  readonly ended: number
+  readonly recoveryCode: Secret<string> | null
+}
+
+export interface RotatedKey extends Renewal {
+  readonly fingerprint: string
+  readonly certificate: Bytes
+  /** Fingerprints of certificates that are revoked now. */
+  readonly retired: readonly string[]
+}
+
+/** `both`: mail rests under it and others write to it; `reading`: old mail is opened with it. */
+export interface ImportWish {
+  /** As it came, armored or not, locked or not. */
+  readonly tsk: Buffer
+  readonly keyPassphrase: Buffer | null
+  readonly use: 'both' | 'end-to-end' | 'reading'
+  /** A key that nothing can be sealed to gets a Curve25519 subkey. */
+  readonly addsSubkey: boolean
+  /** The account's, as `local@domain`. */
+  readonly addresses: readonly string[]
+  /** The managed key that it takes over from is not revoked. */
+  readonly keepsOld?: boolean
+}
+
+export interface KeyReason {
+  readonly code: string
+  /** Whole sentences, with what to do. */
+  readonly text: string
+}
+
+export interface ImportedKey {
+  readonly fingerprint: string
+  readonly certificate: Bytes
+  readonly warnings: readonly KeyReason[]
+  /** Fingerprints of certificates that are revoked now. */
+  readonly retired: readonly string[]
+}
+
+export interface RevocationWish {
+  readonly fingerprint: string
+  /** RFC 9580 §5.2.3.31: no reason, superseded, compromised, retired. */
+  readonly reason: 0 | 1 | 2 | 3
+  readonly text: string
+  /** Also one that is in use and has no successor. */
+  readonly isForced?: boolean
+}
+
+/**
+ * Who holds the key that mail is sealed to. `none`: there is no key yet; `managed`: the provider made it; `own`: its owner brought it;
+ * `device`: content is sealed to a key whose secret only its owner has, and rests under the account's own key besides.
+ */
+export type CustodyMode = 'none' | 'managed' | 'own' | 'device'
+
+export interface CustodyFacts {
+  readonly mode: CustodyMode
+  /** Fingerprint of the certificate that mail rests under; empty for none. */
+  readonly current: string
+  /** Of the one that others write to. */
+  readonly endToEnd: string
+  /** Fingerprints of keys that their owner brought. */
+  readonly brought: readonly string[]
+}
+
 /** `outdated`: the keyslots have changed since the request; `foreign`: of another account, or more than an opening. */
 export type EscrowApplied = 'applied' | 'outdated' | 'foreign'
 
@@ -167,6 +255,15 @@ export interface Keyring extends AsyncDisposable {
   requestEscrow(account: AccountId, ticket: string): Promise<Buffer>
   /** Takes the table that was made with the master key, if nothing has changed since. Sessions stay. */
   applyEscrow(account: AccountId, grant: { readonly ticket: string; readonly octets: Bytes }): Promise<EscrowApplied>
+  /**
+   * A new generation with a new key, current at once; the certificate before is revoked and kept to read old mail, unless its owner
+   * brought it: then it is only kept. All credentials stay. Ends sessions. null: wrong password. Throws KeyRefused.
+   */
+  rotateKey(account: AccountId, owner: OwnerSecrets, wish: RotationWish): Promise<RotatedKey | null>
+  /** The first key of an account that was made without one. null: wrong password. Throws KeyRefused when it has one. */
+  generateKey(account: AccountId, owner: OwnerSecrets, wish: NewKeyWish): Promise<RotatedKey | null>
+  /** A new AMK and the same keys. Ends sessions. null: wrong password. */
+  renewMaster(account: AccountId, owner: OwnerSecrets, wish: EscrowWish): Promise<Renewal | null>
   /** Without secrets. */
   keyslots(account: AccountId): Promise<readonly KeyslotFacts[]>
   /** Ends all handles of the account in this process, or those that came in by one of these slots. */
@@ -215,6 +312,15 @@ export class NotWithThisCredential extends KeyringError {
 /** This account's files are damaged, or were changed by somebody; others are not concerned. The message names them and the remedy. */
 export class AccountKeysDamaged extends KeyringError {
   override readonly name = 'AccountKeysDamaged'
+}
+/** The key cannot be what it should become, or not be done with what was asked. Nothing was changed. */
+export class KeyRefused extends KeyringError {
+  override readonly name = 'KeyRefused'
+  readonly reasons: readonly KeyReason[]
+  constructor(reasons: readonly KeyReason[]) {
+    super(reasons.map(({ text }) => text).join(' '))
+    this.reasons = reasons
+  }
 }
 /** The account has as many credentials, parked ones included, as a table holds. */
 export class KeyslotsFull extends KeyringError {

@@ -11,6 +11,8 @@ export interface LockedKeyFile {
   readonly generation: number
   /** Milliseconds since the epoch. */
   readonly since: number
+  /** Whether we made the key or its owner brought it. */
+  readonly origin: 'made' | 'brought'
   /** The certificate that it was locked with, to be found again if the directory is lost. */
   readonly certificate: Bytes
   readonly locked: Bytes
@@ -18,9 +20,17 @@ export interface LockedKeyFile {
 
 const base64 = (octets: Bytes) => Buffer.from(octets).toString('base64')
 
-export function encodeLockedKey({ fingerprint, generation, since, certificate, locked }: LockedKeyFile): Buffer {
-  const fields = { fingerprint, generation, since, certificate: base64(certificate), locked: base64(locked) }
-  const line = JSON.stringify({ format: FORMAT, ...fields })
+export function encodeLockedKey(key: LockedKeyFile): Buffer {
+  const { fingerprint, generation, since, origin, certificate, locked } = key
+  const line = JSON.stringify({
+    format: FORMAT,
+    fingerprint,
+    generation,
+    since,
+    ...(origin === 'made' ? {} : { origin }),
+    certificate: base64(certificate),
+    locked: base64(locked),
+  })
   return Buffer.from(`${line}\n${hash('sha256', line)}\n`)
 }
 
@@ -30,14 +40,16 @@ export function decodeLockedKey(octets: Bytes): LockedKeyFile | null {
   if (rest !== '' || checksum !== hash('sha256', Buffer.from(line, 'latin1'))) return null
   const fields = parsed(line)
   if (fields?.['format'] !== FORMAT) return null
-  const { fingerprint, generation, since, certificate, locked } = fields
+  const { fingerprint, generation, since, origin = 'made', certificate, locked } = fields
   if (typeof fingerprint !== 'string' || !/^[0-9A-F]{40,64}$/.test(fingerprint)) return null
   if (typeof certificate !== 'string' || typeof locked !== 'string') return null
   if (!Number.isSafeInteger(generation) || !Number.isSafeInteger(since)) return null
+  if (origin !== 'made' && origin !== 'brought') return null
   return {
     fingerprint,
     generation: generation as number,
     since: since as number,
+    origin,
     certificate: Buffer.from(certificate, 'base64'),
     locked: Buffer.from(locked, 'base64'),
   }

@@ -14,23 +14,30 @@ import { AccountFiles } from './account-files.ts'
 import { readAccount } from './account-reading.ts'
 import { type Disk, disk } from './durable-files.ts'
 import * as escrow from './escrow.ts'
+import { finishInterrupted } from './finishing.ts'
 import * as changes from './key-changes.ts'
 import type {
   AppPasswordWish,
   CredentialUse,
   EscrowApplied,
   EscrowFacts,
+  EscrowWish,
   KeyAlgorithm,
   Keyring,
   KeyslotFacts,
   NewKeys,
+  NewKeyWish,
   OwnerSecrets,
+  Renewal,
+  RotatedKey,
+  RotationWish,
   UnlockedKeys,
 } from './keyring.ts'
 import { LastUses } from './last-uses.ts'
 import type { VaultPlacement } from './launch.ts'
 import { asked, unlessDenied } from './refusals.ts'
 import { RevocationDesk } from './revocations.ts'
+import * as rotation from './rotation.ts'
 import * as wishes from './slot-wishes.ts'
 import { type HandleFacts, UnlockedHandle } from './unlocked-handle.ts'
 import { VaultProcess } from './vault-process.ts'
@@ -168,7 +175,7 @@ class FileKeyring implements VaultKeyring {
       }
       // Only somebody who can unlock makes us write.
       if (reading.needsRepair) await this.#mend(account, 'keyslot copy repaired', () => desk.files.repairTable())
-      if (reading.unfinished) await this.#mend(account, 'reset finished', () => changes.finishReset(desk, reading))
+      if (reading.unfinished) await this.#mend(account, 'change of keys finished', () => finishInterrupted(desk))
       if (isApp) this.#lastUses.note(account, answer.slot, login.now)
       return handle
     }
@@ -295,6 +302,21 @@ class FileKeyring implements VaultKeyring {
 
   applyEscrow(account: AccountId, grant: { ticket: string; octets: Bytes }): Promise<EscrowApplied> {
     return escrow.applyEscrow(this.#desk(account), grant)
+  }
+
+  rotateKey(account: AccountId, owner: OwnerSecrets, wish: RotationWish): Promise<RotatedKey | null> {
+    const change = () => rotation.rotateKey(this.#desk(account), owner, wish)
+    return wiping(secretsOf(owner), () => this.#ending(account, change()))
+  }
+
+  generateKey(account: AccountId, owner: OwnerSecrets, wish: NewKeyWish): Promise<RotatedKey | null> {
+    const change = () => rotation.generateKey(this.#desk(account), owner, wish)
+    return wiping(secretsOf(owner), () => this.#ending(account, change()))
+  }
+
+  renewMaster(account: AccountId, owner: OwnerSecrets, wish: EscrowWish): Promise<Renewal | null> {
+    const change = () => rotation.renewMaster(this.#desk(account), owner, wish)
+    return wiping(secretsOf(owner), () => this.#ending(account, change()))
   }
 
   async keyslots(account: AccountId): Promise<readonly KeyslotFacts[]> {

@@ -90,7 +90,7 @@ test('from inside the vault nothing can be read, written, started, reached, load
 
 /** Of Node: all that the vault's code may bring along itself, since confine.ts cannot take it away again. */
 const BROUGHT = new Set(
-  ['crypto', 'timers/promises', 'util', 'buffer', 'zlib', 'net', 'dgram', 'dns', 'module', 'vm'].map(
+  ['crypto', 'timers/promises', 'util', 'url', 'buffer', 'zlib', 'net', 'dgram', 'dns', 'module', 'vm'].map(
     (name) => `node:${name}`,
   ),
 )
