@@ -43,7 +43,7 @@ async function direct(premises: Premises, account: Account, options: ResealOptio
   await using mail = await store.open(account.id, null)
   if (options.pause) await mail.resealing('paused')
   if (options.resume) await mail.resealing('running')
-  return mail.coverage()
+  return await mail.coverage()
 }
 
 async function resealHere(premises: Premises, account: Account, options: ResealOptions): Promise<Coverage> {
@@ -55,7 +55,7 @@ async function resealHere(premises: Premises, account: Account, options: ResealO
   await using store = await openSealedStore(premises)
   await using mail = await store.open(account.id, keys)
   await mail.resealing('running')
-  return resealAll(mail, options.json === true)
+  return await resealAll(mail, options.json === true)
 }
 
 async function resealAll(mail: AccountMail, isQuiet: boolean): Promise<Coverage> {
