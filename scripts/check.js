@@ -1,7 +1,8 @@
 // npm run ok: everything a commit must pass, in under two minutes. npm test: the same, and the tests with real peers.
 // Each step says how long it took; the first failure of a static check does not hide the others.
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { pinnedNode } from './pinned-node.js'
 
@@ -32,38 +33,72 @@ function testsIn(folder, recursive) {
     .map((name) => `${folder}/${name}`)
 }
 
-const tests = [
-  ...testsIn('src', true),
-  ...testsIn('test', false),
-  ...testsIn('test/support', false),
-  ...testsIn('bench', false),
-  ...testsIn('test/dialogs', false),
-  ...testsIn('test/journeys', false),
-  ...(all ? testsIn('test/interop', false) : []),
-].sort()
+// Rooms whose tests leave nothing behind them: they share one process, which saves starting one for each file.
+const sharing = ['agents', 'config', 'custody/audit', 'formats', 'lib', 'policy', 'servers', 'session'].map(
+  (room) => `src/${room}/`,
+)
+const sources = testsIn('src', true)
+const shares = (file) => sharing.some((room) => file.startsWith(room))
 
-const report = `${root}node_modules/.cache/tests.txt`
-mkdirSync(`${root}node_modules/.cache`, { recursive: true })
+/** What runs side by side: for two cores, with journeys that also wait for their peers. */
+const lanes = {
+  journeys: [
+    '--test-concurrency=2',
+    ...testsIn('test/journeys', false),
+    ...(all ? testsIn('test/interop', false) : []),
+  ],
+  rooms: ['--test-isolation=none', ...sources.filter(shares), ...testsIn('test/dialogs', false)],
+  others: [
+    '--test-concurrency=1',
+    ...sources.filter((file) => !shares(file)),
+    ...testsIn('test', false),
+    ...testsIn('test/support', false),
+    ...testsIn('bench', false),
+  ],
+}
+
+const cache = `${root}node_modules/.cache`
+const reportOf = (name) => `${cache}/tests-${name}.txt`
+
+/** Prints what a lane says when it has ended, so that its lines stay together. */
+async function lane(name, args) {
+  const started = Date.now()
+  const reporters = [
+    ...['--test-reporter=dot', '--test-reporter-destination=stdout'],
+    ...['--test-reporter=spec', `--test-reporter-destination=${reportOf(name)}`],
+  ]
+  const child = spawn(node, ['--test', ...reporters, ...args], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: environment,
+  })
+  let said = ''
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    said += text
+  })
+  const [status] = await once(child, 'close')
+  const seconds = ((Date.now() - started) / 1000).toFixed(1)
+  process.stdout.write(`${said}\n── tests, ${name}: ${status === 0 ? 'ok' : 'FAILED'} (${seconds} s)\n`)
+  return status === 0
+}
+
+/** One report of all lanes, and its closing lines added up: the dots say nothing of how many. */
+function closeReport(names) {
+  const reports = names.map((name) => readFileSync(reportOf(name), 'utf8'))
+  writeFileSync(`${cache}/tests.txt`, reports.join(''))
+  for (const count of ['tests', 'pass', 'fail', 'skipped']) {
+    const found = [...reports.join('').matchAll(new RegExp(`^ℹ ${count} (\\d+)$`, 'gm'))]
+    process.stdout.write(`ℹ ${count} ${found.reduce((sum, [, number]) => sum + Number(number), 0)}\n`)
+  }
+}
+
+mkdirSync(cache, { recursive: true })
 
 const passed = [
   step('types', bin('tsc'), ['--noEmit']),
   step('lint and format', bin('biome'), ['check', '--diagnostic-level=warn', '--error-on-warnings', '.']),
   step('unused code', bin('knip'), ['--no-progress']),
-  step(all ? 'tests, with peers' : 'tests', node, [
-    '--test',
-    '--test-concurrency=3',
-    '--test-reporter=dot',
-    '--test-reporter-destination=stdout',
-    '--test-reporter=spec',
-    `--test-reporter-destination=${report}`,
-    ...tests,
-  ]),
+  ...(await Promise.all(Object.entries(lanes).map(([name, args]) => lane(name, args)))),
 ]
-// The dots say nothing of how many: the closing lines of the full report do.
-process.stdout.write(
-  `${readFileSync(report, 'utf8')
-    .split('\n')
-    .filter((line) => /^ℹ (tests|pass|fail|skipped) /.test(line))
-    .join('\n')}\n`,
-)
+closeReport(Object.keys(lanes))
 process.exit(passed.every(Boolean) ? 0 : 1)
