@@ -33,6 +33,7 @@ test('whatever is recorded is one line that its key opens, and writing what was 
       assert.deepEqual(encodeLine(line.entry, FIRST_CHAIN, key).octets, octets)
       assert.equal(decodeLine(octets, Buffer.alloc(32, 8)), null)
     }),
+    { numRuns: 40 },
   )
 })
 
