@@ -7,7 +7,7 @@ import { seal } from '#formats/openpgp/seal.ts'
 import { splitMessage } from '#formats/openpgp/unseal.ts'
 import { addressOf, keyringBench, PASSWORD } from '../../../test/support/vault-keyring.ts'
 import type { Disk } from './durable-files.ts'
-import type { Keyring } from './keyring.ts'
+import { type Keyring, PassphraseNeeded } from './keyring.ts'
 
 class PowerCut extends Error {}
 
@@ -34,14 +34,18 @@ const failing = new FailingDisk()
 const bench = await keyringBench({ disk: failing })
 after(() => bench[Symbol.asyncDispose]())
 
+/** After each rename: in between nothing is seen to be different. */
+const RENAMES = { first: 2, stride: 3 }
+
 /** Runs the change with one step more each time until it comes through; after each, `check` looks at what is left. */
 async function interruptEverywhere(
   make: (account: string) => Promise<unknown>,
   change: (account: string) => Promise<unknown>,
   check: (account: string, isWhole: boolean) => Promise<void>,
+  { first, stride } = { first: 0, stride: 1 },
 ): Promise<number> {
   const name = `${change.name}-`
-  for (let steps = 0; ; steps++) {
+  for (let steps = first; ; steps += stride) {
     const account = `${name}${steps}`
     await make(account)
     failing.left = steps
@@ -136,6 +140,126 @@ test('relinking, interrupted anywhere, can be done again', async () => {
     await using keys = await bench.keyring.unlock(account, Buffer.from(NEXT))
     assert.ok((await keys!.sessionKeys(old.get(account)!))[0])
   })
+})
+
+const PHONE = { label: 'phone', scope: ['imap'], expires: null }
+const owner = () => ({ password: Buffer.from(PASSWORD) })
+
+test('a new app password, interrupted anywhere, is there or not; the password opens', async () => {
+  const addApp = (account: string) => bench.keyring.addAppPassword(account, owner(), PHONE)
+  await interruptEverywhere(
+    bench.account,
+    addApp,
+    async (account) => {
+      assert.ok(await opens(bench.keyring, account, PASSWORD))
+      const again = await addApp(account)
+      assert.ok(await opens(bench.keyring, account, again!.password.reveal()))
+    },
+    RENAMES,
+  )
+})
+
+test('a revocation, interrupted anywhere, is done or can be done again; what was blocked never opens', async () => {
+  const apps = new Map<string, { readonly id: string; readonly password: string }[]>()
+  const make = async (account: string) => {
+    await bench.account(account)
+    const made = []
+    for (let index = 0; index < 3; index++) {
+      const added = await bench.keyring.addAppPassword(account, owner(), PHONE)
+      made.push({ id: added!.id, password: added!.password.reveal() })
+    }
+    await bench.keyring.blockSlots(account, [made[1]!.id])
+    apps.set(account, made)
+  }
+  const revoke = (account: string) => bench.keyring.revokeAppPasswords(account, owner(), [apps.get(account)![0]!.id])
+  await interruptEverywhere(
+    make,
+    revoke,
+    async (account, isWhole) => {
+      const [revoked, blocked, kept] = apps.get(account)!
+      if (isWhole) assert.equal(await opens(bench.keyring, account, revoked!.password), false)
+      assert.equal(await opens(bench.keyring, account, blocked!.password), false)
+      assert.ok(await opens(bench.keyring, account, kept!.password))
+      assert.ok(await opens(bench.keyring, account, PASSWORD))
+    },
+    RENAMES,
+  )
+})
+
+test('a new recovery code, interrupted anywhere: the one before opens until the new one was handed out', async () => {
+  const codes = new Map<string, string>()
+  const make = async (account: string) => {
+    codes.set(account, (await bench.account(account)).recoveryCode.reveal())
+  }
+  const reissue = async (account: string) => {
+    const fresh = await bench.keyring.reissueRecoveryCode(account, owner())
+    codes.set(account, fresh!.reveal())
+  }
+  const isSettled = async (account: string) => {
+    const slots = await bench.keyring.keyslots(account)
+    return slots.filter(({ type }) => type === 'recovery').length === 1
+  }
+  await interruptEverywhere(
+    make,
+    reissue,
+    async (account, isWhole) => {
+      assert.ok(await opens(bench.keyring, account, PASSWORD))
+      if (!isWhole && (await isSettled(account))) await reissue(account)
+      const recovered = await bench.keyring.recover(account, Buffer.from(codes.get(account)!), Buffer.from(NEXT))
+      assert.ok(recovered)
+      assert.ok(await opens(bench.keyring, account, NEXT))
+    },
+    RENAMES,
+  )
+})
+
+const PASSPHRASE = 'a passphrase besides'
+const bothOf = () => ({ ...owner(), passphrase: Buffer.from(PASSPHRASE) })
+
+/** What opens: the password alone, the password with the passphrase. */
+async function openWays(account: string): Promise<readonly [boolean, boolean]> {
+  const tried = async (how: { readonly passphrase?: Buffer }) => {
+    const keys = await bench.keyring.unlock(account, Buffer.from(PASSWORD), how).catch((error) => {
+      if (error instanceof PassphraseNeeded) return null
+      throw error
+    })
+    await keys?.[Symbol.asyncDispose]()
+    return keys !== null
+  }
+  return [await tried({}), await tried({ passphrase: Buffer.from(PASSPHRASE) })]
+}
+
+test('a passphrase set and ended, interrupted anywhere: the password opens, alone or with it', async () => {
+  const setPassphrase = (account: string) => bench.keyring.setPassphrase(account, owner(), Buffer.from(PASSPHRASE))
+  await interruptEverywhere(
+    bench.account,
+    setPassphrase,
+    async (account, isWhole) => {
+      const [, both] = await openWays(account)
+      assert.equal(both, true, 'one that nobody wants is not looked at')
+      if (isWhole) assert.deepEqual(await openWays(account), [false, true])
+      await bench.keyring.setPassphrase(account, bothOf(), Buffer.from(PASSPHRASE))
+      assert.deepEqual(await openWays(account), [false, true])
+    },
+    RENAMES,
+  )
+  const make = async (account: string) => {
+    await bench.account(account)
+    await setPassphrase(account)
+  }
+  const endPassphrase = (account: string) => bench.keyring.setPassphrase(account, bothOf(), null)
+  await interruptEverywhere(
+    make,
+    endPassphrase,
+    async (account, isWhole) => {
+      const [, both] = await openWays(account)
+      assert.equal(both, true)
+      if (isWhole) assert.deepEqual(await openWays(account), [true, true])
+      await endPassphrase(account)
+      assert.deepEqual(await openWays(account), [true, true])
+    },
+    RENAMES,
+  )
 })
 
 test('what a crash left half written is taken for nothing, and goes with the next change', async () => {

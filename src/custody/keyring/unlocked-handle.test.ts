@@ -9,7 +9,7 @@ import type { VaultProcess } from './vault-process.ts'
 
 const facts = { handle: 1, slot: 's', reads: true, signs: true, openings: [], expires: null }
 
-function opened(idleMs: number) {
+function opened(idleMs: number, expiresIn: number | null = null) {
   const clock = createFakeClock()
   const asked: string[] = []
   const call = async (name: string) => {
@@ -20,7 +20,8 @@ function opened(idleMs: number) {
   const ends: UnlockedHandle[] = []
   const onEnd = (handle: UnlockedHandle) => ends.push(handle)
   const duties = { vault, clock, logger: silentLogger, metrics: noMetrics, idleMs, onEnd }
-  return { clock, asked, ends, handle: new UnlockedHandle('a', facts, duties) }
+  const expires = expiresIn === null ? null : clock.now() + expiresIn
+  return { clock, asked, ends, handle: new UnlockedHandle('a', { ...facts, expires }, duties) }
 }
 
 test('a handle that asks for nothing ends, tells its session and the vault, once', async () => {
@@ -45,4 +46,18 @@ test('a session that leaves takes its timer along, and without a limit there is 
   assert.equal(left.handle.ended.aborted, false)
   const endless = opened(0)
   assert.equal(endless.clock.waiting, 0)
+})
+
+test('a handle ends with the app password that it came in by, however far away that is', async () => {
+  const { clock, asked, ends, handle } = opened(0, 90 * 86_400_000)
+  await clock.advance(90 * 86_400_000 - 1)
+  assert.equal(handle.ended.aborted, false)
+  await clock.advance(1)
+  assert.ok(handle.ended.reason instanceof SessionEnded)
+  assert.deepEqual(asked, ['close'], 'the others of the account live on')
+  assert.deepEqual(ends, [handle])
+  assert.equal(clock.waiting, 0)
+  const left = opened(0, 1000)
+  await left.handle[Symbol.asyncDispose]()
+  assert.equal(left.clock.waiting, 0)
 })
