@@ -116,6 +116,48 @@ withSecrets(asking(key, 'reseal <address>', 'bring all mail under the current ke
   .option('--status', 'how much is done; needs no password')
   .action(async (address, options) => (await import('#cli/reseal.ts')).reseal(address, options))
 
+const escrow = program
+  .command('escrow')
+  .description('opening accounts whose owners agreed to it, with a key that is elsewhere')
+/** With the master key, away from the server. */
+const withMaster = (command: Command): Command =>
+  withSecrets(command)
+    .requiredOption('--secret <file>', 'escrow-secret.asc, the locked master key')
+    .option('--shares <files...>', 'as many shares as are needed (default: ask for the passphrase)')
+    .option('--json', 'print one JSON document')
+withSecrets(escrow.command('init'))
+  .description('make the master key, on a machine that is not the server')
+  .requiredOption('--out <dir>', 'new folder for its files')
+  .option('--name <name>', 'whose key it is, as owners see it', 'Letterlock escrow')
+  .option('--shares <n>', 'split what unlocks it among so many people')
+  .option('--threshold <k>', 'of whom so many are needed')
+  .option('--algorithm <name>', 'curve25519 or rsa4096', 'curve25519')
+  .option('--json', 'print one JSON document')
+  .action(async (options) => (await import('#cli/escrow-master.ts')).init(options))
+withMaster(escrow.command('check').description('try whether the master key opens; nothing is changed')).action(
+  async (options) => (await import('#cli/escrow-master.ts')).check(options),
+)
+withMaster(escrow.command('recover').description('make one recovery code, on the machine with the master key'))
+  .requiredOption('--package <file>', 'what `escrow request` wrote')
+  .requiredOption('--ticket <text>', 'the reason, as in the request')
+  .requiredOption('--out <file>', 'new file for the grant, which goes back to the server')
+  .option('--log <dir>', 'keep a record on this machine too')
+  .option('--yes', 'do not ask')
+  .action(async (options) => (await import('#cli/escrow-master.ts')).recover(options))
+withSecrets(asking(escrow, 'consent <address>', 'the owner agrees to escrow'))
+  .option('--agree', 'the text was read and is agreed to')
+  .action(async (address, options) => (await import('#cli/escrow.ts')).consent(address, options))
+asking(escrow, 'status [address]', 'whether escrow is on, whose key it is, and every opening').action(
+  async (address, options) => (await import('#cli/escrow-status.ts')).status(address, options),
+)
+asking(escrow, 'request <address>', 'what the master key needs to open an account')
+  .requiredOption('--ticket <text>', 'the reason, which the owner will read')
+  .requiredOption('--out <file>', 'new file')
+  .action(async (address, options) => (await import('#cli/escrow.ts')).request(address, options))
+asking(escrow, 'apply <grant>', 'let the recovery code of a grant work').action(async (file, options) =>
+  (await import('#cli/escrow.ts')).apply(file, options),
+)
+
 const domain = program.command('domain').description('what this provider takes mail for')
 asking(domain, 'list', 'all domains').action(async (options) => (await import('#cli/domain.ts')).list(options))
 asking(domain, 'add <domain>', 'take mail for another domain').action(async (name, options) =>

@@ -1,6 +1,9 @@
 /** The public half of the master key, as the server may believe it. */
+import { dearmor, isArmored } from '#formats/openpgp/armor.ts'
 import { encryptionKeysAt, verifyCertificate } from '#formats/openpgp/certificate.ts'
-import { MalformedOpenPgp } from '#formats/openpgp/openpgp.ts'
+import { parseSecretPacket } from '#formats/openpgp/key-packet.ts'
+import { MalformedOpenPgp, PacketType } from '#formats/openpgp/openpgp.ts'
+import { readPackets } from '#formats/openpgp/packets.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import { EscrowRefused } from './escrow.ts'
 
@@ -49,4 +52,15 @@ function verified(octets: Bytes, now: number) {
     }
     throw error
   }
+}
+
+/** Whose secret a file holds, read from what is not locked in it. Throws WrongMaster. */
+export function masterFingerprint(secret: Bytes): string {
+  try {
+    const [primary] = readPackets(isArmored(secret) ? dearmor(secret).octets : secret)
+    if (primary?.type === PacketType.secretKey) return parseSecretPacket(primary.body).key.fingerprint
+  } catch (error) {
+    if (!(error instanceof MalformedOpenPgp)) throw error
+  }
+  throw new WrongMaster('this is no OpenPGP secret key: give the file escrow-secret.asc, as `escrow init` wrote it')
 }

@@ -3,7 +3,7 @@
  * a typing error before anything is combined.
  */
 import { hash } from 'node:crypto'
-import type { Bytes } from '#lib/bytes.ts'
+import { type Bytes, wipe } from '#lib/bytes.ts'
 import { blockSize, decodeCrockford, encodeCrockford } from '#lib/crockford.ts'
 import { SET_OCTETS, SHARE_OCTETS, SHARES_MAX, type Share, SharesRefused, setName } from './shares.ts'
 
@@ -13,19 +13,25 @@ const CHECK_OCTETS = 8
 const BLOCK_OCTETS = HEAD_OCTETS + SET_OCTETS + SHARE_OCTETS + CHECK_OCTETS
 const CHARACTERS = 95
 const GROUP = 5
-const GROUPS_IN_LINE = 5
 export const SHARE_TEXT_MAX = 16 * 1024
 
 const checkOf = (octets: Bytes) =>
   hash('sha256', Buffer.concat([Buffer.from('letterlock escrow share|'), octets]), 'buffer').subarray(0, CHECK_OCTETS)
 
-function code({ number, shares, threshold, set, octets }: Share): string {
+/** A group and its hyphen, so many in a line. */
+const LINE_CHARACTERS = (GROUP + 1) * 5
+
+function code({ number, shares, threshold, set, octets }: Share): Buffer {
   const content = Buffer.concat([Buffer.of(VERSION, threshold, shares, number), set, octets])
   const block = Buffer.concat([content, checkOf(content), Buffer.alloc(blockSize(CHARACTERS) - BLOCK_OCTETS)])
-  const groups = encodeCrockford(block, CHARACTERS, GROUP).toString('latin1').split('-')
-  const lines: string[] = []
-  while (groups.length > 0) lines.push(`    ${groups.splice(0, GROUPS_IN_LINE).join('-')}`)
-  return lines.join('\n')
+  const typed = encodeCrockford(block, CHARACTERS, GROUP)
+  const lines: Buffer[] = []
+  for (let at = 0; at < typed.length; at += LINE_CHARACTERS) {
+    lines.push(Buffer.from('    '), typed.subarray(at, at + LINE_CHARACTERS - 1), Buffer.from('\n'))
+  }
+  const text = Buffer.concat(lines)
+  for (const used of [content, block, typed]) wipe(used)
+  return text
 }
 
 export interface ShareFacts {
@@ -36,8 +42,15 @@ export interface ShareFacts {
   readonly made: number
 }
 
-/** The whole text of a share, to be printed and given to one person. */
-export function writeShare(share: Share, { fingerprint, name, made }: ShareFacts): string {
+/** The whole text of a share, to be printed and given to one person. Wiped by the caller. */
+export function writeShare(share: Share, facts: ShareFacts): Buffer {
+  const typed = code(share)
+  const text = Buffer.concat([Buffer.from(before(share, facts)), typed, Buffer.from(after(share))])
+  wipe(typed)
+  return text
+}
+
+function before(share: Share, { fingerprint, name, made }: ShareFacts): string {
   const { number, shares, threshold } = share
   return `LETTERLOCK ESCROW: share ${number} of ${shares}
 
@@ -48,8 +61,11 @@ Fingerprint: ${fingerprint}
 Set:         ${setName(share)}
 Made:        ${new Date(made).toISOString().slice(0, 10)}
 
-${code(share)}
+`
+}
 
+function after({ threshold }: Share): string {
+  return `
 WHAT THIS IS
 The mail of people who agreed to it can be opened with the master key when they
 have lost their password, or when the law demands it. No single person can do
@@ -85,7 +101,8 @@ export function readShare(text: Bytes, where: string): Share {
     )
   }
   const content = block.subarray(0, BLOCK_OCTETS - CHECK_OCTETS)
-  if (!checkOf(content).equals(block.subarray(content.length, BLOCK_OCTETS))) {
+  const isWhole = checkOf(content).equals(block.subarray(content.length, BLOCK_OCTETS)) && block[BLOCK_OCTETS] === 0
+  if (!isWhole) {
     block.fill(0)
     throw mistyped('a character is mistyped: compare it with the paper')
   }
