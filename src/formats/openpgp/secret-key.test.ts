@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { dearmor } from './armor.ts'
 import { parseCertificate } from './certificate.ts'
@@ -43,7 +44,12 @@ test('opened keys sign when the octets they were read from are wiped', () => {
 })
 
 test('a public half that belongs to another secret is refused (key overwriting)', () => {
-  for (const keys of [ada, rsa]) {
+  const foreign = (name: string) => {
+    const secret = readFileSync(new URL(`../../../test/vectors/openpgp/foreign/${name}.tsk`, import.meta.url))
+    assert.equal(openSecretKeys(secret).keys.length, 2)
+    return { secret }
+  }
+  for (const keys of [ada, rsa, foreign('nistp256'), foreign('brainpoolP256r1')]) {
     const packets = [...readPackets(keys.secret)]
     for (const index of [0, 3]) {
       const { type, body } = packets[index]!
