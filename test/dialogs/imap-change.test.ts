@@ -1,4 +1,5 @@
 import { test } from 'node:test'
+import { NoCertificate } from '#custody/store/mail-store.ts'
 import type { Dialog } from '../support/dialog.ts'
 import { PLAIN } from '../support/imap-messages.ts'
 import { ALICE, type ImapFixture, startImap } from '../support/imap-server.ts'
@@ -200,5 +201,21 @@ test('an account that is full', async () => {
     C: 1 APPEND Drafts {5+}
     C: a: bc
     S: 1 NO [OVERQUOTA] …
+  `)
+})
+
+test('an account that has no keys yet', async () => {
+  await using imap = await startImap()
+  imap.desk.wrap = (mail) =>
+    Object.assign(mail, {
+      append: async () => {
+        throw new NoCertificate('no key')
+      },
+    })
+  await using talk = await imap.login()
+  await talk.play(`
+    C: 1 APPEND Drafts {5+}
+    C: a: bc
+    S: 1 NO [UNAVAILABLE] Nothing can be kept here until you have set up your keys
   `)
 })

@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { needs } from '../support/needs.ts'
 import { curlAppend, curlImap, curlSubmit } from '../support/peers/curl.ts'
+import { eventually } from '../support/peers/run.ts'
 import { makeProvider, type Provider } from '../support/provider.ts'
+import { Reader } from '../support/reader.ts'
 import { dotStuffed, openLine } from '../support/smtp-line.ts'
 import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary.ts'
 
@@ -98,6 +100,23 @@ describe('the life of an account beside the running server', needs('curl'), () =
     await isRefused('third password')
     assert.notDeepEqual((await read('fresh password')).stdout, message)
     await provider.json(['account', 'relink', address, '--password-stdin'], secrets('fresh password', 'third password'))
+    await opens('fresh password')
+  })
+
+  it('has its old mail brought under the new key while its owner is logged in', async () => {
+    type Coverage = { contents: number; current: number; waiting: number; state: string }
+    const resumed = await provider.json<Coverage>(['key', 'reseal', address, '--resume'])
+    assert.deepEqual([resumed.state, resumed.waiting], ['running', 1])
+    const { host, ports } = provider
+    await using owner = await Reader.login({ host, port: ports.imaps, user: address, password: 'fresh password' })
+    await owner.count()
+    await eventually('all is re-sealed', async () => (await provider.log()).includes('re-sealing: ended'))
+    const { contents, current, state } = await provider.json<Coverage>(['key', 'reseal', address, '--status'])
+    assert.deepEqual([contents, current, state], [1, 1, 'off'])
+    assert.match(
+      String((await provider.command(['account', 'show', address])).stdout),
+      /100% sealed to the current key/,
+    )
     await opens('fresh password')
   })
 
