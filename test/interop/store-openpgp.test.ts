@@ -7,6 +7,7 @@ import { describe, it } from 'node:test'
 import { createSealedMailStore } from '#custody/store/sealed-mail-store.ts'
 import { createSqlMailStore } from '#custody/store/sql-mail-store.ts'
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
+import { originalOf } from '#formats/pgp-mime/pgp-mime.ts'
 import { systemClock } from '#lib/clock.ts'
 import { silentLogger } from '#lib/log.ts'
 import { letters } from '../support/letters.ts'
@@ -71,4 +72,36 @@ describe('what is stored for a certificate that gpg made', needs('gpg', 'sqop'),
       assert.deepEqual(await sqopDecrypt(secretKey, '', first), sent[0])
     })
   }
+})
+
+describe('what is stored for an account whose key is on a device', needs('gpg', 'sqop'), () => {
+  it('opens at the device alone, to the exact message, with gpg and Sequoia', async () => {
+    const rest = await keysOf('ed25519', 'cv25519')
+    const device = await keysOf('ed25519', 'cv25519')
+    await using _ = rest.gpg
+    await using __ = device.gpg
+    await using directory = await temporaryDirectory('store')
+    const sent = letters('a@beta.test', 'reader@alpha.test', 'A subject', 'a body').map((letter) => letter.content)
+    {
+      await using sql = createSqlMailStore({ dataDir: directory.path, clock: systemClock, logger: silentLogger })
+      const sealing = async () => ({ certificate: rest.certificate, device: device.certificate })
+      const store = createSealedMailStore(sql, { sealing, logger: silentLogger })
+      await store.create(account)
+      for (const content of sent) {
+        const summary = encodeSummary(summarize(content))
+        await store.append(account, 'INBOX', { content, summary, internalDate: 1_795_000_000_000, flags: [] })
+      }
+    }
+    const opened: Buffer[] = []
+    for (const blob of await sealedBlobs(directory.path)) {
+      const held = await rest.gpg.decrypt(blob)
+      assert.ok(!held.includes('A subject') && !held.includes('a body'))
+      const armored = /-----BEGIN PGP MESSAGE-----[\s\S]*-----END PGP MESSAGE-----/.exec(held.toString('latin1'))
+      if (armored) opened.push(originalOf(await device.gpg.decrypt(Buffer.from(armored[0], 'latin1'))))
+      if (armored && opened.length === 1)
+        assert.deepEqual(originalOf(await sqopDecrypt(device.secretKey, '', Buffer.from(armored[0]))), opened[0])
+    }
+    const sorted = (all: readonly Buffer[]) => all.map((one) => one.toString('latin1')).sort()
+    assert.deepEqual(sorted(opened), sorted(sent))
+  })
 })
