@@ -67,7 +67,11 @@ async function unlockBinary(tsk: Bytes, passphrase: Buffer | null): Promise<Buff
     for (const part of parts) {
       if (!isLock(part)) unlocked.push(part)
       else if (!part.s2k) unlocked.push(part.packet.octets)
-      else unlocked.push(fresh[fresh.push(await unlockPacket(part, part.s2k, derived)) - 1]!)
+      else {
+        const octets = await unlockPacket(part, part.s2k, derived)
+        fresh.push(octets)
+        unlocked.push(octets)
+      }
     }
     return Buffer.concat(unlocked)
   } finally {
