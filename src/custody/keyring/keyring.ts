@@ -170,6 +170,19 @@ export interface ImportedKey {
   readonly retired: readonly string[]
 }
 
+export interface ManagedKey {
+  readonly fingerprint: string
+  /** The new key; null when the one before is used again. */
+  readonly made: RotatedKey | null
+}
+
+export interface UploadedRevocation {
+  readonly fingerprint: string
+  /** Mail rests under it, or others write to it: it is published as revoked, and a new key should take over. */
+  readonly isInUse: boolean
+  readonly wasRevoked: boolean
+}
+
 export interface RevocationWish {
   readonly fingerprint: string
   /** RFC 9580 §5.2.3.31: no reason, superseded, compromised, retired. */
@@ -193,6 +206,13 @@ export interface CustodyFacts {
   readonly endToEnd: string
   /** Fingerprints of keys that their owner brought. */
   readonly brought: readonly string[]
+}
+
+export interface EscrowLeft extends Renewal {
+  /** The new certificate for rest; null where the owner's own key stays. */
+  readonly fingerprint: string | null
+  /** A key that the owner brought stays: earlier copies of the files, with the master key, still open what is sealed to it. */
+  readonly hasOwnKeys: boolean
 }
 
 /** `outdated`: the keyslots have changed since the request; `foreign`: of another account, or more than an opening. */
@@ -249,6 +269,11 @@ export interface Keyring extends AsyncDisposable {
   setPassphrase(account: AccountId, owner: OwnerSecrets, next: Buffer | null): Promise<boolean>
   /** Puts a lock for the master key around the account's AMK; one that is there goes. false: wrong password. */
   agreeToEscrow(account: AccountId, owner: OwnerSecrets, master: Bytes): Promise<boolean>
+  /**
+   * Takes that lock away, with a new AMK and new keys in the place of those that the provider made (`wish`). All other credentials
+   * stay. Ends sessions. null: wrong password.
+   */
+  leaveEscrow(account: AccountId, owner: OwnerSecrets, wish: NewKeyWish): Promise<EscrowLeft | null>
   /** Without secrets. */
   escrow(account: AccountId): Promise<EscrowFacts>
   /** The keyslot table for whoever has the master key. */
@@ -262,6 +287,34 @@ export interface Keyring extends AsyncDisposable {
   rotateKey(account: AccountId, owner: OwnerSecrets, wish: RotationWish): Promise<RotatedKey | null>
   /** The first key of an account that was made without one. null: wrong password. Throws KeyRefused when it has one. */
   generateKey(account: AccountId, owner: OwnerSecrets, wish: NewKeyWish): Promise<RotatedKey | null>
+  /**
+   * Takes a key of the owner's own, or one that is here already with a renewed certificate. With `both` it is current from now on and the
+   * managed key before it is revoked; no message is lost, whatever was used before stays for reading. Ends sessions. null: wrong
+   * password. Throws KeyRefused with every reason.
+   */
+  importKey(account: AccountId, owner: OwnerSecrets, wish: ImportWish): Promise<ImportedKey | null>
+  /**
+   * From now on the content of mail is sealed to this certificate, whose secret the server never had, before it rests under the
+   * account's own key. Ends sessions. null: wrong password. Throws KeyRefused.
+   */
+  useDeviceCertificate(
+    account: AccountId,
+    owner: OwnerSecrets,
+    certificate: Bytes,
+    addresses: readonly string[],
+  ): Promise<Omit<ImportedKey, 'retired'> | null>
+  /** Back to one key that the provider made, a new one where there is none that counts. Ends sessions. null: wrong password. Throws KeyRefused. */
+  useManaged(account: AccountId, owner: OwnerSecrets, wish: NewKeyWish): Promise<ManagedKey | null>
+  /** By the key itself. null: wrong password. Throws KeyRefused, also for one that is in use, unless forced. */
+  revokeKey(
+    account: AccountId,
+    owner: OwnerSecrets,
+    wish: RevocationWish,
+  ): Promise<{ readonly wasInUse: boolean } | null>
+  /** A revocation in any form that OpenPGP programs write, of any of the account's certificates. null: it is of none of them. */
+  uploadRevocation(account: AccountId, octets: Bytes): Promise<UploadedRevocation | null>
+  /** Without secrets. */
+  custody(account: AccountId): Promise<CustodyFacts>
   /** A new AMK and the same keys. Ends sessions. null: wrong password. */
   renewMaster(account: AccountId, owner: OwnerSecrets, wish: EscrowWish): Promise<Renewal | null>
   /** Without secrets. */

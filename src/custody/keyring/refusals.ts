@@ -1,7 +1,14 @@
 /** What the vault's one-word refusals mean to somebody who can act on them. */
 import type { AccountId } from '../accounts/directory.ts'
 import { CREDENTIAL_OCTETS_MAX, PASSWORD_OCTETS_MIN, type RefusalReason } from '../vault/protocol/protocol.ts'
-import { AccountKeysDamaged, KeyslotsFull, PassphraseNeeded, PasswordRefused, VaultBusy } from './keyring.ts'
+import {
+  AccountKeysDamaged,
+  KeyRefused,
+  KeyslotsFull,
+  PassphraseNeeded,
+  PasswordRefused,
+  VaultBusy,
+} from './keyring.ts'
 import { VaultRefusal } from './vault-process.ts'
 
 const LENGTHS = `a password must have ${PASSWORD_OCTETS_MIN} to ${CREDENTIAL_OCTETS_MAX} octets`
@@ -45,6 +52,8 @@ export async function asked<T>(account: AccountId, answer: Promise<T>): Promise<
 export function checkLength(...credentials: readonly Buffer[]): void {
   if (credentials.some((one) => one.length > CREDENTIAL_OCTETS_MAX)) throw new PasswordRefused(LENGTHS)
 }
+
+export const refused = (code: string, text: string): KeyRefused => new KeyRefused([{ code, text }])
 
 /** null for a wrong password or passphrase. Throws PassphraseNeeded. */
 export function unlessDenied<T extends { readonly kind: string }>(

@@ -7,16 +7,8 @@ import type { SlotTable } from '../vault/protocol/slot-table.ts'
 import type { AccountReading } from './account-reading.ts'
 import { beginChange, makeChange } from './finishing.ts'
 import { type ChangeDesk, ownerOf, revealed } from './key-changes.ts'
-import {
-  type EscrowWish,
-  KeyRefused,
-  type NewKeyWish,
-  type OwnerSecrets,
-  type Renewal,
-  type RotatedKey,
-  type RotationWish,
-} from './keyring.ts'
-import { asked, checkLength, unlessDenied } from './refusals.ts'
+import type { EscrowWish, NewKeyWish, OwnerSecrets, Renewal, RotatedKey, RotationWish } from './keyring.ts'
+import { asked, checkLength, refused, unlessDenied } from './refusals.ts'
 
 type Rotated = Extract<AnswerOf<'rotate'>, { kind: 'rotated' }>
 type Renews = 'key' | 'end-to-end' | 'master'
@@ -38,12 +30,28 @@ export async function rotateKey(
         'The key that others write to is on a device of its owner: renew it there, and import its certificate.',
       )
     }
-    const made = await askedToRotate(desk, owner, reading, { ...wish, renews })
-    if (!made) return null
-    const retired = retiredIn(reading, made)
-    await desk.record('key.rotated', { fingerprint: made.fingerprint, renews, retired: retired.join(',') })
-    return keptKey(desk, reading, made, { renews, retired })
+    return makeKey(desk, owner, reading, { ...wish, renews })
   })
+}
+
+/** Hold the lock. null: wrong password. */
+export async function makeKey(
+  desk: ChangeDesk,
+  owner: OwnerSecrets,
+  reading: AccountReading,
+  wish: NewKeyWish & EscrowWish & { readonly renews: 'key' | 'end-to-end' },
+): Promise<RotatedKey | null> {
+  const made = await askedToRotate(desk, owner, reading, wish)
+  if (!made) return null
+  const { fingerprint } = made
+  const retired = retiredIn(reading, made)
+  const isFirst = reading.table.current === ''
+  await desk.record(isFirst ? 'key.generated' : 'key.rotated', {
+    fingerprint,
+    renews: wish.renews,
+    retired: retired.join(','),
+  })
+  return keptKey(desk, reading, made, { renews: wish.renews, retired })
 }
 
 /** The first key of an account that began without one. null: wrong password. Throws KeyRefused when it has one. */
@@ -53,10 +61,7 @@ export async function generateKey(desk: ChangeDesk, owner: OwnerSecrets, wish: N
     if (reading.table.current !== '') {
       throw refused('has-key', `The account has the key ${reading.table.current} already. To replace it: key rotate.`)
     }
-    const made = await askedToRotate(desk, owner, reading, { ...wish, renews: 'key', escrow: 'keep' })
-    if (!made) return null
-    await desk.record('key.generated', { fingerprint: made.fingerprint, algorithm: wish.algorithm })
-    return keptKey(desk, reading, made, { renews: 'key', retired: [] })
+    return makeKey(desk, owner, reading, { ...wish, renews: 'key' })
   })
 }
 
@@ -73,8 +78,6 @@ export async function renewMaster(desk: ChangeDesk, owner: OwnerSecrets, wish: E
   })
 }
 
-const refused = (code: string, text: string) => new KeyRefused([{ code, text }])
-
 async function askedToRotate(
   desk: ChangeDesk,
   owner: OwnerSecrets,
@@ -87,9 +90,11 @@ async function askedToRotate(
   const { renews, userIds, algorithm, escrow = 'keep' } = wish
   const master = escrow === 'keep' ? await masterOf(desk, table) : NOTHING
   const order = { renews, userIds, algorithm, escrow, master, created: clock.now() }
-  return unlessDenied(
+  const made = unlessDenied(
     await asked(account, vault.call('rotate', { account, table: octets, keys, ...secrets, ...order })),
   )
+  if (made && escrow === 'drop') await desk.record('escrow.opted-out')
+  return made
 }
 
 /** A slot that cannot be sealed again must not fall away in silence. */

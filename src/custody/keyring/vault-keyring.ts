@@ -12,29 +12,39 @@ import type { AuditLog } from '../audit/audit-log.ts'
 import { type AnswerOf, CREDENTIAL_OCTETS_MAX, type RequestOf } from '../vault/protocol/protocol.ts'
 import { AccountFiles } from './account-files.ts'
 import { readAccount } from './account-reading.ts'
+import * as modes from './custody-modes.ts'
 import { type Disk, disk } from './durable-files.ts'
 import * as escrow from './escrow.ts'
 import { finishInterrupted } from './finishing.ts'
 import * as changes from './key-changes.ts'
+import * as keyRevocation from './key-revocation.ts'
 import type {
   AppPasswordWish,
   CredentialUse,
+  CustodyFacts,
   EscrowApplied,
   EscrowFacts,
+  EscrowLeft,
   EscrowWish,
+  ImportedKey,
+  ImportWish,
   KeyAlgorithm,
   Keyring,
   KeyslotFacts,
+  ManagedKey,
   NewKeys,
   NewKeyWish,
   OwnerSecrets,
   Renewal,
+  RevocationWish,
   RotatedKey,
   RotationWish,
   UnlockedKeys,
+  UploadedRevocation,
 } from './keyring.ts'
 import { LastUses } from './last-uses.ts'
 import type { VaultPlacement } from './launch.ts'
+import * as ownKeys from './own-keys.ts'
 import { asked, unlessDenied } from './refusals.ts'
 import { RevocationDesk } from './revocations.ts'
 import * as rotation from './rotation.ts'
@@ -292,6 +302,11 @@ class FileKeyring implements VaultKeyring {
     return wiping(secretsOf(owner), () => escrow.agreeToEscrow(this.#desk(account), owner, master))
   }
 
+  leaveEscrow(account: AccountId, owner: OwnerSecrets, wish: NewKeyWish): Promise<EscrowLeft | null> {
+    const change = () => escrow.leaveEscrow(this.#desk(account), owner, wish)
+    return wiping(secretsOf(owner), () => this.#ending(account, change()))
+  }
+
   escrow(account: AccountId): Promise<EscrowFacts> {
     return escrow.escrowFacts(this.#desk(account).files)
   }
@@ -312,6 +327,34 @@ class FileKeyring implements VaultKeyring {
   generateKey(account: AccountId, owner: OwnerSecrets, wish: NewKeyWish): Promise<RotatedKey | null> {
     const change = () => rotation.generateKey(this.#desk(account), owner, wish)
     return wiping(secretsOf(owner), () => this.#ending(account, change()))
+  }
+
+  importKey(account: AccountId, owner: OwnerSecrets, wish: ImportWish): Promise<ImportedKey | null> {
+    const change = () => ownKeys.importKey(this.#desk(account), owner, wish)
+    const secrets = [...secretsOf(owner), wish.tsk, ...(wish.keyPassphrase ? [wish.keyPassphrase] : [])]
+    return wiping(secrets, () => this.#ending(account, change()))
+  }
+
+  useDeviceCertificate(account: AccountId, owner: OwnerSecrets, certificate: Bytes, addresses: readonly string[]) {
+    const change = () => modes.useDeviceCertificate(this.#desk(account), owner, certificate, addresses)
+    return wiping(secretsOf(owner), () => this.#ending(account, change()))
+  }
+
+  useManaged(account: AccountId, owner: OwnerSecrets, wish: NewKeyWish): Promise<ManagedKey | null> {
+    const change = () => modes.useManaged(this.#desk(account), owner, wish)
+    return wiping(secretsOf(owner), () => this.#ending(account, change()))
+  }
+
+  revokeKey(account: AccountId, owner: OwnerSecrets, wish: RevocationWish): Promise<{ wasInUse: boolean } | null> {
+    return wiping(secretsOf(owner), () => keyRevocation.revokeKey(this.#desk(account), owner, wish))
+  }
+
+  uploadRevocation(account: AccountId, octets: Bytes): Promise<UploadedRevocation | null> {
+    return keyRevocation.uploadRevocation(this.#desk(account), octets)
+  }
+
+  custody(account: AccountId): Promise<CustodyFacts> {
+    return modes.custodyFacts(this.#desk(account))
   }
 
   renewMaster(account: AccountId, owner: OwnerSecrets, wish: EscrowWish): Promise<Renewal | null> {

@@ -106,7 +106,7 @@ function takeIn(table: SlotTable, request: Import, brought: Brought, amk: Bytes)
   const { verdict } = judged(brought, request)
   const isWanted = verdict === 'current' || (verdict === 'reading' && request.use === 'reading')
   const certificate = cleanedOf(brought.tsk, request.created)
-  if (!isWanted || !certificate) return refusedWith(certificate ?? certificateOf(brought.tsk), brought.held)
+  if (!isWanted || !certificate) return refusedWith([certificateOf(brought.tsk), certificate], brought.held)
   if (certificate.length > CERTIFICATE_OCTETS_MAX) return { kind: 'unreadable', why: 'too large' }
   const cleaned = withSecrets(certificate, brought.tsk)
   try {
@@ -121,10 +121,11 @@ function takeIn(table: SlotTable, request: Import, brought: Brought, amk: Bytes)
   }
 }
 
-const refusedWith = (certificate: Bytes, held: readonly string[]): Imported =>
-  certificate.byteLength > CERTIFICATE_OCTETS_MAX
-    ? { kind: 'unreadable', why: 'too large' }
-    : { kind: 'refused', certificate, held }
+/** As it came, or at least what is left of it, since the reasons are told by it. */
+function refusedWith(certificates: readonly (Bytes | null)[], held: readonly string[]): Imported {
+  const certificate = certificates.find((one) => one !== null && one.byteLength <= CERTIFICATE_OCTETS_MAX)
+  return certificate ? { kind: 'refused', certificate, held } : { kind: 'unreadable', why: 'too large' }
+}
 
 /** null: nothing in it is bound by its own signatures. */
 function cleanedOf(tsk: Bytes, now: number): Buffer | null {
