@@ -9,9 +9,11 @@ import { parseCertificate } from '#formats/openpgp/certificate.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import { BY_ESCROW, decodeTable, MalformedTable, type SlotTable, tableText } from '../vault/protocol/slot-table.ts'
 import type { AccountFiles } from './account-files.ts'
+import { readAccount } from './account-reading.ts'
 import { type ChangeDesk, ownerOf } from './key-changes.ts'
-import { AccountKeysDamaged, type EscrowApplied, type EscrowFacts, type OwnerSecrets } from './keyring.ts'
+import type { EscrowApplied, EscrowFacts, EscrowLeft, NewKeyWish, OwnerSecrets } from './keyring.ts'
 import { asked, unlessDenied } from './refusals.ts'
+import { renewMaster, rotateKey } from './rotation.ts'
 
 const slotOf = ({ slots }: SlotTable) => slots.find(({ type }) => type === 'escrow') ?? null
 
@@ -31,17 +33,6 @@ export async function escrowFacts(files: AccountFiles): Promise<EscrowFacts> {
   }
 }
 
-/** What the escrow slot of this table is sealed to, for a rotation to seal to again; empty when it has none. Throws AccountKeysDamaged. */
-export async function masterCertificateFor(files: AccountFiles, table: SlotTable): Promise<Bytes> {
-  const master = masterOf(table)
-  if (master === null) return Buffer.alloc(0)
-  const found = await files.masterCertificate(master)
-  if (found) return found
-  throw new AccountKeysDamaged(
-    `the master certificate ${master} of the escrow slot of account ${table.account} is missing: restore the account's escrow folder from a backup, or opt out`,
-  )
-}
-
 /** false: wrong password. Running it again renews the slot, also for another master key. */
 export async function agreeToEscrow(desk: ChangeDesk, owner: OwnerSecrets, master: Bytes): Promise<boolean> {
   const { account, files, vault, clock, record } = desk
@@ -56,6 +47,27 @@ export async function agreeToEscrow(desk: ChangeDesk, owner: OwnerSecrets, maste
     await files.writeTable(answer.table)
     return true
   })
+}
+
+/**
+ * Takes the slot away and its power with it: a new AMK, and new keys in the place of those that the provider made, so that an
+ * earlier copy of the files, with the master key, opens nothing that comes from now on. Keys that their owner brought stay. The slot goes
+ * with the last step: interrupted, it is still there, and the whole is done again. null: wrong password.
+ */
+export async function leaveEscrow(desk: ChangeDesk, owner: OwnerSecrets, wish: NewKeyWish): Promise<EscrowLeft | null> {
+  const { table, keys } = await readAccount(desk.account, desk.files, desk.directory)
+  const isMade = (fingerprint: string) => keys.some((key) => key.fingerprint === fingerprint && key.origin === 'made')
+  const other = table.endToEnd?.custody === 'held' ? table.endToEnd.fingerprint : ''
+  if (isMade(other) && !(await rotateKey(desk, owner, { ...wish, renews: 'end-to-end' }))) return null
+  const hasOwnKeys = [table.current, other].some((fingerprint) => fingerprint !== '' && !isMade(fingerprint))
+  if (!isMade(table.current)) {
+    const renewal = await renewMaster(desk, owner, { escrow: 'drop' })
+    return renewal && { ...renewal, fingerprint: null, hasOwnKeys }
+  }
+  const rotated = await rotateKey(desk, owner, { ...wish, escrow: 'drop' })
+  if (!rotated) return null
+  const { fingerprint, ended, recoveryCode } = rotated
+  return { fingerprint, ended, recoveryCode, hasOwnKeys }
 }
 
 /** The table as it stands, which the master key can open. It is in the audit log before it is given out. */
