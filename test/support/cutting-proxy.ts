@@ -8,7 +8,7 @@ export interface CuttingProxy extends AsyncDisposable {
   readonly cuts: number
 }
 
-/** `cutAfter`: octets for each of the first connections; later ones are let alone. */
+/** Listens on the server's own address. `cutAfter`: octets for each of the first connections; later ones are let alone. */
 export async function startCuttingProxy(
   host: string,
   port: number,
@@ -39,7 +39,7 @@ export async function startCuttingProxy(
       far.destroy()
     })
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(0, host)
   await once(server, 'listening')
   const address = server.address() as { port: number }
   return {
