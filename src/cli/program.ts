@@ -147,6 +147,10 @@ withMaster(escrow.command('recover').description('make one recovery code, on the
 withSecrets(asking(escrow, 'consent <address>', 'the owner agrees to escrow'))
   .option('--agree', 'the text was read and is agreed to')
   .action(async (address, options) => (await import('#cli/escrow.ts')).consent(address, options))
+withSecrets(asking(escrow, 'opt-out <address>', 'the owner takes that back; new keys, so that it counts'))
+  .option('--agree', 'the text was read')
+  .option('--no-reseal', 'leave old mail under the old key')
+  .action(async (address, options) => (await import('#cli/escrow-opt-out.ts')).optOut(address, options))
 asking(escrow, 'status [address]', 'whether escrow is on, whose key it is, and every opening').action(
   async (address, options) => (await import('#cli/escrow-status.ts')).status(address, options),
 )
