@@ -41,7 +41,12 @@ export async function addAppPassword(
     const request = { account, table: octets, ...ownerOf(owner), ...order }
     const answer = unlessDenied(await asked(account, vault.call('addCode', request)))
     if (!answer) return null
-    await record('app-password.added', { slot: answer.slot, label, scope, ...(expires === null ? {} : { expires }) })
+    await record('app-password.added', {
+      slot: answer.slot,
+      label,
+      scope,
+      ...(expires === null ? {} : { expires: new Date(expires).toISOString() }),
+    })
     await files.writeTable(answer.table)
     return { id: answer.slot, password: revealed(answer.secret) }
   })
