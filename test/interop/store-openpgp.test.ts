@@ -3,6 +3,8 @@
  * to the exact octets, without any code of ours.
  */
 import assert from 'node:assert/strict'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { createSealedMailStore } from '#custody/store/sealed-mail-store.ts'
 import { createSqlMailStore } from '#custody/store/sql-mail-store.ts'
@@ -13,6 +15,7 @@ import { silentLogger } from '#lib/log.ts'
 import { letters } from '../support/letters.ts'
 import { needs } from '../support/needs.ts'
 import { sqopDecrypt, startGpg } from '../support/peers/gpg.ts'
+import { makeProvider } from '../support/provider.ts'
 import { sealedBlobs } from '../support/stored.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
@@ -103,5 +106,37 @@ describe('what is stored for an account whose key is on a device', needs('gpg', 
     }
     const sorted = (all: readonly Buffer[]) => all.map((one) => one.toString('latin1')).sort()
     assert.deepEqual(sorted(opened), sorted(sent))
+  })
+})
+
+describe('an account that was reset and relinked', needs('gpg'), () => {
+  it('takes everything away: the exported key and gpg open each file of a sealed export', async () => {
+    await using directory = await temporaryDirectory('away')
+    const address = 'anna@alpha.test'
+    const provider = await makeProvider({
+      directory: directory.path,
+      domain: 'alpha.test',
+      accounts: [{ address, password: 'the first password' }],
+    })
+    const secrets = (...lines: string[]) => ({ input: lines.map((line) => `${line}\n`).join('') })
+    const take = async (name: string) => {
+      await writeFile(directory.join(name), `From a@beta.test Tue Nov  3 10:00:00 2026\nSubject: ${name}\n\nbody\n`)
+      await provider.command(['import', address, '--from', `mbox:${directory.join(name)}`])
+    }
+    await take('before')
+    await provider.command(['account', 'password', address, '--reset', '--password-stdin'], secrets('another password'))
+    await take('after')
+    const relink = ['account', 'relink', address, '--password-stdin']
+    await provider.command(relink, secrets('another password', 'the first password'))
+    const [keys, sealed] = [directory.join('key.asc'), directory.join('sealed')]
+    const exportKey = ['key', 'export', address, '--out', keys, '--password-stdin']
+    await provider.command(exportKey, secrets('another password', 'a passphrase'))
+    await provider.command(['export', address, '--sealed', '--to', sealed])
+    await using gpg = await startGpg()
+    await gpg.run(['--import'], { input: await readFile(keys), passphrase: 'a passphrase' })
+    const opened: string[] = []
+    for (const name of await readdir(join(sealed, 'INBOX')))
+      opened.push((await gpg.decrypt(await readFile(join(sealed, 'INBOX', name)), 'a passphrase')).toString())
+    assert.deepEqual(opened.sort(), ['Subject: after\r\n\r\nbody\r\n', 'Subject: before\r\n\r\nbody\r\n'])
   })
 })
