@@ -258,7 +258,7 @@ test('revocations that GnuPG makes are read, and GnuPG takes ours', needs('gpg')
     assert.deepEqual(codes(judge(revoked, address, null)), ['reading', 'revoked', 'no-signing-key'])
   }
   using keys = openSecretKeys(await unlockSecretKey(await exportedSecret(fingerprint), Buffer.from(passphrase)))
-  const ours = makeRevocation(keys, { created: Date.now() - 1000, reason: 2, text: 'lost — gone' })
+  const ours = makeRevocation(keys, { created: Date.now() - 60_000, reason: 2, text: 'lost — gone' })
   await gpg.import(Buffer.from(ours))
   const after = await exported(fingerprint)
   assert.equal(verifyCertificate(after, Date.now() + 1000).revoked, true)

@@ -66,6 +66,11 @@ test("somebody else's revocation, a damaged one and any other octets are none", 
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (any) => readRevocation(any, ada.certificate) === null))
 })
 
+test('a revocation is never older than its key', () => {
+  const made = Buffer.from(makeRevocation(keys, { created: CREATED - 60_000, reason: 3, text: '' }))
+  assert.equal(verifyCertificate(withRevocation(ada.certificate, made), CREATED).revoked, true)
+})
+
 test('a revocation needs the primary secret', () => {
   const [primary, ...others] = [...readPackets(ada.secret)]
   const publicPrimary = [...readPackets(ada.certificate)][0]!.octets

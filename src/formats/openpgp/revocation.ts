@@ -43,7 +43,9 @@ export function makeRevocation(keys: SecretKeys, wish: RevocationWish): string {
 export function revocationBy(primary: SecretKey, { created, reason, text }: RevocationWish): string {
   const { key } = primary
   const why = subpacket(29, Buffer.of(reason), cutText(text))
-  const wish = { type: SignatureType.keyRevocation, created, subpackets: [why] }
+  // GnuPG refuses what is older than the key, which a clock that went back would make it
+  const time = Math.max(created, key.created)
+  const wish = { type: SignatureType.keyRevocation, created: time, subpackets: [why] }
   return armored(writeSignature(primary, wish, [hashedKey(key.version, key.body)]), key.version)
 }
 
