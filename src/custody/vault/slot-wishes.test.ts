@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { createFakeClock, type FakeClock } from '../../../test/support/fake-clock.ts'
-import { admitOwner, type CredentialUse } from './credentials.ts'
+import { admitOwner, type Credential, type CredentialUse } from './credentials.ts'
 import { signTable, TableTampered } from './keyslots.ts'
 import { WeakPassword } from './password-rules.ts'
 import { MalformedFrame } from './protocol/codec.ts'
@@ -19,7 +19,7 @@ const NOW = 1_800_000_000_000
 const account = 'a'
 const NONE = Buffer.alloc(0)
 const PASSWORD = Buffer.from('correct horse')
-const owner = { password: PASSWORD, passphrase: NONE }
+const owner: Credential = { password: PASSWORD, passphrase: NONE }
 const EVERYTHING = 'imap,pop3,smtp,jmap,sign'
 
 /** A vault with one account; `table` moves on with each change. */
@@ -38,6 +38,7 @@ async function bench() {
   const house = {
     vault,
     clock,
+    keys,
     table: made.table as Uint8Array,
     recoveryCode: made.recoveryCode,
     async add(wish: Partial<RequestOf<'addCode'>> = {}) {
@@ -51,7 +52,7 @@ async function bench() {
       return vault.unlock({ account, table: house.table, keys, password, passphrase, use, now: clock.now() })
     },
     /** The table as it is once `changed` was read back. */
-    async settled(changed: { readonly table: Uint8Array }, by: typeof owner = owner) {
+    async settled(changed: { readonly table: Uint8Array }, by: Credential = owner) {
       const answer = await vault.settle({ account, table: changed.table, ...by })
       assert.ok(answer.kind === 'changed')
       house.table = answer.table
@@ -226,6 +227,35 @@ async function filledUp(octets: Uint8Array, count: number): Promise<Uint8Array> 
   return encodeTable(signTable({ ...table, slots: [...table.slots, ...more] }, admitted.amk))
 }
 
+test('they go over into a new generation as they are, and what each may do goes with it', async () => {
+  const house = await bench()
+  const made: Uint8Array[] = []
+  for (const scope of ['imap', 'smtp', 'smtp,sign']) made.push((await house.add({ scope, expires: NOW + 1000 })).secret)
+  const rotated = await house.vault.rotate({
+    account,
+    table: house.table,
+    keys: house.keys,
+    ...owner,
+    renews: 'master',
+    userIds: ['<a@alpha.test>'],
+    algorithm: 'curve25519',
+    escrow: 'keep',
+    master: NONE,
+    created: NOW,
+  })
+  assert.ok(rotated.kind === 'rotated')
+  house.table = rotated.table
+  const answers = async (use: CredentialUse) => {
+    const kinds = []
+    for (const secret of made) kinds.push((await house.unlock(secret, use)).kind)
+    return kinds
+  }
+  assert.deepEqual(await answers('imap'), ['unlocked', 'wrong', 'wrong'])
+  assert.deepEqual(await answers('smtp'), ['wrong', 'unlocked', 'unlocked'])
+  await house.clock.advance(1000)
+  assert.deepEqual(await answers('smtp'), ['wrong', 'wrong', 'wrong'])
+})
+
 test('a new recovery code takes over once it is settled, and both open until then', async () => {
   const house = await bench()
   const added = await house.add({ type: 'recovery', scope: '', label: '' })
@@ -243,7 +273,7 @@ const SECOND = Buffer.from('the second passphrase')
 test('a passphrase is asked for in addition: set, changed, ended', async () => {
   const house = await bench()
   const { secret } = await house.add({ scope: 'imap' })
-  const set = async (by: typeof owner, next: Buffer) => {
+  const set = async (by: Credential, next: Buffer) => {
     const answer = await house.vault.setPassphrase({ account, table: house.table, ...by, next, created: NOW })
     assert.ok(answer.kind === 'changed')
     await house.settled(answer, { ...by, passphrase: next })

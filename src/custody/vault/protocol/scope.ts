@@ -9,8 +9,6 @@
  */
 
 export const PROTOCOL_WORDS = ['imap', 'pop3', 'smtp', 'jmap'] as const
-export type ProtocolWord = (typeof PROTOCOL_WORDS)[number]
-export type ScopeWord = ProtocolWord | 'sign'
 
 const READING: readonly string[] = ['imap', 'pop3', 'jmap']
 const ORDER: readonly string[] = [...PROTOCOL_WORDS, 'sign']
