@@ -5,7 +5,7 @@ import type { SlotTable } from '../vault/protocol/slot-table.ts'
 import type { AccountFiles, StoredTable } from './account-files.ts'
 import type { Intent } from './intent.ts'
 import { AccountKeysDamaged } from './keyring.ts'
-import type { LockedKeyFile } from './locked-key-file.ts'
+import { isUnder, type LockedKeyFile } from './locked-key-file.ts'
 
 export interface AccountReading extends StoredTable {
   /** Those that the present AMK opens, alone or by those before it, each with the certificate that it is locked with; the current one first. */
@@ -111,12 +111,13 @@ interface Parts extends Found {
 function assembled(account: AccountId, stored: StoredTable, parts: Parts): AccountReading {
   const { certificates, intent, renewed } = parts
   const { table } = stored
-  const opened = new Set([table.generation, ...table.earlier.map(({ generation }) => generation)])
+  const opened = [table, ...table.earlier]
+  const closed = table.parked.flatMap((group) => [group, ...group.earlier])
   const published = new Map(certificates.map((one) => [one.fingerprint, one]))
   const adopted = renewed.filter((key) => isPublished(key, published))
   const all = parts.all.map((key) => adopted.find((one) => one.fingerprint === key.fingerprint) ?? key)
   const keys = all
-    .filter((key) => opened.has(key.generation))
+    .filter((key) => opened.some((one) => isUnder(key, one)))
     .map((key) => withPublished(key, published))
     .sort((a, b) => Number(b.fingerprint === table.current) - Number(a.fingerprint === table.current))
   if (table.current !== '' && keys[0]?.fingerprint !== table.current) {
@@ -124,7 +125,7 @@ function assembled(account: AccountId, stored: StoredTable, parts: Parts): Accou
       `the locked key ${table.current} of account ${account} is missing. Restore it from a backup.`,
     )
   }
-  const parked = all.filter((key) => !opened.has(key.generation))
+  const parked = all.filter((key) => closed.some((one) => isUnder(key, one)))
   const retired = intent && isOf(intent, table) ? intent.retired : []
   const given = [...retired, ...parked.filter(({ origin }) => origin === 'made').map(({ fingerprint }) => fingerprint)]
   const unrevoked = [...new Set(given)].filter((one) => published.has(one) && !published.get(one)!.revocation)

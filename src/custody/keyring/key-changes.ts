@@ -6,6 +6,7 @@ import { Secret } from '#lib/secret.ts'
 import type { AccountId, Directory, NewCertificate } from '../accounts/directory.ts'
 import type { AuditDetail, AuditEvent } from '../audit/audit-log.ts'
 import type { AnswerOf } from '../vault/protocol/protocol.ts'
+import { decodeTable } from '../vault/protocol/slot-table.ts'
 import type { AccountFiles } from './account-files.ts'
 import { readAccount } from './account-reading.ts'
 import { finishChange } from './finishing.ts'
@@ -16,7 +17,7 @@ import {
   type OwnerSecrets,
   RecoveryCodeMistyped,
 } from './keyring.ts'
-import type { LockedKeyFile } from './locked-key-file.ts'
+import { digestText, type LockedKeyFile } from './locked-key-file.ts'
 import { asked, checkLength, unlessDenied } from './refusals.ts'
 import type { RevocationDesk } from './revocations.ts'
 import type { VaultProcess } from './vault-process.ts'
@@ -58,7 +59,9 @@ async function writeNewKeys(desk: ChangeDesk, made: AnswerOf<'create'>, generati
   const { account, files, revocations, clock } = desk
   const { fingerprint, certificate, locked } = made
   const since = clock.now()
-  const key = { fingerprint, generation, since, origin: 'made', certificate: Buffer.from(certificate), locked } as const
+  const digest = digestText(decodeTable(made.table).digest)
+  const facts = { fingerprint, generation, digest, since, origin: 'made' } as const
+  const key = { ...facts, certificate: Buffer.from(certificate), locked }
   await files.writeLockedKey(key)
   await files.writeRevocation(fingerprint, await revocations.seal({ account, fingerprint }, made.revocation))
   await files.writeTable(made.table)

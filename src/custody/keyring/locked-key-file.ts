@@ -9,6 +9,11 @@ export interface LockedKeyFile {
   readonly fingerprint: string
   /** Of the AMK that it is locked under. */
   readonly generation: number
+  /**
+   * The AMK's digest in lower-case hex, as the keyslot table has it: a change that was interrupted leaves a key of a generation that
+   * another AMK took. Empty in files of the first release.
+   */
+  readonly digest: string
   /** Milliseconds since the epoch. */
   readonly since: number
   /** Whether we made the key or its owner brought it. */
@@ -21,11 +26,12 @@ export interface LockedKeyFile {
 const base64 = (octets: Bytes) => Buffer.from(octets).toString('base64')
 
 export function encodeLockedKey(key: LockedKeyFile): Buffer {
-  const { fingerprint, generation, since, origin, certificate, locked } = key
+  const { fingerprint, generation, digest, since, origin, certificate, locked } = key
   const line = JSON.stringify({
     format: FORMAT,
     fingerprint,
     generation,
+    ...(digest === '' ? {} : { digest }),
     since,
     ...(origin === 'made' ? {} : { origin }),
     certificate: base64(certificate),
@@ -40,14 +46,16 @@ export function decodeLockedKey(octets: Bytes): LockedKeyFile | null {
   if (rest !== '' || checksum !== hash('sha256', Buffer.from(line, 'latin1'))) return null
   const fields = parsed(line)
   if (fields?.['format'] !== FORMAT) return null
-  const { fingerprint, generation, since, origin = 'made', certificate, locked } = fields
+  const { fingerprint, generation, digest = '', since, origin = 'made', certificate, locked } = fields
   if (typeof fingerprint !== 'string' || !/^[0-9A-F]{40,64}$/.test(fingerprint)) return null
   if (typeof certificate !== 'string' || typeof locked !== 'string') return null
   if (!Number.isSafeInteger(generation) || !Number.isSafeInteger(since)) return null
+  if (typeof digest !== 'string' || !/^[0-9a-f]*$/.test(digest)) return null
   if (origin !== 'made' && origin !== 'brought') return null
   return {
     fingerprint,
     generation: generation as number,
+    digest,
     since: since as number,
     origin,
     certificate: Buffer.from(certificate, 'base64'),
@@ -63,3 +71,11 @@ function parsed(line: string): Readonly<Record<string, unknown>> | null {
     return null
   }
 }
+
+/** Whether the key is locked under the AMK of this generation of the keyslot table. */
+export const isUnder = (
+  key: LockedKeyFile,
+  { generation, digest }: { readonly generation: number; readonly digest: Bytes },
+): boolean => key.generation === generation && (key.digest === '' || key.digest === digestText(digest))
+
+export const digestText = (digest: Bytes): string => Buffer.from(digest).toString('hex')

@@ -12,7 +12,7 @@ import { beginChange, makeChange } from './finishing.ts'
 import { type ChangeDesk, NO_PASSPHRASE, ownerOf } from './key-changes.ts'
 import { revocationByOwner } from './key-revocation.ts'
 import { type ImportedKey, type ImportWish, KeyRefused, type OwnerSecrets } from './keyring.ts'
-import type { LockedKeyFile } from './locked-key-file.ts'
+import { digestText, type LockedKeyFile } from './locked-key-file.ts'
 import { asked, checkLength, refused, unlessDenied } from './refusals.ts'
 
 type Answer = AnswerOf<'importKey'>
@@ -125,7 +125,8 @@ async function keep(desk: ChangeDesk, reading: AccountReading, imported: Importe
   const before = [...reading.keys, ...reading.parked].find((one) => one.fingerprint === fingerprint)
   const { since, origin } = before ?? { since: clock.now(), origin: 'brought' as const }
   const { generation } = reading.table
-  const key: LockedKeyFile = { fingerprint, generation, since, origin, certificate, locked }
+  const digest = digestText(reading.table.digest)
+  const key: LockedKeyFile = { fingerprint, generation, digest, since, origin, certificate, locked }
   if (!before) return files.writeLockedKey(key)
   await files.writeLockedKey(key, 'renewed')
   if (knownIn(reading, fingerprint)?.custody === 'held') {

@@ -3,11 +3,12 @@
  * read old mail, revoked; one that its owner brought is not ours to revoke.
  */
 import type { AnswerOf } from '../vault/protocol/protocol.ts'
-import type { SlotTable } from '../vault/protocol/slot-table.ts'
+import { decodeTable, type SlotTable } from '../vault/protocol/slot-table.ts'
 import type { AccountReading } from './account-reading.ts'
 import { beginChange, makeChange } from './finishing.ts'
 import { type ChangeDesk, ownerOf, revealed } from './key-changes.ts'
 import type { EscrowWish, NewKeyWish, OwnerSecrets, Renewal, RotatedKey, RotationWish } from './keyring.ts'
+import { digestText } from './locked-key-file.ts'
 import { asked, checkLength, refused, unlessDenied } from './refusals.ts'
 
 type Rotated = Extract<AnswerOf<'rotate'>, { kind: 'rotated' }>
@@ -123,8 +124,9 @@ async function keptKey(
 ): Promise<RotatedKey> {
   const { account, files, revocations, clock } = desk
   const { fingerprint, certificate, locked } = made
-  const key = { fingerprint, generation: table.generation + 1, since: clock.now(), certificate, locked }
-  await files.writeLockedKey({ ...key, origin: 'made' })
+  const { generation, digest } = decodeTable(made.table)
+  const facts = { fingerprint, generation, digest: digestText(digest), since: clock.now(), origin: 'made' } as const
+  await files.writeLockedKey({ ...facts, certificate, locked })
   await files.writeRevocation(fingerprint, await revocations.seal({ account, fingerprint }, made.revocation))
   for (const one of made.retired.filter((each) => retired.includes(each.fingerprint))) {
     const sealed = await revocations.seal({ account, fingerprint: one.fingerprint }, one.revocation)
