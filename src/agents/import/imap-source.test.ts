@@ -194,6 +194,18 @@ test('a server that lies about sizes, sends too much, or breaks at a message', a
   }
 })
 
+test('a mailbox that may not be opened is named, and the others come', async () => {
+  const honest = lying((uid) => literal(uid, 'A: b'))
+  await using far = await scripted((line, socket) => {
+    const [tag, word] = line.split(' ')
+    if (word === 'LIST') socket.write(`* LIST () "/" Closed\r\n`)
+    if (/^(EXAMINE|SELECT)$/.test(word!) && line.includes('Closed')) socket.write(`${tag} NO [NOPERM] not yours\r\n`)
+    else honest(line, socket)
+  })
+  const found = await readAll(sourceOf({ ...plain, port: far.port }))
+  assert.deepEqual(found.map(({ why }) => why ?? '').sort(), ['', '', '', '127.0.0.1 refuses: not yours'])
+})
+
 test('what is no IMAP server ends in words', async () => {
   await using far = await scripted((_, socket) => socket.destroy(), '* BYE no\r\n')
   await assert.rejects(readAll(sourceOf({ ...plain, port: far.port })), { name: 'SourceFailed' })

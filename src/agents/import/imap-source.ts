@@ -35,6 +35,11 @@ const USES: ReadonlyMap<string, SpecialUse> = new Map([
   ['\\all', 'Archive'],
 ])
 
+type Unreadable = Extract<SourceEntry, { kind: 'unreadable' }>
+
+/** A mailbox that may not be opened is named; any other refusal ends it. */
+class ServerRefused extends SourceFailed {}
+
 interface Selected {
   readonly path: string
   readonly uidValidity: string
@@ -53,7 +58,7 @@ class ImapSource implements MailSource {
     options.signal.addEventListener('abort', () => this.#connection?.close(), { once: true })
   }
 
-  async *mailboxes(): AsyncGenerator<SourceMailbox> {
+  async *mailboxes(): AsyncGenerator<SourceMailbox | Unreadable> {
     const wanted = this.#access.mailbox
     const all = await this.#attempt((connection) => connection.mailboxes())
     const found = wanted === null ? all : all.filter((one) => one.path === wanted || one.levels.join('/') === wanted)
@@ -65,8 +70,16 @@ class ImapSource implements MailSource {
     // RFC 6154 §2: \Flagged shows messages of other mailboxes and no others; \All shows them too.
     const real = wanted === null ? found.filter((one) => use(one) !== '\\flagged' && use(one) !== '\\important') : found
     const isView = (one: RemoteMailbox) => wanted === null && use(one) === '\\all'
-    for (const one of [...real.filter((one) => !isView(one)), ...real.filter(isView)])
-      yield await this.#mailbox(one, USES.get(use(one)) ?? null, isView(one))
+    for (const one of [...real.filter((one) => !isView(one)), ...real.filter(isView)]) {
+      let mailbox: SourceMailbox | Unreadable
+      try {
+        mailbox = await this.#mailbox(one, USES.get(use(one)) ?? null, isView(one))
+      } catch (error) {
+        if (!(error instanceof ServerRefused)) throw error
+        mailbox = { kind: 'unreadable', name: one.path, why: error.message }
+      }
+      yield mailbox
+    }
   }
 
   async #mailbox(
@@ -177,7 +190,7 @@ class ImapSource implements MailSource {
         return await run(connection)
       } catch (error) {
         if (this.#options.signal.aborted) throw error
-        if (error instanceof CommandRefused) throw new SourceFailed(`${this.#access.host} refuses: ${error.message}`)
+        if (error instanceof CommandRefused) throw new ServerRefused(`${this.#access.host} refuses: ${error.message}`)
         if (!(error instanceof ConnectionLost)) throw error
         this.#lose()
         if (tries === PAUSES.length) throw new SourceFailed(`${this.#access.host}: ${error.message}`)
