@@ -48,7 +48,6 @@ import * as ownKeys from './own-keys.ts'
 import { asked, unlessDenied } from './refusals.ts'
 import { RevocationDesk } from './revocations.ts'
 import * as rotation from './rotation.ts'
-import * as wishes from './slot-wishes.ts'
 import { type HandleFacts, UnlockedHandle } from './unlocked-handle.ts'
 import { VaultProcess } from './vault-process.ts'
 
@@ -89,6 +88,9 @@ export async function openKeyring(options: KeyringOptions): Promise<VaultKeyring
 }
 
 type UnlockWish = NonNullable<Parameters<Keyring['unlock']>[2]>
+
+/** Loaded when it is wanted: a running server seldom does. */
+const wishes = () => import('./slot-wishes.ts')
 
 const secretsOf = ({ password, passphrase }: OwnerSecrets) => (passphrase ? [password, passphrase] : [password])
 
@@ -276,25 +278,25 @@ class FileKeyring implements VaultKeyring {
   }
 
   addAppPassword(account: AccountId, owner: OwnerSecrets, wish: AppPasswordWish) {
-    return wiping(secretsOf(owner), () => wishes.addAppPassword(this.#desk(account), owner, wish))
+    return wiping(secretsOf(owner), async () => (await wishes()).addAppPassword(this.#desk(account), owner, wish))
   }
 
   revokeAppPasswords(account: AccountId, owner: OwnerSecrets, ids: readonly string[]): Promise<boolean> {
-    const change = () => wishes.revokeAppPasswords(this.#desk(account), owner, ids)
+    const change = async () => (await wishes()).revokeAppPasswords(this.#desk(account), owner, ids)
     return wiping(secretsOf(owner), () => this.#ending(account, change(), ids))
   }
 
   async blockSlots(account: AccountId, ids: readonly string[]): Promise<void> {
-    await wishes.blockSlots(this.#desk(account), ids)
+    await (await wishes()).blockSlots(this.#desk(account), ids)
     await this.endSessions(account, ids)
   }
 
   reissueRecoveryCode(account: AccountId, owner: OwnerSecrets): Promise<Secret<string> | null> {
-    return wiping(secretsOf(owner), () => wishes.reissueRecoveryCode(this.#desk(account), owner))
+    return wiping(secretsOf(owner), async () => (await wishes()).reissueRecoveryCode(this.#desk(account), owner))
   }
 
   setPassphrase(account: AccountId, owner: OwnerSecrets, next: Buffer | null): Promise<boolean> {
-    const change = () => wishes.setPassphrase(this.#desk(account), owner, next)
+    const change = async () => (await wishes()).setPassphrase(this.#desk(account), owner, next)
     return wiping([...secretsOf(owner), ...(next ? [next] : [])], () => this.#ending(account, change()))
   }
 
@@ -363,7 +365,7 @@ class FileKeyring implements VaultKeyring {
   }
 
   async keyslots(account: AccountId): Promise<readonly KeyslotFacts[]> {
-    return wishes.keyslotFacts(this.#desk(account), await this.#lastUses.of(account))
+    return (await wishes()).keyslotFacts(this.#desk(account), await this.#lastUses.of(account))
   }
 
   status(): Promise<AnswerOf<'status'>> {
