@@ -1,7 +1,7 @@
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import type { Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
-import type { IndexedAccountMail } from './indexed-mail-store.ts'
+import type { ContentId, IndexedAccountMail } from './indexed-mail-store.ts'
 import {
   type AccountMail,
   type Appended,
@@ -44,7 +44,7 @@ export class SealedAccountMail implements AccountMail {
   readonly #inner: IndexedAccountMail
   readonly #around: Surroundings
   readonly #index: SealedIndex | null
-  #resealing: Promise<unknown> = Promise.resolve()
+  #resealing: Promise<void> = Promise.resolve()
   #closed = false
 
   constructor(inner: IndexedAccountMail, around: Surroundings) {
@@ -126,10 +126,12 @@ export class SealedAccountMail implements AccountMail {
 
   async read(mailbox: MailboxId, uid: Uid): Promise<Bytes | null> {
     const index = this.#unlocked()
-    for (;;) {
+    for (let before: ContentId | null = null; ; ) {
       const [found] = await index.find(mailbox, [uid])
       if (!found) return null
       const { content: id, entry } = found
+      if (id === before) throw new MessageUnreadable('the content of the message is missing: restore it from a backup')
+      before = id
       if (entry === 'lost') throw new MessageUnreadable('the message is sealed to a key that is not here')
       if (entry === 'damaged') throw new MessageUnreadable('the stored message is damaged: restore it from a backup')
       try {
@@ -171,7 +173,7 @@ export class SealedAccountMail implements AccountMail {
     const index = this.#unlocked()
     const running = this.#around.sealer().then((sealer) => this.#reseal(index, sealer, limit))
     const settled = running.catch(() => {})
-    this.#resealing = Promise.all([this.#resealing, settled])
+    this.#resealing = Promise.all([this.#resealing, settled]).then(() => {})
     return running
   }
 

@@ -98,10 +98,12 @@ export class SealedIndex implements AsyncDisposable {
   async #missing(mailbox: MailboxId, uid: Uid): Promise<Found | null> {
     const { account, work, logger } = this.#around
     await work.rebound(account)
-    for (;;) {
+    for (let before: ContentId | null = null; ; ) {
       const [parts] = await this.#inner.parts(mailbox, [uid])
       if (!parts) return null
       const { content: id, record } = parts
+      if (id === before) return { uid, content: id, entry: 'damaged' }
+      before = id
       const opened = record && openRecord(await this.records(), { mailbox, uid }, record)
       if (opened) return { uid, content: id, entry: opened.entry }
       const content = await this.#inner.contents.read(id)
@@ -206,10 +208,9 @@ export class SealedIndex implements AsyncDisposable {
         const batch: readonly IndexRecord[] = await this.#inner.records(mailbox, after, BATCH)
         if (batch.length === 0) break
         after = batch[batch.length - 1]!.uid
-        await this.#keep(
-          mailbox,
-          batch.flatMap((one) => oldOf(records, mailbox, one)),
-        )
+        const old = batch.flatMap((one) => oldOf(records, mailbox, one))
+        await this.#keep(mailbox, old)
+        for (const { entry } of old) if (typeof entry !== 'string') wipe(entry)
         await this.#keeping
         await nextTurn()
       }

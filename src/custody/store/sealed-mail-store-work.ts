@@ -27,10 +27,6 @@ export class SharedWork {
     }
   }
 
-  isRebinding(account: AccountId): boolean {
-    return this.#rebinding.has(account)
-  }
-
   async rebound(account: AccountId): Promise<void> {
     await Promise.all(this.#rebinding.get(account) ?? [])
   }

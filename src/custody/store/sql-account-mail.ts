@@ -3,6 +3,7 @@ import type { AccountId } from '../accounts/directory.ts'
 import type { AccountDatabases } from './account-databases.ts'
 import type { ChangeHub } from './change-hub.ts'
 import type {
+  ContentId,
   Contents,
   IndexedAccountMail,
   IndexedParts,
@@ -22,6 +23,7 @@ import {
   MailboxRefused,
   type MailboxStatus,
   type MessageRow,
+  MessageUnreadable,
   NoSuchMailbox,
   type Quota,
   type Relocated,
@@ -150,15 +152,15 @@ export class SqlAccountMail implements IndexedAccountMail {
   }
 
   async read(mailbox: MailboxId, uid: Uid): Promise<Bytes | null> {
-    for (;;) {
-      const id = await this.#access.read((scope) => findContent(scope, mailbox, uid))
-      if (id === null) {
-        await this.status(mailbox)
-        return null
-      }
+    const found = () => this.#access.read((scope) => findContent(scope, mailbox, uid))
+    for (let id = await found(), before: ContentId | null = null; id !== null; before = id, id = await found()) {
+      if (id === before) throw new MessageUnreadable('the content of the message is missing: restore it from a backup')
       const octets = await this.contents.read(id)
+      // Otherwise the message went, or was re-sealed, between the two questions.
       if (octets) return octets
     }
+    await this.status(mailbox)
+    return null
   }
 
   async append(mailbox: MailboxId, message: SealedMessage): Promise<Appended> {
