@@ -1,6 +1,6 @@
 /** App passwords, recovery codes and the passphrase over the files and a real vault process. */
 import assert from 'node:assert/strict'
-import { stat, writeFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { after, test } from 'node:test'
 import { silentLogger } from '#lib/log.ts'
 import { keyringBench, PASSWORD } from '../../../test/support/vault-keyring.ts'
@@ -92,6 +92,17 @@ test('the operator blocks without the owner: wrong at once, at the usual price, 
   assert.equal(await opens('b', phone.password), false)
   assert.equal(await opens('b', laptop.password), true)
   assert.equal((await stat(bench.folder.join('accounts', 'b', 'blocked'))).size, 0)
+})
+
+test('a table is mended for who opened it, and not for who has only proved themselves', async () => {
+  await bench.account('h')
+  const sender = await addedTo('h', { ...PHONE, scope: ['smtp'] })
+  const copy = bench.folder.join('accounts', 'h', 'keyslots.b')
+  await writeFile(copy, 'damaged')
+  await (await opened('h', sender.password, 'smtp'))[Symbol.asyncDispose]()
+  assert.equal(await readFile(copy, 'utf8'), 'damaged')
+  await (await opened('h', PASSWORD))[Symbol.asyncDispose]()
+  assert.deepEqual(await readFile(copy), await readFile(bench.folder.join('accounts', 'h', 'keyslots.a')))
 })
 
 test('a block that somebody wrote over the password locks nobody out', async () => {

@@ -185,10 +185,11 @@ class FileKeyring implements VaultKeyring {
         await handle[Symbol.asyncDispose]()
         continue
       }
-      // Only somebody who can unlock makes us write.
+      if (isApp) this.#lastUses.note(account, answer.slot, login.now)
+      // Only somebody who can unlock makes us write: what proves and opens nothing has not verified the table.
+      if (!handle.reads && !handle.signs) return handle
       if (reading.needsRepair) await this.#mend(account, 'keyslot copy repaired', () => desk.files.repairTable())
       if (reading.unfinished) await this.#mend(account, 'change of keys finished', () => finishInterrupted(desk))
-      if (isApp) this.#lastUses.note(account, answer.slot, login.now)
       return handle
     }
   }
