@@ -33,6 +33,7 @@ const EXPECTED: ReadonlySet<string> = new Set([
   'RecoveryCodeMistyped',
   'VaultBusy',
   'VaultGone',
+  'NoCertificate',
   'NoSuchAccount',
   'PortTaken',
 ])

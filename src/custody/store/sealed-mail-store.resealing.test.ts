@@ -1,7 +1,8 @@
 /** After a change of key: all old mail stays readable, and is brought under the new key while it is used. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { cp, readdir } from 'node:fs/promises'
+import { cp, readdir, rm } from 'node:fs/promises'
+import { DatabaseSync } from 'node:sqlite'
 import { after, describe, test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
@@ -337,4 +338,22 @@ test('a full quota does not stop it', async () => {
   await keys.change('v6-curve25519')
   await using session = await store.open(ACCOUNT, keys.reading())
   assert.equal((await session.reseal(1000)).waiting, 0)
+})
+
+test('a content that is missing makes its message unreadable, and is counted so', async () => {
+  await using made = await onDisk()
+  const { keys, store, inner, directory } = made
+  for (const name of ['one', 'two']) await store.append(ACCOUNT, 'INBOX', message(name, 150_000))
+  const { mailbox, uid } = await store.append(ACCOUNT, 'INBOX', message('three'))
+  const [blob] = await readdir(directory.join('accounts', ACCOUNT, 'blobs'))
+  await rm(directory.join('accounts', ACCOUNT, 'blobs', blob!))
+  const database = new DatabaseSync(directory.join('accounts', ACCOUNT, 'mail.db'))
+  database.exec('delete from content where content_id = 3')
+  database.close()
+  await keys.change()
+  await using raw = await inner.open(ACCOUNT, null)
+  await using session = await store.open(ACCOUNT, keys.reading())
+  for (const mail of [raw, session]) await assert.rejects(mail.read(mailbox, uid), MessageUnreadable)
+  const { contents, current, unreadable } = await session.reseal(100)
+  assert.deepEqual([contents, current, unreadable], [2, 1, 1])
 })
