@@ -1,7 +1,7 @@
 /** The vault process seen from the keyring: started when it is needed, asked over its socket, missed when it ends. */
 import type { ChildProcess } from 'node:child_process'
-import type { Socket } from 'node:net'
-import { wipe } from '#lib/bytes.ts'
+import { Socket, type SocketConstructorOpts } from 'node:net'
+import { asBuffer, wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Codec } from '../vault/protocol/codec.ts'
@@ -47,6 +47,28 @@ const FIXED_LINE = /^vault: [a-z ]{1,40}$/
 const STOP_MS = 2_000
 const RETRY_MS = 1_000
 
+const READ_OCTETS = 64 * 1024
+
+/**
+ * The same socket, reading into one buffer of ours. Node's reads leave copies of what came in memory that is freed, and what
+ * comes from the vault is session keys and index keys. A child's sockets cannot be made this way, so the handle changes hands.
+ */
+function withOneBuffer(given: Socket, take: (chunk: Buffer) => void): Socket {
+  const handle: unknown = Reflect.get(given, '_handle')
+  if (!handle) return given
+  Reflect.set(given, '_handle', null)
+  given.destroy()
+  const onread = {
+    buffer: Buffer.alloc(READ_OCTETS),
+    callback(length: number, buffer: Uint8Array<ArrayBuffer>) {
+      take(asBuffer(buffer).subarray(0, length))
+      return true
+    },
+  }
+  const options: SocketConstructorOpts = { onread }
+  return new Socket(Object.assign(options, { handle })).resume()
+}
+
 /** One life of the process. */
 class Running {
   readonly child: ChildProcess
@@ -58,9 +80,8 @@ class Running {
 
   constructor(launch: Launch) {
     this.child = spawnVault(launch)
-    this.#socket = this.child.stdio[3] as Socket
     const splitter = new FrameSplitter((frame) => this.#settle(frame))
-    this.#socket.on('data', (chunk: Buffer) => {
+    this.#socket = withOneBuffer(this.child.stdio[3] as Socket, (chunk) => {
       try {
         splitter.push(chunk)
       } catch {

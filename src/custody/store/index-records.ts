@@ -4,7 +4,7 @@
  *
  * Version octet 1, nonce (12), ciphertext, tag (16). Plaintext: length (4), entry, zeros.
  */
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
 import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { Place } from './indexed-mail-store.ts'
@@ -16,6 +16,20 @@ const TAG = 16
 const ROUNDING = 512
 
 const NAME_OCTETS = 8
+const NO_SALT = Buffer.alloc(32)
+
+const FIRST_BLOCK = Buffer.of(1)
+
+/**
+ * HKDF-SHA256 without salt, its first block (RFC 5869 §2.2, §2.3). Node's own makes a key object of the key, which lives until
+ * somebody collects it.
+ */
+export function derived(key: Bytes, use: string): Buffer {
+  const extracted = createHmac('sha256', NO_SALT).update(key).digest()
+  const block = createHmac('sha256', extracted).update(use).update(FIRST_BLOCK).digest()
+  wipe(extracted)
+  return block
+}
 
 /** The keys of one generation of the account's index key. */
 class Generation {
@@ -29,7 +43,7 @@ class Generation {
   }
 
   derive(use: string, octets: number): Buffer {
-    return Buffer.from(hkdfSync('sha256', this.#indexKey, Buffer.alloc(0), use, octets))
+    return derived(this.#indexKey, use).subarray(0, octets)
   }
 
   key(mailbox: MailboxId): Buffer {

@@ -37,7 +37,8 @@ export class PooledAccountMail implements AccountMail {
   readonly #keys: ReadingKeys | null
   readonly #sealing: () => Promise<Sealing>
   #opened: Promise<Handle> | null = null
-  #generation = 0
+  /** Of the thread that it is opened in; null while it is being opened, which may start the thread. */
+  #generation: number | null = null
 
   constructor(thread: StoreThread, account: AccountId, keys: ReadingKeys | null, sealing: () => Promise<Sealing>) {
     this.#thread = thread
@@ -52,10 +53,13 @@ export class PooledAccountMail implements AccountMail {
   }
 
   #handle(): Promise<Handle> {
-    const { generation } = this.#thread
-    if (!this.#opened || this.#generation !== generation) {
-      this.#generation = generation
-      const opening = this.#thread.open(this.#account, this.#keys).then((handle) => ({ generation, handle }))
+    if (!this.#opened || (this.#generation !== null && this.#generation !== this.#thread.generation)) {
+      this.#generation = null
+      const opening = this.#thread.open(this.#account, this.#keys).then((handle) => {
+        const { generation } = this.#thread
+        this.#generation = generation
+        return { generation, handle }
+      })
       opening.catch(() => {
         if (this.#opened === opening) this.#opened = null
       })

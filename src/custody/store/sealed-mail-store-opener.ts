@@ -99,9 +99,10 @@ export class Opener {
 
   /** When the vault is gone, or the handle has ended, no message is to blame. */
   async #oneByOne(pkesks: readonly Bytes[], error: unknown): Promise<readonly (Bytes | Unopened | null)[]> {
-    await this.#keys.indexKey().catch(() => {
+    const indexKey = await this.#keys.indexKey().catch(() => {
       throw error
     })
+    wipe(indexKey)
     const answers: (Bytes | Unopened | null)[] = []
     for (const pkesk of pkesks)
       answers.push(
