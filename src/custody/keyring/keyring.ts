@@ -315,8 +315,6 @@ export interface Keyring extends AsyncDisposable {
   uploadRevocation(account: AccountId, octets: Bytes): Promise<UploadedRevocation | null>
   /** Without secrets. */
   custody(account: AccountId): Promise<CustodyFacts>
-  /** A new AMK and the same keys. Ends sessions. null: wrong password. */
-  renewMaster(account: AccountId, owner: OwnerSecrets, wish: EscrowWish): Promise<Renewal | null>
   /** Without secrets. */
   keyslots(account: AccountId): Promise<readonly KeyslotFacts[]>
   /** Ends all handles of the account in this process, or those that came in by one of these slots. */

@@ -12,12 +12,9 @@ import type { AuditLog } from '../audit/audit-log.ts'
 import { type AnswerOf, CREDENTIAL_OCTETS_MAX, type RequestOf } from '../vault/protocol/protocol.ts'
 import { AccountFiles } from './account-files.ts'
 import { readAccount } from './account-reading.ts'
-import * as modes from './custody-modes.ts'
 import { type Disk, disk } from './durable-files.ts'
-import * as escrow from './escrow.ts'
 import { finishInterrupted } from './finishing.ts'
 import * as changes from './key-changes.ts'
-import * as keyRevocation from './key-revocation.ts'
 import type {
   AppPasswordWish,
   CredentialUse,
@@ -25,7 +22,6 @@ import type {
   EscrowApplied,
   EscrowFacts,
   EscrowLeft,
-  EscrowWish,
   ImportedKey,
   ImportWish,
   KeyAlgorithm,
@@ -35,7 +31,6 @@ import type {
   NewKeys,
   NewKeyWish,
   OwnerSecrets,
-  Renewal,
   RevocationWish,
   RotatedKey,
   RotationWish,
@@ -44,10 +39,8 @@ import type {
 } from './keyring.ts'
 import { LastUses } from './last-uses.ts'
 import type { VaultPlacement } from './launch.ts'
-import * as ownKeys from './own-keys.ts'
 import { asked, unlessDenied } from './refusals.ts'
 import { RevocationDesk } from './revocations.ts'
-import * as rotation from './rotation.ts'
 import { type HandleFacts, UnlockedHandle } from './unlocked-handle.ts'
 import { VaultProcess } from './vault-process.ts'
 
@@ -91,6 +84,11 @@ type UnlockWish = NonNullable<Parameters<Keyring['unlock']>[2]>
 
 /** Loaded when it is wanted: a running server seldom does. */
 const wishes = () => import('./slot-wishes.ts')
+const rotation = () => import('./rotation.ts')
+const ownKeys = () => import('./own-keys.ts')
+const modes = () => import('./custody-modes.ts')
+const keyRevocation = () => import('./key-revocation.ts')
+const escrow = () => import('./escrow.ts')
 
 const secretsOf = ({ password, passphrase }: OwnerSecrets) => (passphrase ? [password, passphrase] : [password])
 
@@ -302,67 +300,62 @@ class FileKeyring implements VaultKeyring {
   }
 
   agreeToEscrow(account: AccountId, owner: OwnerSecrets, master: Bytes): Promise<boolean> {
-    return wiping(secretsOf(owner), () => escrow.agreeToEscrow(this.#desk(account), owner, master))
+    return wiping(secretsOf(owner), async () => (await escrow()).agreeToEscrow(this.#desk(account), owner, master))
   }
 
   leaveEscrow(account: AccountId, owner: OwnerSecrets, wish: NewKeyWish): Promise<EscrowLeft | null> {
-    const change = () => escrow.leaveEscrow(this.#desk(account), owner, wish)
+    const change = async () => (await escrow()).leaveEscrow(this.#desk(account), owner, wish)
     return wiping(secretsOf(owner), () => this.#ending(account, change()))
   }
 
-  escrow(account: AccountId): Promise<EscrowFacts> {
-    return escrow.escrowFacts(this.#desk(account).files)
+  async escrow(account: AccountId): Promise<EscrowFacts> {
+    return (await escrow()).escrowFacts(this.#desk(account).files)
   }
 
-  requestEscrow(account: AccountId, ticket: string): Promise<Buffer> {
-    return escrow.requestEscrow(this.#desk(account), ticket)
+  async requestEscrow(account: AccountId, ticket: string): Promise<Buffer> {
+    return (await escrow()).requestEscrow(this.#desk(account), ticket)
   }
 
-  applyEscrow(account: AccountId, grant: { ticket: string; octets: Bytes }): Promise<EscrowApplied> {
-    return escrow.applyEscrow(this.#desk(account), grant)
+  async applyEscrow(account: AccountId, grant: { ticket: string; octets: Bytes }): Promise<EscrowApplied> {
+    return (await escrow()).applyEscrow(this.#desk(account), grant)
   }
 
   rotateKey(account: AccountId, owner: OwnerSecrets, wish: RotationWish): Promise<RotatedKey | null> {
-    const change = () => rotation.rotateKey(this.#desk(account), owner, wish)
+    const change = async () => (await rotation()).rotateKey(this.#desk(account), owner, wish)
     return wiping(secretsOf(owner), () => this.#ending(account, change()))
   }
 
   generateKey(account: AccountId, owner: OwnerSecrets, wish: NewKeyWish): Promise<RotatedKey | null> {
-    const change = () => rotation.generateKey(this.#desk(account), owner, wish)
+    const change = async () => (await rotation()).generateKey(this.#desk(account), owner, wish)
     return wiping(secretsOf(owner), () => this.#ending(account, change()))
   }
 
   importKey(account: AccountId, owner: OwnerSecrets, wish: ImportWish): Promise<ImportedKey | null> {
-    const change = () => ownKeys.importKey(this.#desk(account), owner, wish)
+    const change = async () => (await ownKeys()).importKey(this.#desk(account), owner, wish)
     const secrets = [...secretsOf(owner), wish.tsk, ...(wish.keyPassphrase ? [wish.keyPassphrase] : [])]
     return wiping(secrets, () => this.#ending(account, change()))
   }
 
   useDeviceCertificate(account: AccountId, owner: OwnerSecrets, certificate: Bytes, addresses: readonly string[]) {
-    const change = () => modes.useDeviceCertificate(this.#desk(account), owner, certificate, addresses)
+    const change = async () => (await modes()).useDeviceCertificate(this.#desk(account), owner, certificate, addresses)
     return wiping(secretsOf(owner), () => this.#ending(account, change()))
   }
 
   useManaged(account: AccountId, owner: OwnerSecrets, wish: NewKeyWish): Promise<ManagedKey | null> {
-    const change = () => modes.useManaged(this.#desk(account), owner, wish)
+    const change = async () => (await modes()).useManaged(this.#desk(account), owner, wish)
     return wiping(secretsOf(owner), () => this.#ending(account, change()))
   }
 
   revokeKey(account: AccountId, owner: OwnerSecrets, wish: RevocationWish): Promise<{ wasInUse: boolean } | null> {
-    return wiping(secretsOf(owner), () => keyRevocation.revokeKey(this.#desk(account), owner, wish))
+    return wiping(secretsOf(owner), async () => (await keyRevocation()).revokeKey(this.#desk(account), owner, wish))
   }
 
-  uploadRevocation(account: AccountId, octets: Bytes): Promise<UploadedRevocation | null> {
-    return keyRevocation.uploadRevocation(this.#desk(account), octets)
+  async uploadRevocation(account: AccountId, octets: Bytes): Promise<UploadedRevocation | null> {
+    return (await keyRevocation()).uploadRevocation(this.#desk(account), octets)
   }
 
-  custody(account: AccountId): Promise<CustodyFacts> {
-    return modes.custodyFacts(this.#desk(account))
-  }
-
-  renewMaster(account: AccountId, owner: OwnerSecrets, wish: EscrowWish): Promise<Renewal | null> {
-    const change = () => rotation.renewMaster(this.#desk(account), owner, wish)
-    return wiping(secretsOf(owner), () => this.#ending(account, change()))
+  async custody(account: AccountId): Promise<CustodyFacts> {
+    return (await modes()).custodyFacts(this.#desk(account))
   }
 
   async keyslots(account: AccountId): Promise<readonly KeyslotFacts[]> {
