@@ -3,8 +3,7 @@
  * their own, and put in their place together with new index records, one content at a time in one transaction each. Interrupted
  * anywhere, every content is the old one or the new one, whole. A content that no key opens is marked, and stays as it is.
  */
-import type { Bytes } from '#lib/bytes.ts'
-import { wipe } from '#lib/bytes.ts'
+import { type Bytes, wipe } from '#lib/bytes.ts'
 import type { Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { IndexRecords } from './index-records.ts'
@@ -41,7 +40,7 @@ interface Means {
 const AT_ONCE = 8
 const OCTETS_AT_ONCE = 1024 * 1024
 
-/** What every key would have to be called that sealed something which is no OpenPGP message. */
+/** Stands for the key of what is no OpenPGP message any more. */
 const NO_KEY = 'none'
 
 export class Resealer {
