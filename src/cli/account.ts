@@ -5,7 +5,7 @@ import { parseSize } from '#config/config.ts'
 import { domainKey } from '#custody/accounts/address-key.ts'
 import type { Account } from '#custody/accounts/directory.ts'
 import { AddressTaken } from '#custody/accounts/directory.ts'
-import type { AuditDetail, AuditEvent } from '#custody/audit/audit-log.ts'
+import { type AuditDetail, type AuditEvent, type AuditRecord, audited } from '#custody/audit/audit-log.ts'
 import type { KeyAlgorithm } from '#custody/keyring/keyring.ts'
 import { createSqlMailStore } from '#custody/store/sql-mail-store.ts'
 import { formatAddress } from '#formats/message/address.ts'
@@ -41,15 +41,14 @@ export function algorithmOf(text: string | undefined): KeyAlgorithm {
   return name
 }
 
-/** What the operator is about to do. */
-const record = (premises: Premises, event: AuditEvent, account: Account, detail: AuditDetail = {}) =>
-  premises.audit().record({
-    event,
-    account: account.id,
-    address: formatAddress(account.address),
-    actor: 'operator',
-    detail,
-  })
+/** An operator's act, as the audit log names it. */
+const byOperator = (event: AuditEvent, account: Account, detail: AuditDetail = {}): AuditRecord => ({
+  event,
+  account: account.id,
+  address: formatAddress(account.address),
+  actor: 'operator',
+  detail,
+})
 
 const storeOf = (premises: Premises) =>
   createSqlMailStore({ dataDir: premises.config.data, clock: systemClock, logger: silentLogger })
@@ -67,18 +66,24 @@ export async function createAccount(premises: Premises, text: string, password: 
   if (await directory.accountByLogin(formatAddress(address)))
     throw new AddressTaken(`${formatAddress(address)} is taken`)
   const account: Account = { id: randomId(16), address, state: 'active', created: systemClock.now(), quota }
+  return audited(premises.audit(), byOperator('account.created', account), () =>
+    makeAccount(premises, account, password, options.withoutKey ? null : algorithm),
+  )
+}
+
+/** `algorithm`: null for an account that begins without a key. */
+async function makeAccount(premises: Premises, account: Account, password: Buffer, algorithm: KeyAlgorithm | null) {
   const folder = join(premises.config.data, 'accounts', account.id)
-  await record(premises, 'account.created', account)
   await mkdir(folder, { recursive: true, mode: 0o700 })
   try {
     const keyring = await premises.keyring()
-    const made = options.withoutKey
-      ? { ...(await keyring.createWithoutKey(account.id, password)), certificate: null }
-      : await keyring.create(account.id, address, password, algorithm)
+    const made = algorithm
+      ? await keyring.create(account.id, account.address, password, algorithm)
+      : { ...(await keyring.createWithoutKey(account.id, password)), certificate: null }
     await using store = storeOf(premises)
     await store.create(account.id)
-    await store.setQuota(account.id, quota)
-    await directory.addAccount(account, made.certificate)
+    await store.setQuota(account.id, account.quota)
+    await (await premises.directory()).addAccount(account, made.certificate)
     return { account, ...made }
   } catch (error) {
     await rm(folder, { recursive: true, force: true })
@@ -197,8 +202,9 @@ export async function show(text: string, options: Options): Promise<void> {
 async function changeState(text: string, state: Account['state'], options: Options): Promise<void> {
   await using premises = new Premises(options)
   const account = await premises.account(text)
-  await record(premises, state === 'suspended' ? 'account.suspended' : 'account.resumed', account)
-  await (await premises.directory()).setState(account.id, state)
+  const directory = await premises.directory()
+  const entry = byOperator(state === 'suspended' ? 'account.suspended' : 'account.resumed', account)
+  await audited(premises.audit(), entry, () => directory.setState(account.id, state))
   await premises.tell(`/accounts/${account.id}/end-sessions`)
   answer(
     options,
@@ -233,8 +239,9 @@ export interface RemoveOptions extends Options {
 export async function remove(text: string, options: RemoveOptions): Promise<void> {
   await using premises = new Premises(options)
   const account = await premises.account(text)
-  await record(premises, 'account.removed', account, { purge: options.purge === true })
-  await (await premises.directory()).removeAccount(account.id)
+  const directory = await premises.directory()
+  const entry = byOperator('account.removed', account, { purge: options.purge === true })
+  await audited(premises.audit(), entry, () => directory.removeAccount(account.id))
   await premises.tell(`/accounts/${account.id}/end-sessions`)
   const folder = join(premises.config.data, 'accounts', account.id)
   const kept = join(premises.config.data, 'removed', account.id)
