@@ -127,6 +127,6 @@ test('re-sealing between any steps changes nothing that can be read', async () =
       assert.deepEqual(log.lines, [])
       await sql.remove(account)
     }),
-    { numRuns: 20 },
+    { numRuns: 12 },
   )
 })
