@@ -119,6 +119,7 @@ const network: Readonly<Record<string, Attempt>> = {
   'ask DNS with a resolver': () => new dns.promises.Resolver().setServers(['127.0.0.1']),
 }
 
+const TEXT_MODULE = 'data:text/javascript,export default 1'
 const load = (name: string) => import(name)
 /** None of them is loaded by the probe or by what it loads. */
 const UNLOADED = ['sqlite', 'repl', 'trace_events', 'test', 'sea', 'inspector/promises'].map((name) => `node:${name}`)
@@ -149,7 +150,7 @@ const code: Readonly<Record<string, Attempt>> = {
   'make machine code': () =>
     Reflect.construct(named('WebAssembly').Module, [Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)]),
   'make a WebAssembly world': () => new wasi.WASI({ version: 'preview1', preopens: { '/': '/' } }),
-  'import text': () => load('data:text/javascript,export default 1'),
+  'import text': () => load(TEXT_MODULE),
   'import from the network': ({ port }) => load(`http://127.0.0.1:${port}/module.js`),
   'import a file': ({ file }) => load(`file://${file}.mjs`),
   'import one of Node': () => loadOneOf(UNLOADED, load),
@@ -157,7 +158,7 @@ const code: Readonly<Record<string, Attempt>> = {
   'require one of Node': () => loadOneOf(UNLOADED, (name) => module.createRequire(import.meta.url)(name)),
   'require a file': ({ file }) => module.createRequire(import.meta.url)(`${file}.cjs`),
   'hook into the loader': () => module.registerHooks({}),
-  'hook into the loader on a thread': () => module.register('data:text/javascript,'),
+  'hook into the loader on a thread': () => module.register(TEXT_MODULE),
   'load an add-on': ({ addOn }) => ofProcess('dlopen', { exports: {} }, addOn),
   'reach Node inside': () => ofProcess('binding', 'tcp_wrap'),
   'reach Node inside another way': () => ofProcess('_linkedBinding', 'tcp_wrap'),
