@@ -64,5 +64,5 @@ async function sign(
   const how = { use: 'owner', ...(passphrase ? { passphrase } : {}) } as const
   await using keys = await keyring.unlock(account.id, password, how)
   if (!keys) throw new CliError('the password or passphrase is wrong; nothing was changed')
-  return recordConsent(await deskOf(premises), keys, { subject: 'escrow', ...declaration })
+  return await recordConsent(await deskOf(premises), keys, { subject: 'escrow', ...declaration })
 }
