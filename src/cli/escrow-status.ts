@@ -1,6 +1,7 @@
 /** `letterlock escrow status`: for each account whether escrow is on, since when, for whose key, and every use of it. */
 import type { Account } from '#custody/accounts/directory.ts'
 import { plainFingerprint } from '#custody/escrow/master-certificate.ts'
+import { readEscrow } from '#custody/keyring/escrow.ts'
 import type { EscrowFacts } from '#custody/keyring/keyring.ts'
 import { formatAddress } from '#formats/message/address.ts'
 import { type EscrowConsent, escrowConsent } from './escrow-consents.ts'
@@ -37,7 +38,7 @@ export async function status(text: string | undefined, options: PlaceOptions & O
 }
 
 async function standingOf(premises: Premises, account: Account): Promise<Standing> {
-  const facts = await (await premises.keyring()).escrow(account.id)
+  const facts = await readEscrow(premises.config.data, account.id)
   const consent = await escrowConsent(premises, account)
   const { slot, parked, openings } = facts
   return {

@@ -7,9 +7,11 @@
  */
 import { parseCertificate } from '#formats/openpgp/certificate.ts'
 import type { Bytes } from '#lib/bytes.ts'
+import type { AccountId } from '../accounts/directory.ts'
 import { BY_ESCROW, decodeTable, MalformedTable, type SlotTable, tableText } from '../vault/protocol/slot-table.ts'
-import type { AccountFiles } from './account-files.ts'
+import { AccountFiles } from './account-files.ts'
 import { readAccount } from './account-reading.ts'
+import { disk } from './durable-files.ts'
 import { type ChangeDesk, ownerOf } from './key-changes.ts'
 import type { EscrowApplied, EscrowFacts, EscrowLeft, NewKeyWish, OwnerSecrets } from './keyring.ts'
 import { asked, unlessDenied } from './refusals.ts'
@@ -21,6 +23,10 @@ const masterOf = (table: SlotTable): string | null => {
   const kdf = slotOf(table)?.kdf
   return kdf?.kind === 'openpgp' ? kdf.fingerprint : null
 }
+
+/** Without a vault: nothing in it is secret. Throws AccountKeysDamaged. */
+export const readEscrow = (dataDir: string, account: AccountId): Promise<EscrowFacts> =>
+  escrowFacts(new AccountFiles(dataDir, account, disk))
 
 export async function escrowFacts(files: AccountFiles): Promise<EscrowFacts> {
   const { table } = await files.table()
