@@ -92,7 +92,7 @@ export async function request(text: string, options: RequestOptions): Promise<vo
   answer(
     options,
     { address, ticket, file: out },
-    `Written to ${out}. Take it to the machine with the master key:
+    `Written to ${out}. It is as secret as a backup. Take it to the machine with the master key:
   letterlock escrow recover --package ${out} --secret escrow-secret.asc --shares FILE... --ticket "${ticket}" --out GRANT`,
   )
 }

@@ -31,8 +31,8 @@ You may use your account either way.
 
 export const OPT_OUT_TEXT = `ESCROW: TAKING YOUR CONSENT BACK
 
-The second lock is taken off, and your account gets a new key, so that your
-provider's master key opens nothing that is stored from now on.
+The second lock is taken off, and the keys that your provider made for you are
+renewed, so that the provider's master key opens nothing that arrives from now on.
 
 Please know:
 - If you forget your password and lose your recovery code, your past mail can
@@ -40,4 +40,6 @@ Please know:
   account, and nothing more. Have your recovery code at hand, on paper.
 - Copies of the server's disk that were made while you agreed can still be opened
   with the master key, as they were then. No program can undo that.
+- A key that you brought yourself is in such copies too, and is not renewed. If
+  you want to be safe from them, make another one and import it.
 `

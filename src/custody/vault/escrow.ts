@@ -8,7 +8,7 @@
  * and gives one recovery code; the AMK itself never leaves the vault.
  */
 import { randomBytes } from 'node:crypto'
-import { type Certificate, encryptionKeysAt, verifyCertificate } from '#formats/openpgp/certificate.ts'
+import { type EncryptionKey, encryptionKeysAt, verifyCertificate } from '#formats/openpgp/certificate.ts'
 import { generateKeys } from '#formats/openpgp/generate.ts'
 import { lockForExport } from '#formats/openpgp/lock.ts'
 import { IntegrityError, MalformedOpenPgp, UndecryptableSessionKey } from '#formats/openpgp/openpgp.ts'
@@ -51,7 +51,7 @@ interface Master {
 /** A new escrow slot around the AMK. Throws MalformedOpenPgp for a master certificate that nothing may be sealed to. */
 export function sealEscrow(place: Place, sequence: number, { certificate, now }: Master, amk: Bytes): Keyslot {
   const master = verifyCertificate(certificate, now)
-  if (encryptionKeysAt(master, now).length === 0) throw new MalformedOpenPgp('the master key may not be sealed to')
+  const [newest] = encryptionKeysAt(master, now)
   const slot: Keyslot = {
     id: randomBytes(8).toString('hex'),
     type: 'escrow',
@@ -66,7 +66,7 @@ export function sealEscrow(place: Place, sequence: number, { certificate, now }:
     publicKey: NONE,
     wrapped: NONE,
   }
-  return { ...slot, wrapped: sealedTo(master, place, slot, amk) }
+  return { ...slot, wrapped: sealedTo(newest, contextOf(place, slot, master.fingerprint), amk) }
 }
 
 /**
@@ -78,18 +78,17 @@ export function carryEscrow(into: Place, slot: Keyslot, { certificate, now }: Ma
   if (slot.kdf.kind !== 'openpgp' || slot.kdf.fingerprint !== master.fingerprint) {
     throw new MalformedOpenPgp('the certificate of another master key')
   }
-  return { ...slot, wrapped: sealedTo(master, into, slot, amk) }
+  const newest = encryptionKeysAt(master, now)[0] ?? master.encryptionKeys[0]
+  return { ...slot, wrapped: sealedTo(newest, contextOf(into, slot, master.fingerprint), amk) }
 }
 
 const contextOf = ({ account, generation }: Place, { id }: Keyslot, master: string) =>
   label('letterlock escrow 1', account, id, generation, master)
 
-function sealedTo(master: Certificate, place: Place, slot: Keyslot, amk: Bytes): Buffer {
-  const [newest] = master.encryptionKeys
-  if (!newest) throw new MalformedOpenPgp('the master key may not be sealed to')
-  const content = Buffer.concat([contextOf(place, slot, master.fingerprint), amk])
-  return withKey(content, () => {
-    const { message, sessionKey } = seal([newest], content)
+function sealedTo(key: EncryptionKey | undefined, context: Buffer, amk: Bytes): Buffer {
+  if (!key) throw new MalformedOpenPgp('the master key may not be sealed to')
+  return withKey(Buffer.concat([context, amk]), (content) => {
+    const { message, sessionKey } = seal([key], content)
     wipe(sessionKey.key)
     return message
   })
