@@ -98,6 +98,23 @@ test('nothing of it but the outer fields is in any file, nor in what the server 
   assert.deepEqual(log.lines, [])
 })
 
+test('the first message after the change is wrapped, in sessions that were open before too', async () => {
+  const { keys } = await ownedByDevice()
+  const { device } = keys
+  keys.device = null
+  await using directory = await temporaryDirectory('device')
+  const options = { dataDir: directory.path, workers: 1, clock: systemClock, logger: createFakeLog() }
+  await using store = createStorePool({ ...options, sealing: keys.sealing })
+  await store.create(ACCOUNT)
+  await using mail = await store.open(ACCOUNT, keys.reading())
+  const isWrapped = async (mailbox: number, uid: number) => isEncrypted((await mail.read(mailbox, uid))!)
+  const { mailbox } = await store.append(ACCOUNT, 'INBOX', message())
+  keys.device = device
+  await store.append(ACCOUNT, 'INBOX', message())
+  await mail.append(mailbox, message())
+  assert.deepEqual(await Promise.all([1, 2, 3].map((uid) => isWrapped(mailbox, uid))), [false, true, true])
+})
+
 test('what is encrypted already is kept as it came', async () => {
   const { keys } = await ownedByDevice()
   const store = createSealedMailStore(createMemoryMailStore(), { sealing: keys.sealing, logger: createFakeLog() })

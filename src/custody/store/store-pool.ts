@@ -26,7 +26,7 @@ import type { StoreArguments, StoreMethod } from './store-wire.ts'
 export interface StorePoolOptions {
   readonly dataDir: string
   readonly workers: number
-  /** What the account's mail is sealed to now. An answer is believed for two seconds. */
+  /** What the account's mail is sealed to now. Asked for each message: the next one after a change is sealed by it, wherever it was made. */
   readonly sealing: (account: AccountId) => Promise<Sealing>
   readonly clock: Clock
   readonly logger: Logger
@@ -34,14 +34,10 @@ export interface StorePoolOptions {
   readonly openAccounts?: number
 }
 
-const SEALING_MS = 2000
-const SEALINGS_KEPT = 10_000
-
 class StorePool implements MailStore {
   readonly #options: StorePoolOptions
   readonly #threads: readonly StoreThread[]
   readonly #hub = new ChangeHub((account, watched) => this.#thread(account).watch(account, watched))
-  readonly #sealings = new Map<AccountId, { readonly asked: number; readonly answer: Promise<Sealing> }>()
 
   constructor(options: StorePoolOptions) {
     this.#options = options
@@ -62,20 +58,13 @@ class StorePool implements MailStore {
     return this.#threads[spread(account) % this.#threads.length]!
   }
 
-  #sealing(account: AccountId): Promise<Sealing> {
-    const now = this.#options.clock.now()
-    const known = this.#sealings.get(account)
-    if (known && now - known.asked < SEALING_MS) return known.answer
-    // Copies of their own: a view into more memory would be cloned with all of it.
-    const answer = this.#options.sealing(account).then(({ certificate, device }) => ({
+  /** Copies of their own: a view into more memory would be cloned with all of it. */
+  async #sealing(account: AccountId): Promise<Sealing> {
+    const { certificate, device } = await this.#options.sealing(account)
+    return {
       certificate: certificate && new Uint8Array(certificate),
       device: device && new Uint8Array(device),
-    }))
-    answer.catch(() => this.#sealings.delete(account))
-    this.#sealings.delete(account)
-    if (this.#sealings.size >= SEALINGS_KEPT) this.#sealings.delete(this.#sealings.keys().next().value!)
-    this.#sealings.set(account, { asked: now, answer })
-    return answer
+    }
   }
 
   #call<M extends StoreMethod>(method: M, account: AccountId, ...args: StoreArguments<M>): Promise<unknown> {
@@ -106,7 +95,6 @@ class StorePool implements MailStore {
   }
 
   async remove(account: AccountId): Promise<void> {
-    this.#sealings.delete(account)
     await this.#call('remove', account)
   }
 

@@ -26,7 +26,14 @@ const letter = lines(
   '',
   'It is on.',
 )
-const sealed = Buffer.concat([Buffer.of(0xd2, 20), Buffer.alloc(20, 7)])
+/** One packet of a type, with a length of five octets (RFC 9580 §4.2.1.3). */
+function packet(type: number, body: Uint8Array): Buffer {
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(body.length)
+  return Buffer.concat([Buffer.of(0xc0 | type, 0xff), length, body])
+}
+const SEIPD = 18
+const sealed = packet(SEIPD, Buffer.alloc(20, 7))
 
 test('outside stand the fields for listing, a subject that says nothing, and the armor', () => {
   const text = wrapEncrypted(letter, sealed).toString('latin1')
@@ -137,7 +144,8 @@ test('payloadOf and originalOf are inverses for all octets, payloads among them;
 
 test('wrapEncrypted and unwrapEncrypted are inverses for all octets; lines are short, and no field comes in from elsewhere', () => {
   fc.assert(
-    fc.property(oddMessage, fc.uint8Array({ minLength: 1, maxLength: 400 }), (message, octets) => {
+    fc.property(oddMessage, fc.uint8Array({ minLength: 1, maxLength: 400 }), (message, body) => {
+      const octets = packet(SEIPD, body)
       const wrapped = wrapEncrypted(message, octets)
       assert.ok(unwrapEncrypted(wrapped)!.equals(octets))
       assert.ok(isEncrypted(wrapped))
@@ -201,6 +209,21 @@ test('inline: a text that is nothing but an armored message', () => {
   assert.ok(!isEncrypted(Buffer.from(`${head}${inline}${inline}`)))
   assert.ok(!isEncrypted(Buffer.from(`${head}-----BEGIN PGP MESSAGE-----\r\n\r\n!\r\n-----END PGP MESSAGE-----\r\n`)))
   assert.equal(unwrapEncrypted(Buffer.from(head + inline)), null)
+})
+
+test('what is signed or compressed alone is not encrypted, though it is armored as a message', () => {
+  const [compressed, onePassSignature, pkesk, sed] = [8, 4, 1, 9]
+  const head = 'From: a@b.test\r\n\r\n'
+  for (const octets of [
+    packet(compressed, Buffer.from('\0anybody reads this')),
+    Buffer.concat([packet(onePassSignature, Buffer.alloc(13, 3)), packet(11, Buffer.from('t\0\0\0\0\0readable'))]),
+    packet(pkesk, Buffer.alloc(20, 3)),
+    Buffer.concat([packet(pkesk, Buffer.alloc(20, 3)), packet(sed, Buffer.alloc(40))]),
+    Buffer.concat([sealed, packet(11, Buffer.from('t\0\0\0\0\0readable'))]),
+  ]) {
+    assert.ok(!isEncrypted(Buffer.from(head + armor('MESSAGE', octets))))
+    assert.ok(!isEncrypted(wrapEncrypted(letter, octets)))
+  }
 })
 
 test('any octets have an answer', () => {

@@ -14,6 +14,7 @@ import { scanHeader } from '#formats/message/header.ts'
 import { indexMessage, type MimePart } from '#formats/message/mime-index.ts'
 import { armorOctets, dearmor } from '#formats/openpgp/armor.ts'
 import { MalformedOpenPgp } from '#formats/openpgp/openpgp.ts'
+import { splitMessage } from '#formats/openpgp/unseal.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import { outerFields } from './outer-fields.ts'
 import { protectHeader, unprotectHeader } from './protected-header.ts'
@@ -87,10 +88,13 @@ function encryptedPart(root: MimePart, message: Bytes): MimePart | null {
   return around <= MOST_AROUND && content.children.length === 0 ? content : null
 }
 
+/** RFC 9580 §6.2: what is only signed or compressed has the same label. */
 function messageIn(octets: Bytes): Buffer | null {
   try {
     const { label, octets: found } = dearmor(octets)
-    return label === 'MESSAGE' ? found : null
+    if (label !== 'MESSAGE') return null
+    splitMessage(found)
+    return found
   } catch (error) {
     if (error instanceof MalformedOpenPgp) return null
     throw error
