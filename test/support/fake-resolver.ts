@@ -11,7 +11,14 @@
  * A name that is not there does not exist; a type that its name does not have is NODATA. The zone may be changed while the
  * resolver is in use.
  */
-import type { AssociationRecord, DnsAnswer, MxRecord, RecordResolver, SrvRecord } from '#policy/dns/resolver.ts'
+import type {
+  AssociationRecord,
+  CaaRecord,
+  DnsAnswer,
+  MxRecord,
+  RecordResolver,
+  SrvRecord,
+} from '#policy/dns/resolver.ts'
 
 export interface FakeName {
   /** Whether answers about this name are DNSSEC-authenticated; not by default. */
@@ -23,6 +30,7 @@ export interface FakeName {
   readonly srv?: readonly SrvRecord[]
   readonly tlsa?: readonly AssociationRecord[]
   readonly smimea?: readonly AssociationRecord[]
+  readonly caa?: readonly CaaRecord[]
   readonly openpgpkey?: readonly Buffer[]
   /** Under the IP address itself. */
   readonly ptr?: readonly string[]
@@ -60,6 +68,7 @@ export function createFakeResolver(zone: FakeZone): FakeResolver {
     srv: (name) => look('srv', name),
     tlsa: (name) => look('tlsa', name),
     smimea: (name) => look('smimea', name),
+    caa: (name) => look('caa', name),
     openpgpkey: (name) => look('openpgpkey', name),
     ptr: (ip) => look('ptr', ip),
   }

@@ -124,6 +124,7 @@ describe('questions and answers', () => {
       52: { type: 'TLSA', ...association },
       53: { type: 'SMIMEA', ...association },
       61: { type: 'OPENPGPKEY', certificate: octets },
+      257: { type: 'CAA', flags: 128, tag: 'Issue', value: Buffer.from('ca.test') },
     }
     await using server = await serving((query) => {
       const { name, type } = query.questions[0]!
@@ -140,6 +141,7 @@ describe('questions and answers', () => {
     assert.deepEqual(await records(resolver.tlsa('_25._tcp.x.test')), [association])
     assert.deepEqual(await records(resolver.smimea('h._smimecert.x.test')), [association])
     assert.deepEqual(await records(resolver.openpgpkey('h._openpgpkey.x.test')), [octets])
+    assert.deepEqual(await records(resolver.caa('x.test')), [{ critical: true, tag: 'issue', value: 'ca.test' }])
     assert.deepEqual(await records(resolver.ptr('192.0.2.1')), ['host.test'])
     assert.deepEqual(await records(resolver.ptr('2001:db8::1')), ['host.test'])
     assert.deepEqual(
@@ -267,7 +269,18 @@ describe('trouble', () => {
   })
 
   test('a server that is written wrongly', () => {
-    for (const server of ['localhost:53', '127.0.0.1:0', '127.0.0.1:99999', 'x', ':53', '[::1', '[::1]x'])
+    for (const server of [
+      'localhost:53',
+      '127.0.0.1:0',
+      '127.0.0.1:99999',
+      'x',
+      ':53',
+      '[::1',
+      '[::1]x',
+      '192.0.2.1#',
+      '192.0.2.1#a b',
+      '#dns.test',
+    ])
       assert.throws(
         () => createResolver({ servers: [server], validating: true, clock: systemClock }),
         /not a DNS server/,
@@ -275,6 +288,9 @@ describe('trouble', () => {
     assert.deepEqual(parseDnsServer('::1'), { address: '::1', port: 53 })
     assert.deepEqual(parseDnsServer('[::1]:54'), { address: '::1', port: 54 })
     assert.deepEqual(parseDnsServer('192.0.2.1:54'), { address: '192.0.2.1', port: 54 })
+    const tls = { name: 'dns.test' }
+    assert.deepEqual(parseDnsServer('192.0.2.1#dns.test'), { address: '192.0.2.1', port: 853, tls })
+    assert.deepEqual(parseDnsServer('[2001:db8::1]:8853#DNS.test'), { address: '2001:db8::1', port: 8853, tls })
   })
 })
 

@@ -5,6 +5,7 @@
 import { getServers } from 'node:dns'
 import { setMaxListeners } from 'node:events'
 import { isIPv6 } from 'node:net'
+import { rootCertificates } from 'node:tls'
 import { domainToASCII } from 'node:url'
 import { RCODES } from '#formats/dns/dns-message.ts'
 import { ipOctets } from '#formats/dns/ip-text.ts'
@@ -16,11 +17,13 @@ import { AnswerCache } from './answer-cache.ts'
 import { type DnsServer, isProtected, parseDnsServer } from './dns-server.ts'
 import { type Asking, exchange } from './exchange.ts'
 import { type ContentOf, interpret } from './interpretation.ts'
-import type { AssociationRecord, DnsAnswer, MxRecord, RecordResolver, SrvRecord } from './resolver.ts'
+import type { AssociationRecord, CaaRecord, DnsAnswer, MxRecord, RecordResolver, SrvRecord } from './resolver.ts'
 
 export interface DnsClientOptions {
-  /** Asked in this order; `address:port` or more exactly. Empty: the servers of the system. */
+  /** Asked in this order; as parseDnsServer reads them, or more exactly. Empty: the servers of the system. */
   readonly servers: readonly (string | DnsServer)[]
+  /** Certificates in PEM that are trusted over TLS besides those of the runtime. */
+  readonly ca?: readonly string[]
   /** They validate DNSSEC. Without it nothing is ever `secure`. */
   readonly validating: boolean
   readonly clock: Clock
@@ -40,7 +43,15 @@ export function createResolver(options: DnsClientOptions): DnsClient {
   const written = options.servers.length > 0 ? options.servers : getServers()
   const servers = written.map((server) => (typeof server === 'string' ? parseDnsServer(server) : server))
   if (servers.length === 0) throw new Error('no DNS server is configured, and the system has none')
-  return new AskingResolver(servers, options)
+  return new AskingResolver(
+    servers.map((server) => trusting(server, options.ca ?? [])),
+    options,
+  )
+}
+
+function trusting(server: DnsServer, ca: readonly string[]): DnsServer {
+  if (!server.tls || server.tls.ca !== undefined || ca.length === 0) return server
+  return { ...server, tls: { ...server.tls, ca: [...rootCertificates, ...ca] } }
 }
 
 /** The name as it is asked, or null when it cannot exist. */
@@ -126,6 +137,12 @@ class AskingResolver implements DnsClient {
 
   async smimea(name: string): Promise<DnsAnswer<AssociationRecord>> {
     return mapped(await this.#look(name, 'SMIMEA'), associationOf)
+  }
+
+  async caa(name: string): Promise<DnsAnswer<CaaRecord>> {
+    return mapped(await this.#look(name, 'CAA'), ({ flags, tag, value }) => {
+      return { critical: (flags & 0x80) !== 0, tag: tag.toLowerCase(), value: value.toString('latin1') }
+    })
   }
 
   async openpgpkey(name: string): Promise<DnsAnswer<Buffer>> {

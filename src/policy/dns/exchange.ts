@@ -128,7 +128,8 @@ function decodedOrNull(octets: Buffer): DnsMessage | null {
 
 function connectTo({ address, port, tls }: DnsServer): Socket {
   if (!tls) return connect(port, address)
-  return connectTls({ host: address, port, servername: tls.name, ...(tls.ca === undefined ? {} : { ca: tls.ca }) })
+  const ca = tls.ca === undefined ? {} : { ca: [tls.ca].flat() }
+  return connectTls({ host: address, port, servername: tls.name, minVersion: 'TLSv1.2', ...ca })
 }
 
 function overStream(server: DnsServer, wire: Buffer, asking: Asking): Promise<DnsMessage> {
