@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { isPublicAddress } from '#lib/public-address.ts'
 import type { DnsAnswer, MxRecord } from '#policy/dns/resolver.ts'
 import { type NextHops, nextHops } from './next-hops.ts'
-import { isPublicAddress } from './public-address.ts'
 
 const found = <R>(...records: R[]): DnsAnswer<R> => ({ kind: 'answer', secure: false, records, ttl: 60 })
 const nxdomain = { kind: 'nxdomain', secure: false, ttl: 60 } as const

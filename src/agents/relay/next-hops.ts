@@ -5,8 +5,8 @@
 import { randomInt } from 'node:crypto'
 import { isIP } from 'node:net'
 import { type Reply, reply } from '#formats/smtp/reply.ts'
+import { isPublicAddress } from '#lib/public-address.ts'
 import type { DnsAnswer, MxRecord, Resolver } from '#policy/dns/resolver.ts'
-import { isPublicAddress } from './public-address.ts'
 
 /** One address of one host to try. */
 export interface Hop {
