@@ -55,11 +55,12 @@ function desk(account: Account = ALICE) {
       uses.push(use)
       const typed = credential.toString()
       if (id && typed === 'half') throw new PassphraseNeeded()
-      return id && ['right', 'sends'].includes(typed) ? keysOf(id, typed === 'right') : null
+      if (typed === 'meanwhile') Object.assign(account, { state: 'suspended' })
+      return id && ['right', 'sends', 'meanwhile'].includes(typed) ? keysOf(id, typed === 'right') : null
     },
   } as unknown as Keyring
   const directory = {
-    accountByLogin: async (user: string) => (user === 'alice@alpha.test' ? account : null),
+    accountByLogin: async (user: string) => (user === 'alice@alpha.test' ? { ...account } : null),
   } as unknown as Directory
   const store = createMemoryMailStore()
   const made = createSessionDesk({
@@ -91,6 +92,12 @@ test('wrong password, unknown and suspended account: the same answer after the s
   const suspended = desk({ ...ALICE, state: 'suspended' })
   assert.deepEqual(await suspended.login('alice@alpha.test', 'right').result, { kind: 'refused' })
   assert.deepEqual(suspended.closed, [ALICE.id], 'its keys are not left open')
+})
+
+test('who is suspended while the credential is tried is not let in', async () => {
+  const { login, closed } = desk({ ...ALICE })
+  assert.deepEqual(await login('alice@alpha.test', 'meanwhile').result, { kind: 'refused' })
+  assert.deepEqual(closed, [ALICE.id])
 })
 
 test('after too many failures nobody from there is asked for, and others still get in', async () => {

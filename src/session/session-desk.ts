@@ -84,12 +84,14 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
       })
     if (!keys) return null
     if (keys === 'passphrase') return account?.state === 'active' ? keys : null
-    // Told apart only after the same work as for a wrong password.
-    if (account?.state !== 'active') {
+    // Told apart only after the same work as for a wrong password, and looked up again: who is suspended while the credential is
+    // tried has no session yet that could be ended for it.
+    const present = await options.directory.accountByLogin(user).catch(() => null)
+    if (present?.state !== 'active' || present.id !== keys.account) {
       await keys[Symbol.asyncDispose]()
       return null
     }
-    return { account, keys }
+    return { account: present, keys }
   }
 
   async function login(attempt: LoginAttempt): Promise<LoginResult> {
