@@ -48,11 +48,11 @@ const stored = ({ fingerprint, certificate, since }: LockedKeyFile): NewCertific
 
 export const NO_PASSPHRASE = Buffer.alloc(0)
 
-/** The secrets as the vault takes them. */
-export const ownerOf = ({ password, passphrase }: OwnerSecrets) => ({
-  password,
-  passphrase: passphrase ?? NO_PASSPHRASE,
-})
+/** The secrets as the vault takes them. Throws PasswordRefused. */
+export function ownerOf({ password, passphrase = NO_PASSPHRASE }: OwnerSecrets) {
+  checkLength(password, passphrase)
+  return { password, passphrase }
+}
 
 /** The key and its revocation before the table that names it: a table never names what is not there. */
 async function writeNewKeys(desk: ChangeDesk, made: AnswerOf<'create'>, generation: number): Promise<NewKeys> {
@@ -118,13 +118,13 @@ export async function settle(desk: ChangeDesk, owner: OwnerSecrets): Promise<voi
   await dropBlocked(desk, owner)
 }
 
-/** The table first: a slot that is named twice as gone is gone all the same. */
-async function dropBlocked({ account, files, vault }: ChangeDesk, owner: OwnerSecrets): Promise<void> {
+/** The table first: a slot that is named twice as gone is gone all the same. Hold the lock. */
+export async function dropBlocked({ account, files, vault }: ChangeDesk, owner: OwnerSecrets): Promise<void> {
   const { table, octets } = await files.table()
   const slots = [...(await files.blocked(table))]
   if (slots.length === 0) return
   const answer = await asked(account, vault.call('dropSlots', { account, table: octets, ...ownerOf(owner), slots }))
-  // The owner has just been let in; if not now, the slots stay blocked.
+  // Whoever is not let in here is told so by the change itself.
   if (answer.kind !== 'changed') return
   await files.writeTable(answer.table)
   await files.writeBlocked([])

@@ -5,7 +5,13 @@
 import { judgeKey } from '#formats/openpgp/key-policy.ts'
 import { asBuffer } from '#lib/bytes.ts'
 import type { StoredCertificate } from '../accounts/directory.ts'
-import { type AnswerOf, CREDENTIAL_OCTETS_MAX, TSK_OCTETS_MAX } from '../vault/protocol/protocol.ts'
+import {
+  type AnswerOf,
+  BROUGHT_KEYS_MAX,
+  BROUGHT_OCTETS_MAX,
+  CREDENTIAL_OCTETS_MAX,
+  TSK_OCTETS_MAX,
+} from '../vault/protocol/protocol.ts'
 import { decodeTable } from '../vault/protocol/slot-table.ts'
 import { type AccountReading, endToEndOf } from './account-reading.ts'
 import { beginChange, makeChange } from './finishing.ts'
@@ -54,6 +60,8 @@ export async function importKey(desk: ChangeDesk, owner: OwnerSecrets, wish: Imp
     }
     const imported = await askedToImport(desk, owner, reading, wish)
     if (!imported) return null
+    checkRoom(reading, imported)
+    checkDevice(reading, imported, wish)
     const retired = await retiredFor(desk, owner, reading, { imported, wish })
     const { fingerprint, certificate } = imported
     await desk.record('key.imported', { fingerprint, use: wish.use, retired: retired?.fingerprint ?? '' })
@@ -91,6 +99,27 @@ async function askedToImport(
     )
   }
   return answer
+}
+
+/** All keys of an account go to the vault together at each login: what does not fit would lock the owner out. */
+function checkRoom({ keys, parked }: AccountReading, { fingerprint, certificate, locked }: Imported): void {
+  const others = [...keys, ...parked].filter((key) => key.origin === 'brought' && key.fingerprint !== fingerprint)
+  const brought = [...others, { certificate, locked }]
+  const octets = brought.reduce((sum, key) => sum + key.certificate.byteLength + key.locked.byteLength, 0)
+  if (brought.length <= BROUGHT_KEYS_MAX && octets <= BROUGHT_OCTETS_MAX) return
+  throw refused(
+    'full',
+    `An account has room for ${BROUGHT_KEYS_MAX} keys of its owner's own, of ${BROUGHT_OCTETS_MAX >> 20} MiB together. Export this one minimal: gpg --export-options export-minimal --export-secret-keys FINGERPRINT`,
+  )
+}
+
+/** Others write to it, and believe that the server cannot read what they write. */
+function checkDevice({ table: { endToEnd } }: AccountReading, { fingerprint }: Imported, { use }: ImportWish): void {
+  if (use !== 'reading' || endToEnd?.custody !== 'device' || endToEnd.fingerprint !== fingerprint) return
+  throw refused(
+    'on-device',
+    'This is the key on your device that others write to. To let the server hold its secret from now on: --use end-to-end',
+  )
 }
 
 /** The managed key that nobody uses any more, and its revocation, sealed. */

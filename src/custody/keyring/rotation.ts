@@ -6,10 +6,10 @@ import type { AnswerOf } from '../vault/protocol/protocol.ts'
 import { decodeTable, type SlotTable } from '../vault/protocol/slot-table.ts'
 import type { AccountReading } from './account-reading.ts'
 import { beginChange, makeChange } from './finishing.ts'
-import { type ChangeDesk, ownerOf, revealed } from './key-changes.ts'
+import { type ChangeDesk, dropBlocked, ownerOf, revealed } from './key-changes.ts'
 import type { EscrowWish, NewKeyWish, OwnerSecrets, Renewal, RotatedKey, RotationWish } from './keyring.ts'
 import { digestText } from './locked-key-file.ts'
-import { asked, checkLength, refused, unlessDenied } from './refusals.ts'
+import { asked, refused, unlessDenied } from './refusals.ts'
 
 type Rotated = Extract<AnswerOf<'rotate'>, { kind: 'rotated' }>
 type Renews = 'key' | 'end-to-end' | 'master'
@@ -79,15 +79,17 @@ export async function renewMaster(desk: ChangeDesk, owner: OwnerSecrets, wish: E
   })
 }
 
+/** What is blocked is not taken along: whoever has such an app password and the disk must not get the new AMK. */
 async function askedToRotate(
   desk: ChangeDesk,
   owner: OwnerSecrets,
-  { table, octets, keys }: AccountReading,
+  { keys }: AccountReading,
   wish: NewKeyWish & EscrowWish & { readonly renews: Renews },
 ): Promise<Rotated | null> {
-  const { account, vault, clock } = desk
+  const { account, files, vault, clock } = desk
   const secrets = ownerOf(owner)
-  checkLength(secrets.password, secrets.passphrase)
+  await dropBlocked(desk, owner)
+  const { table, octets } = await files.table()
   const { renews, userIds, algorithm, escrow = 'keep' } = wish
   const master = escrow === 'keep' ? await masterOf(desk, table) : NOTHING
   const order = { renews, userIds, algorithm, escrow, master, created: clock.now() }

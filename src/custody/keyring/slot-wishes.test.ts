@@ -94,6 +94,21 @@ test('the operator blocks without the owner: wrong at once, at the usual price, 
   assert.equal((await stat(bench.folder.join('accounts', 'b', 'blocked'))).size, 0)
 })
 
+test('what is blocked is not taken along into a new generation', async () => {
+  await bench.account('b3')
+  const [phone, laptop] = [await addedTo('b3'), await addedTo('b3')]
+  await keyring.blockSlots('b3', [phone.id])
+  const wish = { userIds: ['<b3@alpha.test>'], algorithm: 'curve25519' } as const
+  assert.equal(await keyring.rotateKey('b3', owner('a wrong password'), wish), null)
+  assert.ok(await keyring.rotateKey('b3', owner(), wish))
+  const apps = (await keyring.keyslots('b3')).filter(({ type }) => type === 'app')
+  assert.deepEqual(
+    apps.map(({ id }) => id),
+    [laptop.id],
+  )
+  assert.equal(await opens('b3', laptop.password), true)
+})
+
 test('a table is mended for who opened it, and not for who has only proved themselves', async () => {
   await bench.account('h')
   const sender = await addedTo('h', { ...PHONE, scope: ['smtp'] })

@@ -37,6 +37,7 @@ import type {
   UnlockedKeys,
   UploadedRevocation,
 } from './keyring.ts'
+import { VaultGone } from './keyring.ts'
 import { LastUses } from './last-uses.ts'
 import type { VaultPlacement } from './launch.ts'
 import { asked, unlessDenied } from './refusals.ts'
@@ -173,16 +174,15 @@ class FileKeyring implements VaultKeyring {
         expires: slotOf(answer.slot)?.expires ?? null,
       })
       const isApp = slotOf(answer.slot)?.type === 'app'
-      // Looked up once the handle is there to be ended by who blocks it meanwhile.
-      if (isApp && (await desk.files.blocked(reading.table)).includes(answer.slot)) {
-        await handle[Symbol.asyncDispose]()
-        return this.#unlockNobody(password, login)
-      }
-      // A login that was under way while the password changed must not outlive the sessions that were ended for it.
-      if (!(await desk.files.table()).octets.equals(table)) {
-        await handle[Symbol.asyncDispose]()
-        continue
-      }
+      const [isBlocked, isOutdated] = await keptOnlyIfTold(handle, async () => [
+        // Looked up once the handle is there to be ended by who blocks it meanwhile.
+        isApp && (await desk.files.blocked(reading.table)).includes(answer.slot),
+        // A login that was under way while the password changed must not outlive the sessions that were ended for it.
+        !(await desk.files.table()).octets.equals(table),
+      ])
+      if (isBlocked || isOutdated) await handle[Symbol.asyncDispose]()
+      if (isBlocked) return this.#unlockNobody(password, login)
+      if (isOutdated) continue
       if (isApp) this.#lastUses.note(account, answer.slot, login.now)
       // Only somebody who can unlock makes us write: what proves and opens nothing has not verified the table.
       if (!handle.reads && !handle.signs) return handle
@@ -241,7 +241,12 @@ class FileKeyring implements VaultKeyring {
       return
     }
     this.#endHandles(account)
-    await this.#vault.call('endAll', { account })
+    try {
+      await this.#vault.call('endAll', { account })
+    } catch (error) {
+      // its sessions went with it, and what was changed is changed
+      if (!(error instanceof VaultGone)) throw error
+    }
   }
 
   /** Whoever logged in with what no longer counts has to log in again. */
@@ -378,6 +383,16 @@ class FileKeyring implements VaultKeyring {
 }
 
 const NOTHING = new Uint8Array(0)
+
+/** A handle that nobody gets is closed when the question about it fails. */
+async function keptOnlyIfTold<T>(handle: UnlockedHandle, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask()
+  } catch (error) {
+    await handle[Symbol.asyncDispose]()
+    throw error
+  }
+}
 
 async function wiping<T>(secrets: readonly Buffer[], use: () => Promise<T>): Promise<T> {
   try {

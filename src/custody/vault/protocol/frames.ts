@@ -18,12 +18,13 @@ export interface Frame {
   readonly content: Buffer
 }
 
-/** The frame in one buffer, to be wiped once it is sent. */
+/** The frame in one buffer, to be wiped once it is sent. Throws RangeError for one that its receiver would not take. */
 export function encodeFrame<T>(id: number, kind: number, codec: Codec<T>, value: T): Buffer {
   const header = Buffer.alloc(HEADER)
   const pieces: Pieces = [header]
   codec.write(value, pieces)
   const length = pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
+  if (length - HEADER > FRAME_MAX) throw new RangeError('a frame is too long')
   header.writeUInt32BE(length - HEADER, 0)
   header.writeUInt32BE(id, 4)
   header[8] = kind

@@ -16,8 +16,11 @@ export const PASSWORD_OCTETS_MIN = 8
 export const PKESKS_MAX = 512
 export const PKESK_OCTETS_MAX = 4096
 export const CONTENT_OCTETS_MAX = 7 * 1024 * 1024
-/** Of one account, all generations. */
-export const KEYS_MAX = 64
+/** Of one account, all generations: one for each generation, and those that its owner brought. */
+export const KEYS_MAX = 128
+/** All together fit into a frame beside the made ones, whatever their owner put into them. */
+export const BROUGHT_KEYS_MAX = 64
+export const BROUGHT_OCTETS_MAX = 4 * 1024 * 1024
 
 /** Of a key as it is brought, with everything that others put beside it. */
 export const TSK_OCTETS_MAX = 4 * 1024 * 1024
