@@ -6,6 +6,7 @@ import { domainKey } from '#custody/accounts/address-key.ts'
 import type { Account } from '#custody/accounts/directory.ts'
 import { AddressTaken } from '#custody/accounts/directory.ts'
 import { type AuditDetail, type AuditEvent, type AuditRecord, audited } from '#custody/audit/audit-log.ts'
+import { readCustody } from '#custody/keyring/custody-modes.ts'
 import type { KeyAlgorithm } from '#custody/keyring/keyring.ts'
 import { createSqlMailStore } from '#custody/store/sql-mail-store.ts'
 import { formatAddress } from '#formats/message/address.ts'
@@ -14,6 +15,7 @@ import { randomId } from '#lib/ids.ts'
 import { silentLogger } from '#lib/log.ts'
 import { CliError } from './cli-error.ts'
 import { coverageText } from './coverage-text.ts'
+import { CUSTODY_WORDS } from './key/facts.ts'
 import { answer, day, type OutputOptions, octets, tabulate } from './output.ts'
 import { addressOf, type PlaceOptions, Premises } from './premises.ts'
 import { openSealedStore } from './sealed-store.ts'
@@ -173,6 +175,7 @@ export async function show(text: string, options: Options): Promise<void> {
   await using store = await openSealedStore(premises)
   await using mail = await store.open(account.id, null)
   const coverage = await mail.coverage()
+  const { mode } = await readCustody(premises.config.data, account.id)
   const mailboxes = []
   for (const mailbox of await mail.mailboxes()) {
     const { messages, unseen } = await mail.status(mailbox.id)
@@ -180,12 +183,13 @@ export async function show(text: string, options: Options): Promise<void> {
   }
   answer(
     options,
-    { ...row, coverage, mailboxes },
+    { ...row, custody: mode, coverage, mailboxes },
     [
       `address      ${row.addresses.join(', ')}`,
       `state        ${row.state}`,
       `since        ${row.created}`,
       `used         ${octets(row.used)} of ${row.quota === null ? 'no limit' : octets(row.quota)}`,
+      `custody      ${CUSTODY_WORDS[mode]}`,
       ...row.certificates.map(
         (one) => `certificate  ${one.fingerprint}${one.current ? ' (current)' : ''}, since ${one.since}`,
       ),

@@ -27,6 +27,7 @@ const EXPECTED: ReadonlySet<string> = new Set([
   'AppPasswordRefused',
   'AuditDamaged',
   'FileLocked',
+  'KeyRefused',
   'KeyslotsFull',
   'PassphraseNeeded',
   'PasswordRefused',

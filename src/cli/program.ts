@@ -104,12 +104,55 @@ withSecrets(asking(appPassword, 'revoke <address> [id...]', 'end them and their 
 
 const key = program.command('key').description('certificates and secret keys')
 asking(key, 'list <address>', "an account's certificates").action(async (address, options) =>
-  (await import('#cli/key.ts')).list(address, options),
+  (await import('#cli/key/list.ts')).list(address, options),
 )
-withSecrets(asking(key, 'export <address>', 'the secret key as OpenPGP, locked with a passphrase of your choice'))
+asking(key, 'show <address> <fingerprint>', 'one of them').action(async (address, fingerprint, options) =>
+  (await import('#cli/key/list.ts')).show(address, fingerprint, options),
+)
+withSecrets(
+  asking(key, 'generate <address>', 'the first key of an account without one, on terms that its owner agrees to'),
+)
+  .option('--agree', 'the owner has read the terms and agrees')
+  .option('--algorithm <name>', 'curve25519, rsa3072 or rsa4096', 'curve25519')
+  .action(async (address, options) => (await import('#cli/key/generate.ts')).generate(address, options))
+withSecrets(
+  asking(key, 'import <address> [file]', "a key of the owner's own: secret, or with --device the certificate alone"),
+)
+  .option('--file <file>', 'the same as naming the file behind the address')
+  .option('--use <use>', 'both, end-to-end, or reading (old mail only)', 'both')
+  .option('--add-subkey', 'give a key that nothing can be encrypted to a Curve25519 subkey')
+  .option('--keep-old', 'do not revoke the managed key that it takes over from')
+  .option('--device', 'the certificate alone: what arrives can be read on the device of its owner only')
+  .option('--reseal', 'bring old mail under it while the owner is logged in')
+  .action(async (address, file, options) => (await import('#cli/key/import.ts')).importKey(address, file, options))
+withSecrets(asking(key, 'managed <address>', 'back to a key that the provider makes and keeps locked'))
+  .option('--algorithm <name>', 'of a new key, if one is needed', 'curve25519')
+  .option('--reseal', 'bring old mail under a new key while the owner is logged in')
+  .action(async (address, options) => (await import('#cli/key/import.ts')).managed(address, options))
+withSecrets(asking(key, 'rotate <address>', 'a new key, current at once; revokes the one before, which reads old mail'))
+  .option('--algorithm <name>', 'curve25519, rsa3072 or rsa4096', 'curve25519')
+  .option('--end-to-end', 'only the key that others write to, as a key of its own')
+  .option('--reseal', 'bring old mail under it while the owner is logged in')
+  .action(async (address, options) => (await import('#cli/key/rotate.ts')).rotate(address, options))
+withSecrets(
+  asking(key, 'revoke <address> [fingerprint]', 'give a certificate up; the one that others write to if none is named'),
+)
+  .option('--reason <reason>', 'none, superseded, compromised or retired', 'none')
+  .option('--text <text>', 'for those who look at it')
+  .option('--force', 'also one that is in use and has no successor')
+  .action(async (address, fingerprint, options) =>
+    (await import('#cli/key/revoke.ts')).revoke(address, fingerprint, options),
+  )
+asking(
+  key,
+  'revocation <address> <file>',
+  'publish a revocation that the owner made elsewhere; needs no password',
+).action(async (address, file, options) => (await import('#cli/key/revoke.ts')).revocation(address, file, options))
+withSecrets(asking(key, 'export <address>', 'the secret keys as OpenPGP, locked with a passphrase of your choice'))
   .option('--out <file>', 'file to write (default: standard output)')
   .option('--public', 'the certificate only')
-  .action(async (address, options) => (await import('#cli/key.ts')).exportKey(address, options))
+  .option('--fingerprint <fingerprint>', 'with --public: this one')
+  .action(async (address, options) => (await import('#cli/key/export.ts')).exportKey(address, options))
 withSecrets(asking(key, 'reseal <address>', 'bring all mail under the current key, here and now'))
   .option('--pause', 'stop it wherever it runs; needs no password')
   .option('--resume', 'let the server do it while the owner is logged in; needs no password')
@@ -161,6 +204,10 @@ asking(escrow, 'request <address>', 'what the master key needs to open an accoun
 asking(escrow, 'apply <grant>', 'let the recovery code of a grant work').action(async (file, options) =>
   (await import('#cli/escrow.ts')).apply(file, options),
 )
+
+asking(program, 'consents <address>', "what an account's owner agreed to, and whether the signatures hold")
+  .option('--text', 'with the whole texts')
+  .action(async (address, options) => (await import('#cli/consents.ts')).consents(address, options))
 
 const domain = program.command('domain').description('what this provider takes mail for')
 asking(domain, 'list', 'all domains').action(async (options) => (await import('#cli/domain.ts')).list(options))

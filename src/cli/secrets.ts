@@ -46,7 +46,8 @@ async function ask(label: string): Promise<Buffer> {
   const { isCancel, password } = await import('@clack/prompts')
   const typed = await password({ message: label, output: process.stderr })
   if (isCancel(typed)) throw new CliError('cancelled')
-  return Buffer.from(typed, 'utf8')
+  // nothing typed is no text at all
+  return Buffer.from(typed ?? '', 'utf8')
 }
 
 /** The secrets, in order. Their owner wipes them. */

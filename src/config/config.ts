@@ -188,6 +188,16 @@ const escrow = z
   })
   .prefault({})
 
+const custody = z
+  .strictObject({
+    termsText: doc(
+      z.string().default(''),
+      'file with what owners are told before their first key is made; empty takes the text of Letterlock. Each consent keeps its text',
+    ),
+    label: doc(z.string().max(64).default(''), 'your name for this edition of that text, such as "2026-01"'),
+  })
+  .prefault({})
+
 export const configSchema = z.strictObject({
   hostname: doc(
     z
@@ -205,6 +215,7 @@ export const configSchema = z.strictObject({
   sessions,
   store,
   submission,
+  custody,
   escrow,
   log,
 })

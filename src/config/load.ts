@@ -99,6 +99,7 @@ export function parseConfig(text: string, file: string): LoadedConfig {
     },
     relay: { ...config.relay, passwordFile: inData(config.relay.passwordFile) },
     store: { ...config.store, queueKey: inData(config.store.queueKey) },
+    custody: { ...config.custody, termsText: inData(config.custody.termsText) },
     escrow: {
       ...config.escrow,
       certificate: inData(config.escrow.certificate),

@@ -3,8 +3,11 @@ import { hash } from 'node:crypto'
 import { cleanCertificate } from '#formats/openpgp/clean.ts'
 import { judgeKey } from '#formats/openpgp/key-policy.ts'
 import type { Bytes } from '#lib/bytes.ts'
+import type { AccountId } from '../accounts/directory.ts'
 import { CERTIFICATE_OCTETS_MAX, type RequestOf } from '../vault/protocol/protocol.ts'
+import { AccountFiles } from './account-files.ts'
 import { type AccountReading, endToEndOf } from './account-reading.ts'
+import { disk } from './durable-files.ts'
 import { beginChange, makeChange } from './finishing.ts'
 import { type ChangeDesk, ownerOf } from './key-changes.ts'
 import {
@@ -93,7 +96,7 @@ export async function useManaged(desk: ChangeDesk, owner: OwnerSecrets, wish: Ne
   })
 }
 
-export async function custodyFacts({ files }: ChangeDesk): Promise<CustodyFacts> {
+export async function custodyFacts({ files }: Pick<ChangeDesk, 'files'>): Promise<CustodyFacts> {
   const { table } = await files.table()
   const keys = await files.lockedKeys()
   const brought = keys.filter(({ origin }) => origin === 'brought').map(({ fingerprint }) => fingerprint)
@@ -102,3 +105,7 @@ export async function custodyFacts({ files }: ChangeDesk): Promise<CustodyFacts>
   const mode = table.endToEnd?.custody === 'device' ? 'device' : isOwn ? 'own' : 'managed'
   return { mode: table.current === '' ? 'none' : mode, current: table.current, endToEnd, brought }
 }
+
+/** Without a keyring: what stands in the account's files. Throws AccountKeysDamaged. */
+export const readCustody = (dataDir: string, account: AccountId): Promise<CustodyFacts> =>
+  custodyFacts({ files: new AccountFiles(dataDir, account, disk) })

@@ -1,38 +1,20 @@
-/** `letterlock key`: an account's certificates, and its secret keys locked for use elsewhere. */
+/** `letterlock key export`: the secret keys, locked for use elsewhere, or the certificate. */
 import { writeFile } from 'node:fs/promises'
 import { formatAddress } from '#formats/message/address.ts'
 import { armor } from '#formats/openpgp/armor.ts'
-import { CliError, UsageError } from './cli-error.ts'
-import { answer, day, type OutputOptions, tabulate } from './output.ts'
-import { ownerSecrets } from './owner.ts'
-import { type PlaceOptions, Premises } from './premises.ts'
+import { withRevocation } from '#formats/openpgp/revocation.ts'
+import { CliError, UsageError } from '../cli-error.ts'
+import { answer, type OutputOptions } from '../output.ts'
+import { ownerSecrets } from '../owner.ts'
+import { type PlaceOptions, Premises } from '../premises.ts'
+import { findKey } from './list.ts'
 
 type Options = PlaceOptions & OutputOptions
-
-export async function list(text: string, options: Options): Promise<void> {
-  await using premises = new Premises(options)
-  const account = await premises.account(text)
-  const keys = (await (await premises.directory()).certificates(account.id)).map(
-    ({ fingerprint, since, current, certificate }) => ({
-      fingerprint,
-      current,
-      since: day(since),
-      certificate: armor('PUBLIC KEY BLOCK', certificate),
-    }),
-  )
-  answer(
-    options,
-    { address: formatAddress(account.address), keys },
-    tabulate(
-      ['fingerprint', 'since', ''],
-      keys.map((key) => [key.fingerprint, key.since, key.current ? 'current' : 'old: reads old mail']),
-    ),
-  )
-}
 
 export interface ExportOptions extends Options {
   readonly out?: string
   readonly public?: boolean
+  readonly fingerprint?: string
   readonly passwordStdin?: boolean
 }
 
@@ -56,13 +38,19 @@ export async function exportKey(text: string, options: ExportOptions): Promise<v
   const account = await premises.account(text)
   const address = formatAddress(account.address)
   if (options.public) {
-    const current = (await (await premises.directory()).certificates(account.id)).find((one) => one.current)
-    if (!current) throw new CliError(`${address} has no current certificate`)
-    const certificate = armor('PUBLIC KEY BLOCK', current.certificate)
-    const report = { address, fingerprint: current.fingerprint }
+    const certificates = await (await premises.directory()).certificates(account.id)
+    const { fingerprint } = options
+    const one = fingerprint
+      ? findKey(certificates, fingerprint, address)
+      : certificates.find(({ endToEnd }) => endToEnd)
+    if (!one) throw new CliError(`${address} has no current certificate`)
+    const published = one.revocation ? withRevocation(one.certificate, one.revocation) : one.certificate
+    const certificate = armor('PUBLIC KEY BLOCK', published)
+    const report = { address, fingerprint: one.fingerprint }
     if (options.out === undefined) return answer(options, { ...report, certificate }, certificate)
-    return save(certificate, options, report)
+    return await save(certificate, options, report)
   }
+  if (options.fingerprint) throw new UsageError('--fingerprint goes with --public: secret keys are exported together')
   if (options.json && options.out === undefined)
     throw new UsageError('--json needs --out FILE: a secret key is no JSON')
   const { owner, rest } = await ownerSecrets(premises, account, options, [

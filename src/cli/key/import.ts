@@ -1,0 +1,166 @@
+/** `letterlock key import|managed`: whose key it is, and who has its secret. */
+import { readFile } from 'node:fs/promises'
+import type { Account } from '#custody/accounts/directory.ts'
+import type { ImportWish } from '#custody/keyring/keyring.ts'
+import { formatAddress } from '#formats/message/address.ts'
+import { CliError, UsageError } from '../cli-error.ts'
+import { confirm } from '../confirm.ts'
+import { answer } from '../output.ts'
+import { ownerSecrets } from '../owner.ts'
+import { Premises } from '../premises.ts'
+import {
+  addressesOf,
+  endSessions,
+  type KeyOptions,
+  keyAlgorithmOf,
+  refusing,
+  renewalOf,
+  resealingLines,
+  retiredLines,
+  startResealing,
+  unlessWrong,
+  userIdsOf,
+  warningLines,
+} from './desk.ts'
+
+export interface ImportOptions extends KeyOptions {
+  readonly file?: string
+  readonly use?: string
+  readonly device?: boolean
+  readonly addSubkey?: boolean
+  readonly keepOld?: boolean
+  readonly reseal?: boolean
+}
+
+const USES: readonly string[] = ['both', 'end-to-end', 'reading'] satisfies ImportWish['use'][]
+/** Longer than any key that is taken. */
+const FILE_OCTETS_MAX = 16 << 20
+
+export async function importKey(text: string, named: string | undefined, options: ImportOptions): Promise<void> {
+  const path = named ?? options.file
+  if (path === undefined) throw new UsageError('name the file with the key: letterlock key import ADDRESS FILE')
+  const use = options.use ?? 'both'
+  if (!USES.includes(use)) throw new UsageError(`--use: "${use}" is none of ${USES.join(', ')}`)
+  await using premises = new Premises(options)
+  const account = await premises.account(text)
+  const octets = await readFile(path)
+  if (octets.length > FILE_OCTETS_MAX) throw new CliError(`${path} is too large for a key`)
+  if (options.device || isCertificate(octets)) return await importCertificate(premises, account, octets, options)
+  await importSecret(premises, account, { tsk: octets, use: use as ImportWish['use'] }, options)
+}
+
+/** By its label or its first octet alone; a secret key is never looked into here. */
+function isCertificate(octets: Buffer): boolean {
+  if (octets.subarray(0, 1024).includes('-----BEGIN PGP PUBLIC KEY BLOCK-----')) return true
+  const [first = 0] = octets
+  // RFC 9580 §4.2: packet type 6, in both formats
+  return first === 0xc6 || (first & 0xfc) === 0x98
+}
+
+const DEVICE_TEXT = [
+  'The file has a certificate without its secret. If you go on:',
+  '- everything that arrives is encrypted to it before it is stored: only you can read it, with the secret on your device;',
+  '- mail programs show it as encrypted mail and need the secret to open it; searching on the server finds nothing in it;',
+  '- whoever loses the secret loses that mail: no password and no recovery code opens it;',
+  '- mail that is stored already stays as it is, and readable with the password.',
+].join('\n')
+
+async function importCertificate(
+  premises: Premises,
+  account: Account,
+  octets: Buffer,
+  options: ImportOptions,
+): Promise<void> {
+  const address = formatAddress(account.address)
+  const question = `Keep mail for ${address} readable on your device alone?`
+  await confirm({ text: DEVICE_TEXT, question, option: '--device' }, options.device)
+  const { owner } = await ownerSecrets(premises, account, options)
+  const keyring = await premises.keyring()
+  const addresses = await addressesOf(premises, account)
+  const used = unlessWrong(
+    await refusing(options, () => keyring.useDeviceCertificate(account.id, owner, octets, addresses)),
+  )
+  await endSessions(premises, account)
+  const { fingerprint, warnings } = used
+  answer(
+    options,
+    { address, fingerprint, custody: 'device', warnings },
+    [
+      `From now on mail for ${address} is encrypted to ${fingerprint}; only its owner's device opens it.`,
+      ...warningLines(warnings),
+      `To go back: letterlock key managed ${address}`,
+    ].join('\n'),
+  )
+}
+
+async function importSecret(
+  premises: Premises,
+  account: Account,
+  { tsk, use }: Pick<ImportWish, 'tsk' | 'use'>,
+  options: ImportOptions,
+): Promise<void> {
+  const address = formatAddress(account.address)
+  const { owner, rest } = await ownerSecrets(premises, account, options, [
+    { label: 'Passphrase of the key (empty if it has none)' },
+  ])
+  const [typed] = rest
+  const wish: ImportWish = {
+    tsk,
+    keyPassphrase: typed!.length === 0 ? null : typed!,
+    use,
+    addsSubkey: options.addSubkey === true,
+    addresses: await addressesOf(premises, account),
+    keepsOld: options.keepOld === true,
+  }
+  const keyring = await premises.keyring()
+  const imported = unlessWrong(await refusing(options, () => keyring.importKey(account.id, owner, wish)))
+  const { fingerprint, warnings, retired } = imported
+  const takesOver = use === 'both'
+  if (takesOver && options.reseal) await startResealing(premises, account)
+  await endSessions(premises, account)
+  answer(
+    options,
+    { address, fingerprint, use, custody: 'own', warnings, retired },
+    [
+      `${fingerprint} is imported: ${USE_WORDS[use]}.`,
+      ...warningLines(warnings),
+      ...retiredLines(retired),
+      ...(takesOver ? resealingLines(address, options.reseal) : []),
+    ].join('\n'),
+  )
+}
+
+const USE_WORDS: Readonly<Record<ImportWish['use'], string>> = {
+  both: 'mail is stored under it, and others write to it',
+  'end-to-end': 'others write to it; what is stored rests under the key before',
+  reading: 'old mail that was written to it can be read',
+}
+
+export interface ManagedOptions extends KeyOptions {
+  readonly algorithm?: string
+  readonly reseal?: boolean
+}
+
+export async function managed(text: string, options: ManagedOptions): Promise<void> {
+  const algorithm = keyAlgorithmOf(options.algorithm)
+  await using premises = new Premises(options)
+  const account = await premises.account(text)
+  const address = formatAddress(account.address)
+  const { owner } = await ownerSecrets(premises, account, options)
+  const keyring = await premises.keyring()
+  const wish = { userIds: await userIdsOf(premises, account), algorithm }
+  const { fingerprint, made } = unlessWrong(await refusing(options, () => keyring.useManaged(account.id, owner, wish)))
+  if (made && options.reseal) await startResealing(premises, account)
+  await endSessions(premises, account)
+  const renewal = renewalOf(made ?? { ended: 0, recoveryCode: null })
+  answer(
+    options,
+    { address, fingerprint, custody: 'managed', isNew: made !== null, ...renewal.document },
+    [
+      `Mail for ${address} is sealed to ${fingerprint}, which the provider made${made ? ' now' : ''}.`,
+      'Keys of the owner stay for reading old mail; mail that was encrypted to a device still needs that device.',
+      ...renewal.lines,
+      ...(made ? resealingLines(address, options.reseal) : []),
+    ].join('\n'),
+  )
+}
