@@ -7,6 +7,7 @@ import { createMetrics } from '#lib/metrics.ts'
 import { createFakeClock } from '../../../test/support/fake-clock.ts'
 import { createFakeLog } from '../../../test/support/fake-log.ts'
 import { stageAt, usableUntil, watchExpiry } from './expiry-watch.ts'
+import { expiryNotice } from './expiry-words.ts'
 import type { Notice } from './notices.ts'
 
 const DAY = 86_400_000
@@ -163,4 +164,14 @@ test('it looks again every day, and one account in trouble does not keep it from
   assert.match(await metrics.text(), /certificates_expiring\{state="soon"\} 2\n/)
   await watch[Symbol.asyncDispose]()
   assert.equal(clock.waiting, 0)
+})
+
+test('the commands that a notice names are whole: subkeys are extended too, and the file is named', () => {
+  const key = { address: 'anna@alpha.test', fingerprint: 'F1', expires: EXPIRES, daysLeft: 20 }
+  const held = expiryNotice({ ...key, custody: 'held' }, 30).text
+  const device = expiryNotice({ ...key, custody: 'device' }, 30).text
+  for (const text of [held, device])
+    assert.match(text, /--quick-set-expire F1 2y\n {2}gpg --quick-set-expire F1 2y '\*'\n/)
+  assert.match(held, /--export-secret-keys F1 > key\.asc\n {2}letterlock key import anna@alpha\.test key\.asc\n/)
+  assert.match(device, /--export F1 > key\.asc\n {2}letterlock key import anna@alpha\.test key\.asc --device\n/)
 })

@@ -21,6 +21,12 @@ const rotate = (address: string): string[] => [
   'import it again:',
 ]
 
+/** GnuPG extends the primary key and its subkeys by a command each. */
+const extend = (fingerprint: string): string[] => [
+  `  gpg --quick-set-expire ${fingerprint} 2y`,
+  `  gpg --quick-set-expire ${fingerprint} 2y '*'`,
+]
+
 /** `stage` is part of the notice's key: the same key, date and stage are one notice. */
 export function expiryNotice(key: ExpiringKey, stage: number): Notice {
   const { address, fingerprint, custody, expires, daysLeft } = key
@@ -43,8 +49,11 @@ export function expiryNotice(key: ExpiringKey, stage: number): Notice {
       ? rotate(address)
       : ['Extend the key on your device, where it is kept, and import its public half', 'again:']),
     '',
-    `  gpg --quick-set-expire ${fingerprint} 2y`,
-    `  letterlock key import ${address}`,
+    ...extend(fingerprint),
+    custody === 'held'
+      ? `  gpg --armor --export-secret-keys ${fingerprint} > key.asc`
+      : `  gpg --armor --export ${fingerprint} > key.asc`,
+    `  letterlock key import ${address} key.asc${custody === 'held' ? '' : ' --device'}`,
     '',
     'The commands of Letterlock are run where the server is; if you have no',
     'access to it, ask whoever runs it.',
