@@ -94,16 +94,23 @@ async function resetPassword(premises: Premises, account: Account, options: Pass
   )
 }
 
-export async function relink(text: string, options: Options): Promise<void> {
+export interface RelinkOptions extends Options {
+  readonly withPassphrase?: boolean
+}
+
+export async function relink(text: string, options: RelinkOptions): Promise<void> {
   await using premises = new Premises(options)
   const account = await premises.account(text)
-  const { owner, rest } = await ownerSecrets(premises, account, options, [{ label: 'Old password or recovery code' }])
-  const result = await (await premises.keyring()).relink(account.id, owner, rest[0]!)
+  const asked = options.withPassphrase
+    ? [{ label: 'Old password' }, { label: 'Old passphrase' }]
+    : [{ label: 'Old password or recovery code' }]
+  const { owner, rest } = await ownerSecrets(premises, account, options, asked)
+  const result = await (await premises.keyring()).relink(account.id, owner, rest[0]!, rest[1])
   if (!result)
     throw new CliError(
       [
         'nothing was opened: the password is wrong, or no parked lock opens with the old password or code.',
-        'Mail from a time with a separate passphrase opens with the recovery code of that time, not with the password',
+        'Mail from a time with a separate passphrase opens with the recovery code of that time, or with password and passphrase: --with-passphrase',
       ].join('\n'),
     )
   await endSessions(premises, account)

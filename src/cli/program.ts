@@ -57,9 +57,9 @@ withSecrets(asking(account, 'password <address>', 'change the password; keeps al
   .option('--reset', 'without either: says what that means')
   .option('--algorithm <name>', 'of the new key that --reset makes', 'curve25519')
   .action(async (address, options) => (await import('#cli/account-password.ts')).password(address, options))
-withSecrets(
-  asking(account, 'relink <address>', 'open mail from before a reset with the old password or recovery code'),
-).action(async (address, options) => (await import('#cli/account-password.ts')).relink(address, options))
+withSecrets(asking(account, 'relink <address>', 'open mail from before a reset with the old password or recovery code'))
+  .option('--with-passphrase', 'with the separate passphrase of that time besides the password')
+  .action(async (address, options) => (await import('#cli/account-password.ts')).relink(address, options))
 withSecrets(asking(account, 'recovery-code <address>', 'a new recovery code in place of the one before')).action(
   async (address, options) => (await import('#cli/account-password.ts')).recoveryCode(address, options),
 )

@@ -86,7 +86,10 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
     if (keys === 'passphrase') return account?.state === 'active' ? keys : null
     // Told apart only after the same work as for a wrong password, and looked up again: who is suspended while the credential is
     // tried has no session yet that could be ended for it.
-    const present = await options.directory.accountByLogin(user).catch(() => null)
+    const present = await options.directory.accountByLogin(user).catch(async (error: unknown) => {
+      await keys[Symbol.asyncDispose]()
+      throw error
+    })
     if (present?.state !== 'active' || present.id !== keys.account) {
       await keys[Symbol.asyncDispose]()
       return null

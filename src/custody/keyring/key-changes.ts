@@ -187,12 +187,15 @@ export async function reset(
   })
 }
 
-export async function relink(desk: ChangeDesk, owner: OwnerSecrets, old: Buffer): Promise<{ relinked: number } | null> {
-  checkLength(owner.password, old)
+export async function relink(
+  desk: ChangeDesk,
+  owner: OwnerSecrets,
+  { password: old, passphrase: oldPassphrase }: ReturnType<typeof ownerOf>,
+): Promise<{ relinked: number } | null> {
   const { account, files, vault, directory, record } = desk
   return files.exclusively(async () => {
     const { octets, parked } = await readAccount(account, files, directory)
-    const request = { account, table: octets, ...ownerOf(owner), old }
+    const request = { account, table: octets, ...ownerOf(owner), old, oldPassphrase }
     const answer = unlessDenied(await asked(account, vault.call('relink', request)))
     if (answer?.kind !== 'relinked') return null
     const generations = new Set(answer.generations)

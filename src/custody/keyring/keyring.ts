@@ -246,8 +246,16 @@ export interface Keyring extends AsyncDisposable {
    * relinked. The directory has the new certificate when it resolves.
    */
   reset(account: AccountId, address: Address, next: Buffer, algorithm: KeyAlgorithm): Promise<NewKeys>
-  /** Opens parked slots with an old password or recovery code, so that old mail is readable again. null: nothing opened. Ends other sessions. */
-  relink(account: AccountId, owner: OwnerSecrets, old: Buffer): Promise<{ readonly relinked: number } | null>
+  /**
+   * Opens parked slots with an old password (and the separate passphrase of that time, if there was one) or recovery code, so that
+   * old mail is readable again. null: nothing opened. Ends other sessions.
+   */
+  relink(
+    account: AccountId,
+    owner: OwnerSecrets,
+    old: Buffer,
+    oldPassphrase?: Buffer,
+  ): Promise<{ readonly relinked: number } | null>
   /** Transferable secret key(s), armored, current first, locked with `lock` by S2K (RFC 9580 §10.2). null: wrong password. */
   exportSecretKey(account: AccountId, owner: OwnerSecrets, lock: Buffer): Promise<string | null>
   /** A password for one device, shown once. null: wrong password. Throws AppPasswordRefused, KeyslotsFull. */

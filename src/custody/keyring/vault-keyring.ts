@@ -271,9 +271,15 @@ class FileKeyring implements VaultKeyring {
     return wiping([next], () => this.#ending(account, change()))
   }
 
-  relink(account: AccountId, owner: OwnerSecrets, old: Buffer): Promise<{ relinked: number } | null> {
-    const change = () => changes.relink(this.#desk(account), owner, old)
-    return wiping([...secretsOf(owner), old], () => this.#ending(account, change()))
+  relink(
+    account: AccountId,
+    owner: OwnerSecrets,
+    password: Buffer,
+    passphrase = Buffer.alloc(0),
+  ): Promise<{ relinked: number } | null> {
+    const old = { password, passphrase }
+    const change = async () => changes.relink(this.#desk(account), owner, changes.ownerOf(old))
+    return wiping([...secretsOf(owner), ...secretsOf(old)], () => this.#ending(account, change()))
   }
 
   exportSecretKey(account: AccountId, owner: OwnerSecrets, lock: Buffer): Promise<string | null> {

@@ -1,7 +1,7 @@
 /** What secret keys are given besides their first lock: relinking those of parked generations, export under a passphrase. */
 import { lockForExport } from '#formats/openpgp/lock.ts'
 import { type Bytes, wipe } from '#lib/bytes.ts'
-import { admitOwner } from './credentials.ts'
+import { admitOwner, type Credential, together } from './credentials.ts'
 import { masterKeys } from './generations.ts'
 import { openFirst, slotsOf } from './keyslots.ts'
 import { unlockKey } from './locked-key.ts'
@@ -23,7 +23,8 @@ export async function relink(request: RequestOf<'relink'>, stretcher: Stretcher)
   try {
     const opened: ParkedSlots[] = []
     for (const group of table.parked) {
-      const amk = await openParked({ account, ...group }, { password: request.old, code }, stretcher)
+      const credential = { password: request.old, passphrase: request.oldPassphrase, code }
+      const amk = await openParked({ account, ...group }, credential, stretcher)
       if (!amk) continue
       opened.push(group)
       using found = masterKeys({ account, ...group }, amk)
@@ -43,11 +44,18 @@ export async function relink(request: RequestOf<'relink'>, stretcher: Stretcher)
 
 async function openParked(
   group: ParkedSlots & { readonly account: string },
-  { password, code }: { readonly password: Bytes; readonly code: Bytes | null },
+  { code, ...credential }: Credential & { readonly code: Bytes | null },
   stretcher: Stretcher,
 ): Promise<Buffer | null> {
   const byCode = code ? await openFirst(group, slotsOf(group.slots, 'recovery'), code, stretcher) : null
-  return byCode ?? openFirst(group, slotsOf(group.slots, 'password'), password, stretcher)
+  const opened = byCode ?? (await openFirst(group, slotsOf(group.slots, 'password'), credential.password, stretcher))
+  if (opened || credential.passphrase.byteLength === 0) return opened
+  const both = together(credential)
+  try {
+    return await openFirst(group, slotsOf(group.slots, 'passphrase'), both, stretcher)
+  } finally {
+    wipe(both)
+  }
 }
 
 export async function exportKeys(

@@ -126,10 +126,10 @@ export const operations = {
     record({ account, table, userId: text(512), algorithm, created: integer, password: credential }),
     record({ table, ...newKey, recoveryCode }),
   ),
-  /** Puts the AMKs of parked generations that `old` opens under the present one. Answers those generations. */
+  /** Puts the AMKs of parked generations that `old` opens, alone or with `oldPassphrase`, under the present one. Answers those generations. */
   relink: operation(
     13,
-    record({ account, table, ...owner, old: credential }),
+    record({ account, table, ...owner, old: credential, oldPassphrase: credential }),
     oneOf({ ...denials, nothing: {}, relinked: { table, generations: list(integer, KEYS_MAX) } }),
   ),
   /** Transferable secret keys under `lock`, a passphrase of the owner's choice. */
