@@ -5,6 +5,7 @@ import { CliError, UsageError } from './cli-error.ts'
 import { answer, notice, type OutputOptions } from './output.ts'
 import { ownerSecrets } from './owner.ts'
 import { type PlaceOptions, Premises } from './premises.ts'
+import { retryUnreadable } from './sealed-store.ts'
 import { readSecrets } from './secrets.ts'
 
 type Options = PlaceOptions & OutputOptions & { readonly passwordStdin?: boolean }
@@ -113,6 +114,7 @@ export async function relink(text: string, options: RelinkOptions): Promise<void
         'Mail from a time with a separate passphrase opens with the recovery code of that time, or with password and passphrase: --with-passphrase',
       ].join('\n'),
     )
+  await retryUnreadable(premises, account)
   await endSessions(premises, account)
   answer(
     options,

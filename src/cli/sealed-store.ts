@@ -1,3 +1,4 @@
+import type { Account } from '#custody/accounts/directory.ts'
 import { sealingOf } from '#custody/accounts/sealing.ts'
 import { type MailStore, NoCertificate } from '#custody/store/mail-store.ts'
 import { createSealedMailStore } from '#custody/store/sealed-mail-store.ts'
@@ -18,4 +19,14 @@ export async function openSealedStore(premises: Premises): Promise<MailStore> {
     },
     logger: silentLogger,
   })
+}
+
+/** An old key has come back: what none opened when mail was re-sealed waits again, and re-sealing goes on if it was not paused. */
+export async function retryUnreadable(premises: Premises, account: Account): Promise<void> {
+  await using store = await openSealedStore(premises)
+  await using mail = await store.open(account.id, null)
+  const { unreadable, state } = await mail.coverage()
+  if (unreadable === 0) return
+  await mail.resealing('running')
+  if (state === 'paused') await mail.resealing('paused')
 }

@@ -99,7 +99,17 @@ describe('the life of an account beside the running server', needs('curl'), () =
     await changePassword(['--reset'], ['fresh password'])
     await isRefused('third password')
     assert.notDeepEqual((await read('fresh password')).stdout, message)
+    type Coverage = { waiting: number; unreadable: number }
+    const figures = async (args: string[], ...given: string[]) => {
+      const { waiting, unreadable } = await provider.json<Coverage>(
+        ['key', 'reseal', address, ...args],
+        secrets(...given),
+      )
+      return { waiting, unreadable }
+    }
+    assert.deepEqual(await figures(['--password-stdin'], 'fresh password'), { waiting: 0, unreadable: 1 })
     await provider.json(['account', 'relink', address, '--password-stdin'], secrets('fresh password', 'third password'))
+    assert.deepEqual(await figures(['--pause']), { waiting: 1, unreadable: 0 })
     await opens('fresh password')
   })
 

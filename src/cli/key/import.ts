@@ -8,6 +8,7 @@ import { confirm } from '../confirm.ts'
 import { answer } from '../output.ts'
 import { ownerSecrets } from '../owner.ts'
 import { Premises } from '../premises.ts'
+import { retryUnreadable } from '../sealed-store.ts'
 import {
   addressesOf,
   endSessions,
@@ -117,6 +118,7 @@ async function importSecret(
   const { fingerprint, warnings, retired } = imported
   const takesOver = use === 'both'
   if (takesOver && options.reseal) await startResealing(premises, account)
+  else await retryUnreadable(premises, account)
   await endSessions(premises, account)
   answer(
     options,
