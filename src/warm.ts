@@ -5,4 +5,5 @@
  */
 import '#cli/serve.ts'
 import '#cli/start.ts'
+import '#config/load-thread.ts'
 import '#custody/store/store-worker.ts'

@@ -3,7 +3,8 @@
  * Commands work on the files themselves, beside the running server or without one; what the server must know it is told.
  */
 import { join } from 'node:path'
-import { configFile, type LoadedConfig, loadConfig } from '#config/load.ts'
+import { configFile } from '#config/config-file.ts'
+import { type LoadedConfig, loadConfig } from '#config/load.ts'
 import { type Account, type Directory, UnknownAccount } from '#custody/accounts/directory.ts'
 import { openDirectory } from '#custody/accounts/sql-directory.ts'
 import type { AuditLog } from '#custody/audit/audit-log.ts'

@@ -1,5 +1,7 @@
 /** `letterlock serve`: runs everything until it is told to stop. */
-import { configFile, type LoadedConfig, loadConfig } from '#config/load.ts'
+import { configFile } from '#config/config-file.ts'
+import type { LoadedConfig } from '#config/load.ts'
+import { loadConfigApart } from '#config/load-apart.ts'
 import { type RunningServer, startServer } from '../server.ts'
 import { CliError } from './cli-error.ts'
 import { isServed } from './control.ts'
@@ -45,6 +47,6 @@ export async function run(config: LoadedConfig, banner: (running: RunningServer)
 }
 
 export async function serve(options: PlaceOptions): Promise<void> {
-  const config = loadConfig(configFile(options.config, options.data))
+  const config = await loadConfigApart(configFile(options.config, options.data))
   await run(config, (running) => `letterlock: ready\n${portsText(config, running)}`)
 }

@@ -1,7 +1,8 @@
 /** `npm start`: a first provider to try, made once in the data directory, then run with a word on how to reach it. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { configFile, dataDirectory, loadConfig } from '#config/load.ts'
+import { configFile, dataDirectory } from '#config/config-file.ts'
+import { loadConfig } from '#config/load.ts'
 import { formatAddress } from '#formats/message/address.ts'
 import { randomId } from '#lib/ids.ts'
 import { createAccount } from './account.ts'

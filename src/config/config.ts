@@ -39,7 +39,7 @@ const ports = z
     imaps: doc(port.default(9993), 'reading (TLS)'),
     imap: doc(port.default(1143), 'reading (STARTTLS)'),
     pop3s: doc(port.default(9995), 'POP3 over TLS; reserved, nothing listens on it in this version'),
-    https: doc(port.default(8443), 'web and keyserver; reserved, nothing listens on it in this version'),
+    https: doc(port.default(8443), 'keyserver and Web Key Directory (TLS)'),
     admin: doc(port.default(9090), '/health and /metrics, on 127.0.0.1 whatever `bind` says'),
   })
   .prefault({})
@@ -117,6 +117,10 @@ const limits = z
     failedLogins: doc(
       z.number().int().min(1).default(20),
       'failed logins per ten minutes from one IP address; ten times as many to one account',
+    ),
+    lookups: doc(
+      z.number().int().min(1).default(1000),
+      'requests per minute that the keyserver takes from one IP address',
     ),
   })
   .prefault({})

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ConfigError, parseConfig } from './load.ts'
+import { ConfigError } from './config-file.ts'
+import { parseConfig } from './load.ts'
 
 test('a hostname alone is a whole configuration', () => {
   const config = parseConfig('hostname = "mail.example.org"\n', '/etc/letterlock/letterlock.toml')

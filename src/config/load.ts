@@ -1,32 +1,16 @@
 /**
  * Finds and reads the configuration file. All mistakes are told at once, each with its line, its key and the remedy.
- * The only file that reads the environment.
  */
 import { readFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { parse, TomlError } from 'smol-toml'
 import type { z } from 'zod'
 import { type Config, configSchema } from './config.ts'
-
-export const CONFIG_FILE = 'letterlock.toml'
-
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-}
+import { ConfigError } from './config-file.ts'
 
 export interface LoadedConfig extends Config {
   /** Absolute path of the file. */
   readonly file: string
-}
-
-/** `--data`, else LETTERLOCK_DATA, else `./data`. */
-export function dataDirectory(option: string | undefined): string {
-  return resolve(option ?? process.env['LETTERLOCK_DATA'] ?? 'data')
-}
-
-/** `--config`, else LETTERLOCK_CONFIG, else the file in the data directory. */
-export function configFile(option: string | undefined, data: string | undefined): string {
-  return resolve(option ?? process.env['LETTERLOCK_CONFIG'] ?? join(dataDirectory(data), CONFIG_FILE))
 }
 
 /** Line of every table and key, by dotted path: enough of TOML's syntax to point at a mistake, not to parse it. */

@@ -1,5 +1,5 @@
 /** Logs people in: directory, brake on guessing, keyring, and then the session that holds what they may do. */
-import { RateLimiterMemory } from 'rate-limiter-flexible'
+import RateLimiterMemory from 'rate-limiter-flexible/lib/RateLimiterMemory.js'
 import type { SubmissionAgent } from '#agents/submission/submission.ts'
 import type { Account, AccountId, Directory } from '#custody/accounts/directory.ts'
 import {

@@ -54,6 +54,8 @@ const ENVIRONMENT = { GLIBC_TUNABLES: 'glibc.malloc.perturb=165:glibc.malloc.tca
 const FLAGS = [
   '--permission',
   '--jitless',
+  // the young generation of its heap, in megabytes
+  '--max-semi-space-size=1',
   '--expose-gc',
   '--no-addons',
   '--disallow-code-generation-from-strings',
