@@ -3,11 +3,12 @@ import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import { type EncryptionKey, parseCertificate } from '#formats/openpgp/certificate.ts'
 import { type Sealed, seal } from '#formats/openpgp/seal.ts'
 import { encodeSessionKey } from '#formats/openpgp/session-key.ts'
-import { isEncrypted, payloadOf, wrapEncrypted } from '#formats/pgp-mime/pgp-mime.ts'
+import { encryptedIn, payloadOf, wrapEncrypted } from '#formats/pgp-mime/pgp-mime.ts'
 import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { SealedMessage } from './indexed-mail-store.ts'
 import { type NewMessage, NoCertificate, type Sealing } from './mail-store.ts'
+import { recipientsOf } from './sealed-mail-store-opener.ts'
 import { encodeEntry } from './summary-entry.ts'
 
 export class Sealer {
@@ -34,13 +35,19 @@ export class Sealer {
   }
 
   seal(message: NewMessage): SealedMessage {
-    const wrapped = this.#device && !isEncrypted(message.content) ? wrapFor(this.#device, message.content) : null
+    const wrapped = this.#device && this.#opensHere(message.content) ? wrapFor(this.#device, message.content) : null
     const { content, summary } = wrapped ?? message
     const { sealed, entry } = this.#seal(content, summary)
     const beside = seal([this.#key], entry, { beside: sealed })
     for (const secret of [sealed.sessionKey.key, entry]) wipe(secret)
     if (wrapped) for (const readable of [content, summary]) wipe(readable)
     return { ...message, content: sealed.message, summary: beside.message, sealedTo: this.certificate }
+  }
+
+  /** Also what is encrypted already, but to the certificate at rest: correspondents may go on using it, and its secret is here. */
+  #opensHere(content: Bytes): boolean {
+    const encrypted = encryptedIn(content)
+    return encrypted === null || recipientsOf(encrypted).some((recipient) => this.isFor(recipient))
   }
 
   /** New octets for the same content, under a new session key, and the entry for its index records, which is the caller's to wipe. */

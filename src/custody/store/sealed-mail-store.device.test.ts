@@ -3,9 +3,11 @@ import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { decodeSummary, encodeSummary, summarize } from '#formats/message/summary.ts'
+import { parseCertificate } from '#formats/openpgp/certificate.ts'
+import { seal } from '#formats/openpgp/seal.ts'
 import { openSecretKeys, sessionKeyOf } from '#formats/openpgp/secret-key.ts'
 import { splitMessage, unseal } from '#formats/openpgp/unseal.ts'
-import { isEncrypted, originalOf, unwrapEncrypted } from '#formats/pgp-mime/pgp-mime.ts'
+import { isEncrypted, originalOf, payloadOf, unwrapEncrypted, wrapEncrypted } from '#formats/pgp-mime/pgp-mime.ts'
 import { systemClock } from '#lib/clock.ts'
 import { createFakeLog } from '../../../test/support/fake-log.ts'
 import { temporaryDirectory } from '../../../test/support/temporary.ts'
@@ -125,6 +127,23 @@ test('what is encrypted already is kept as it came', async () => {
   assert.ok(isEncrypted(content))
   await mail.append(mailbox, { ...message(), content, summary: encodeSummary(summarize(content)) })
   assert.deepEqual(Buffer.from((await mail.read(mailbox, 2))!), content)
+})
+
+test('what is encrypted to the key at rest, which the server has, is wrapped too', async () => {
+  const { keys, open } = await ownedByDevice()
+  const store = createSealedMailStore(createMemoryMailStore(), { sealing: keys.sealing, logger: createFakeLog() })
+  await store.create(ACCOUNT)
+  const given = message()
+  const { certificate } = await keys.sealing()
+  const atRest = seal(parseCertificate(certificate!).encryptionKeys, payloadOf(given.content))
+  const content = wrapEncrypted(given.content, atRest.message)
+  const { mailbox } = await store.append(ACCOUNT, 'INBOX', {
+    ...given,
+    content,
+    summary: encodeSummary(summarize(content)),
+  })
+  await using mail = await store.open(ACCOUNT, keys.reading())
+  assert.deepEqual(open((await mail.read(mailbox, 1))!), content)
 })
 
 test('what cannot be wrapped is not kept', async () => {

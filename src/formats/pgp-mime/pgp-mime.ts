@@ -105,19 +105,23 @@ const BEGIN = '-----BEGIN PGP MESSAGE-----'
 const END = '-----END PGP MESSAGE-----'
 
 /**
- * Whether all of the message's content is encrypted with OpenPGP already: PGP/MIME, or a text that is nothing but an armored
- * message. For whom it is encrypted, and whether it can be decrypted, is another question.
+ * The binary OpenPGP message, when all of the message's content is encrypted already: PGP/MIME, or a text that is nothing but an
+ * armored message; else null. For whom it is encrypted, and whether it can be decrypted, is another question.
  */
-export function isEncrypted(message: Bytes): boolean {
+export function encryptedIn(message: Bytes): Buffer | null {
   const root = indexMessage(message)
   if (root.type === 'multipart') {
     const content = encryptedPart(root, message)
-    return content !== null && messageIn(decodePart(content, message)) !== null
+    return content && messageIn(decodePart(content, message))
   }
-  if (root.type !== 'text' || root.subtype !== 'plain') return false
+  if (root.type !== 'text' || root.subtype !== 'plain') return null
   // most messages end here, before all of them is decoded
-  if (!decodePart(root, message, MOST_AROUND).toString('latin1').trimStart().startsWith(BEGIN)) return false
+  if (!decodePart(root, message, MOST_AROUND).toString('latin1').trimStart().startsWith(BEGIN)) return null
   const text = decodePart(root, message).toString('latin1').trim()
   const isWhole = text.indexOf(END) === text.length - END.length
-  return isWhole && messageIn(Buffer.from(text, 'latin1')) !== null
+  return isWhole ? messageIn(Buffer.from(text, 'latin1')) : null
+}
+
+export function isEncrypted(message: Bytes): boolean {
+  return encryptedIn(message) !== null
 }
