@@ -1,6 +1,6 @@
 /** Escrow over the files and real vaults: who can open what, before and after the consent, and wherever a change stops. */
 import assert from 'node:assert/strict'
-import { cp } from 'node:fs/promises'
+import { cp, rm } from 'node:fs/promises'
 import { after, test } from 'node:test'
 import { sealingOf } from '#custody/accounts/sealing.ts'
 import { openDirectory } from '#custody/accounts/sql-directory.ts'
@@ -216,6 +216,16 @@ test('an owner who brought the key leaves with a new master key and the same key
   assert.equal(left.hasOwnKeys, true)
   assert.equal((await keyring.escrow('hal')).slot, null)
   assert.deepEqual(await readable('hal', [await received('hal')], keyring), [true])
+})
+
+test('a master certificate that is missing keeps nobody from leaving', async () => {
+  await consented('ivy')
+  assert.ok(await keyring.rotateKey('ivy', owner(), { ...wishOf('ivy'), renews: 'end-to-end' }))
+  await rm(bench.folder.join('accounts', 'ivy', 'escrow', master.fingerprint))
+  await assert.rejects(keyring.rotateKey('ivy', owner(), wishOf('ivy')), /Opt out first/)
+  assert.ok(await leave('ivy'))
+  assert.equal((await keyring.escrow('ivy')).slot, null)
+  assert.deepEqual(await readable('ivy', [await received('ivy')], keyring), [true])
 })
 
 test('a slot that a reset has parked is told of, and goes with leaving', async () => {

@@ -64,7 +64,10 @@ export async function leaveEscrow(desk: ChangeDesk, owner: OwnerSecrets, wish: N
   const { table, keys } = await readAccount(desk.account, desk.files, desk.directory)
   const isMade = (fingerprint: string) => keys.some((key) => key.fingerprint === fingerprint && key.origin === 'made')
   const other = table.endToEnd?.custody === 'held' ? table.endToEnd.fingerprint : ''
-  if (isMade(other) && !(await rotateKey(desk, owner, { ...wish, renews: 'end-to-end' }))) return null
+  const master = masterOf(table)
+  // A slot that cannot be sealed again goes with the first step: it must not keep its owner from leaving.
+  const escrow = master === null || (await desk.files.masterCertificate(master)) ? 'keep' : 'drop'
+  if (isMade(other) && !(await rotateKey(desk, owner, { ...wish, renews: 'end-to-end', escrow }))) return null
   const hasOwnKeys = [table.current, other].some((fingerprint) => fingerprint !== '' && !isMade(fingerprint))
   if (!isMade(table.current)) {
     const renewal = await renewMaster(desk, owner, { escrow: 'drop' })

@@ -21,7 +21,7 @@ function meaning(why: RefusalReason, account: AccountId): Error | null {
       return new PasswordRefused(LENGTHS)
     case 'full':
       return new KeyslotsFull(
-        `account ${account} has no keyslot left; revoke app passwords, or relink it with old passwords to free some`,
+        `account ${account} has no room left for this in its keyslots: revoke app passwords, or relink it with old passwords to free some. After 50 rotations and resets there is room for resets alone`,
       )
     case 'tampered':
       return new AccountKeysDamaged(

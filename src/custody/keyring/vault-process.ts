@@ -194,8 +194,8 @@ export class VaultProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const running = await this.#starting?.catch(() => null)
     this.#isClosed = true
+    const running = await this.#starting?.catch(() => null)
     await running?.stop(this.#options.clock)
   }
 }

@@ -8,6 +8,7 @@ import { createFakeClock } from '../../../test/support/fake-clock.ts'
 import { masterDigest, openFirst, signTable, slotsOf, TableTampered } from './keyslots.ts'
 import type { RequestOf } from './protocol/protocol.ts'
 import { decodeTable, encodeTable, type SlotTable } from './protocol/slot-table.ts'
+import { SlotsFull } from './slot-changes.ts'
 import { Stretcher } from './stretcher.ts'
 import { decodeCode, RECOVERY_CODE } from './typed-code.ts'
 import { openVault } from './vault.ts'
@@ -145,6 +146,18 @@ test('an account without a key gets its first one', async () => {
   const made = await rotated(table, [])
   assert.equal(made.retired.length, 0)
   assert.ok(await reads(made.table, [{ generation: 2, ...made }], made.certificate))
+})
+
+test('rotations leave room for a reset, and for leaving escrow', async () => {
+  const { table } = await newAccount()
+  const master = { renews: 'master', escrow: 'keep' } as const
+  let last: Uint8Array = table
+  for (let generation = 2; generation <= 52; generation++) last = (await rotated(last, [], master)).table
+  await assert.rejects(async () => rotation(last, [], master), SlotsFull)
+  last = (await rotated(last, [], { ...master, escrow: 'drop' })).table
+  const facts = { account: 'a', userId: '<a@alpha.test>', algorithm: 'curve25519', created: CREATED } as const
+  const { generation } = decodeTable((await vault.reset({ ...facts, table: last, password: owner.password })).table)
+  assert.equal(generation, 54)
 })
 
 test('slots of old tables: the password is locked anew, the recovery code is replaced', async () => {

@@ -21,13 +21,15 @@ import { encodeCode, newCodeSecret, RECOVERY_CODE } from './typed-code.ts'
 type Rotation = RequestOf<'rotate'>
 /** RFC 9580 §5.2.3.31 */
 const SUPERSEDED = 1
+/** Generations that rotations leave free, so that an account can still be reset, and its owner opt out of escrow. */
+const ROOM_FOR_NEED = 8
 
 export async function rotate(request: Rotation, stretcher: Stretcher): Promise<AnswerOf<'rotate'>> {
   const table = tableOf(request.account, request.table)
   const owner = await admitOwner(table, request, stretcher)
   if (owner.kind !== 'owner') return owner
   using masters = masterKeys(table, owner.amk)
-  checkGenerations([table, ...table.parked], 1)
+  checkGenerations([table, ...table.parked], request.escrow === 'drop' ? 1 : 1 + ROOM_FOR_NEED)
   const place = { account: table.account, generation: table.generation + 1 }
   const amk = newMasterKey()
   try {
