@@ -19,7 +19,8 @@ if (!newEnough && !existsSync(pinned)) {
 }
 
 const node = newEnough ? process.execPath : pinned
-const flags = ['--max-semi-space-size=1', '--disable-warning=ExperimentalWarning', '--disable-sigusr1']
+// The collector may be asked: once a server has started, what the start left is let go.
+const flags = ['--expose-gc', '--max-semi-space-size=1', '--disable-warning=ExperimentalWarning', '--disable-sigusr1']
 const options = [...flags, `${root}src/main.ts`, ...process.argv.slice(2)]
 const environment = {
   ...process.env,

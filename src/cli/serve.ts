@@ -2,6 +2,7 @@
 import { configFile } from '#config/config-file.ts'
 import type { LoadedConfig } from '#config/load.ts'
 import { loadConfigApart } from '#config/load-apart.ts'
+import { systemClock } from '#lib/clock.ts'
 import { type RunningServer, startServer } from '../server.ts'
 import { CliError } from './cli-error.ts'
 import { isServed } from './control.ts'
@@ -15,6 +16,9 @@ function stopSignal(): Promise<NodeJS.Signals> {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
   })
 }
+
+/** After a start, its leavings are collected at once: an idle server would keep them for as long as nothing happens. */
+const SETTLED_MS = 1500
 
 export function portsText({ bind, ports }: LoadedConfig, running: RunningServer): string {
   const names: Readonly<Record<string, string>> = {
@@ -42,6 +46,7 @@ export async function run(config: LoadedConfig, banner: (running: RunningServer)
   const running = await startServer(config)
   process.on('SIGHUP', () => running.reload())
   process.stdout.write(`${banner(running)}\n`)
+  using _collection = systemClock.after(SETTLED_MS, () => globalThis.gc?.())
   notice(`letterlock: ${await stopped}, stopping`)
   await running.stop()
 }
