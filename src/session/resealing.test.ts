@@ -99,6 +99,9 @@ test('who pauses it is obeyed at the next step', async () => {
   const before = state.steps
   await pass(5000)
   assert.equal(state.steps, before)
+  state.value = 'running'
+  await pass(60_000)
+  assert.ok(state.steps > before, 'and who resumes it too, in the same session')
 })
 
 test('trouble stops it with a line, and the next login tries again', async () => {

@@ -12,6 +12,8 @@ import type { Logger } from '#lib/log.ts'
 const STEP = 8
 const PAUSE_MS = 100
 const PAUSE_FACTOR = 4
+/** From one look whether re-sealing that the owner or operator has paused may go on to the next. */
+const PAUSED_MS = 10_000
 /** Contents from one line in the log to the next. */
 const REPORT_EVERY = 1000
 
@@ -30,12 +32,15 @@ export interface Resealing {
 export function createResealing(clock: Clock, logger: Logger): Resealing {
   const jobs = new Map<AccountId, Job>()
   /** The step that is made with it. */
-  const stepping = new Map<AccountMail, Promise<Coverage | null>>()
+  const stepping = new Map<AccountMail, Promise<unknown>>()
 
-  /** null: it was paused, or is done. */
-  async function step([mail]: Iterable<AccountMail>): Promise<Coverage | null> {
+  /** null: it is done. */
+  async function step([mail]: Iterable<AccountMail>): Promise<Coverage | 'paused' | null> {
     if (!mail) return null
-    const running = mail.resealing().then((state) => (state === 'running' ? mail.reseal(STEP) : null))
+    const running = mail.resealing().then(async (state) => {
+      if (state === 'off') return null
+      return state === 'paused' ? state : await mail.reseal(STEP)
+    })
     stepping.set(mail, running)
     try {
       return await running
@@ -50,6 +55,10 @@ export function createResealing(clock: Clock, logger: Logger): Resealing {
       const began = clock.now()
       const coverage = await step(mails)
       if (!coverage) return
+      if (coverage === 'paused') {
+        await pause(clock, PAUSED_MS, ended)
+        continue
+      }
       const { waiting, unreadable, current } = coverage
       if (told === null || told - waiting >= REPORT_EVERY || waiting === 0) {
         const now = waiting === 0 ? 'ended' : told === null ? 'started' : 'going on'

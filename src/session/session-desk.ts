@@ -57,7 +57,7 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
 
   /** null when there is nothing to re-seal: then its code is not even loaded. */
   async function joinResealing(account: AccountId, mail: AccountMail): Promise<AsyncDisposable | null> {
-    if ((await mail.resealing()) !== 'running') return null
+    if ((await mail.resealing()) === 'off') return null
     resealing ??= import('./resealing.ts').then((room) => room.createResealing(options.clock, options.logger))
     return (await resealing).join(account, mail)
   }
