@@ -7,9 +7,9 @@ import type { AccountId } from '../accounts/directory.ts'
 import { CERTIFICATE_OCTETS_MAX, type RequestOf } from '../vault/protocol/protocol.ts'
 import { AccountFiles } from './account-files.ts'
 import { type AccountReading, endToEndOf } from './account-reading.ts'
+import { type ChangeDesk, ownerOf } from './change-desk.ts'
 import { disk } from './durable-files.ts'
 import { beginChange, makeChange } from './finishing.ts'
-import { type ChangeDesk, ownerOf } from './key-changes.ts'
 import {
   type CustodyFacts,
   type ImportedKey,

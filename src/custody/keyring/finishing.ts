@@ -4,8 +4,8 @@
  */
 import type { CertificateUse, StoredCertificate } from '../accounts/directory.ts'
 import { type AccountReading, endToEndOf, isTold, readAccount } from './account-reading.ts'
+import type { ChangeDesk } from './change-desk.ts'
 import type { Intent } from './intent.ts'
-import type { ChangeDesk } from './key-changes.ts'
 import { AccountKeysDamaged } from './keyring.ts'
 
 /** Reads the account once nothing is left over from an interrupted change. Hold the lock. */

@@ -1,14 +1,12 @@
 /** Every change of an account's keys, as steps that leave something that opens after each of them. */
 import { type Address, formatAddress } from '#formats/message/address.ts'
 import { asBuffer } from '#lib/bytes.ts'
-import type { Clock } from '#lib/clock.ts'
-import { Secret } from '#lib/secret.ts'
-import type { AccountId, Directory, NewCertificate } from '../accounts/directory.ts'
-import type { AuditDetail, AuditEvent } from '../audit/audit-log.ts'
+import type { Secret } from '#lib/secret.ts'
+import type { NewCertificate } from '../accounts/directory.ts'
 import type { AnswerOf } from '../vault/protocol/protocol.ts'
 import { decodeTable } from '../vault/protocol/slot-table.ts'
-import type { AccountFiles } from './account-files.ts'
 import { readAccount } from './account-reading.ts'
+import { type ChangeDesk, ownerOf, revealed } from './change-desk.ts'
 import { finishChange } from './finishing.ts'
 import {
   AccountKeysDamaged,
@@ -19,22 +17,6 @@ import {
 } from './keyring.ts'
 import { digestText, type LockedKeyFile } from './locked-key-file.ts'
 import { asked, checkLength, unlessDenied } from './refusals.ts'
-import type { RevocationDesk } from './revocations.ts'
-import type { VaultProcess } from './vault-process.ts'
-
-/** The rooms and tools that a change needs, and the account it is about. */
-export interface ChangeDesk {
-  readonly account: AccountId
-  readonly files: AccountFiles
-  readonly vault: VaultProcess
-  readonly directory: Directory
-  readonly revocations: RevocationDesk
-  readonly clock: Clock
-  /** On the disk when it resolves; nothing is changed before. `actor` is who asked: the owner, by a credential, or the operator. */
-  readonly record: (event: AuditEvent, detail?: AuditDetail, actor?: 'owner' | 'operator') => Promise<void>
-}
-
-export const revealed = (code: Uint8Array) => new Secret(asBuffer(code).toString('latin1'))
 
 export const userIdOf = (address: Address) => `<${formatAddress(address)}>`
 
@@ -45,14 +27,6 @@ const stored = ({ fingerprint, certificate, since }: LockedKeyFile): NewCertific
   use: 'both',
   custody: 'held',
 })
-
-export const NO_PASSPHRASE = Buffer.alloc(0)
-
-/** The secrets as the vault takes them. Throws PasswordRefused. */
-export function ownerOf({ password, passphrase = NO_PASSPHRASE }: OwnerSecrets) {
-  checkLength(password, passphrase)
-  return { password, passphrase }
-}
 
 /** The key and its revocation before the table that names it: a table never names what is not there. */
 async function writeNewKeys(desk: ChangeDesk, made: AnswerOf<'create'>, generation: number): Promise<NewKeys> {

@@ -2,8 +2,8 @@
 import { readRevocation } from '#formats/openpgp/revocation.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import { type AccountReading, endToEndOf } from './account-reading.ts'
+import { type ChangeDesk, ownerOf } from './change-desk.ts'
 import { beginChange } from './finishing.ts'
-import { type ChangeDesk, ownerOf } from './key-changes.ts'
 import { KeyRefused, type OwnerSecrets, type RevocationWish, type UploadedRevocation } from './keyring.ts'
 import { asked, checkLength, refused, unlessDenied } from './refusals.ts'
 

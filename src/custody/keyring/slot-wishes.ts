@@ -8,7 +8,8 @@
 import type { Secret } from '#lib/secret.ts'
 import { PROTOCOL_WORDS, scopeText, scopeWords } from '../vault/protocol/scope.ts'
 import { isPrintable, type Keyslot, LABEL_MAX } from '../vault/protocol/slot-table.ts'
-import { type ChangeDesk, NO_PASSPHRASE, ownerOf, revealed, settle } from './key-changes.ts'
+import { type ChangeDesk, NO_PASSPHRASE, ownerOf, revealed } from './change-desk.ts'
+import { settle } from './key-changes.ts'
 import { AppPasswordRefused, type AppPasswordWish, type KeyslotFacts, type OwnerSecrets } from './keyring.ts'
 import { asked, checkLength, unlessDenied } from './refusals.ts'
 

@@ -12,6 +12,7 @@ import type { AuditLog } from '../audit/audit-log.ts'
 import { type AnswerOf, CREDENTIAL_OCTETS_MAX, type RequestOf } from '../vault/protocol/protocol.ts'
 import { AccountFiles } from './account-files.ts'
 import { readAccount } from './account-reading.ts'
+import { type ChangeDesk, ownerOf } from './change-desk.ts'
 import { type Disk, disk } from './durable-files.ts'
 import { finishInterrupted } from './finishing.ts'
 import * as changes from './key-changes.ts'
@@ -115,10 +116,10 @@ class FileKeyring implements VaultKeyring {
     })
   }
 
-  #desk(account: AccountId): changes.ChangeDesk {
+  #desk(account: AccountId): ChangeDesk {
     const { dataDir, directory, clock } = this.#options
     const files = new AccountFiles(dataDir, account, this.#options.disk ?? disk)
-    const record: changes.ChangeDesk['record'] = async (event, detail = {}, actor = 'owner') => {
+    const record: ChangeDesk['record'] = async (event, detail = {}, actor = 'owner') => {
       const known = await directory.account(account)
       const address = known ? { address: formatAddress(known.address) } : {}
       await this.#options.audit.record({ event, account, ...address, actor, detail })
@@ -278,7 +279,7 @@ class FileKeyring implements VaultKeyring {
     passphrase = Buffer.alloc(0),
   ): Promise<{ relinked: number } | null> {
     const old = { password, passphrase }
-    const change = async () => changes.relink(this.#desk(account), owner, changes.ownerOf(old))
+    const change = async () => changes.relink(this.#desk(account), owner, ownerOf(old))
     return wiping([...secretsOf(owner), ...secretsOf(old)], () => this.#ending(account, change()))
   }
 
