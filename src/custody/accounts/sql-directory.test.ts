@@ -139,6 +139,25 @@ test('the certificate added last is current; adding one again changes nothing', 
     await assert.rejects(directory.addCertificate('nobody', certificate('EE')), UnknownAccount)
   }))
 
+test('certificates for one use each: the newest of a use counts, and a renewed one stays where it is', () =>
+  inDirectory(async (directory) => {
+    const uses = async () => {
+      const all = await directory.certificates('a1')
+      return [all.find((one) => one.current)?.fingerprint, all.find((one) => one.endToEnd)?.fingerprint]
+    }
+    await directory.addCertificate('a1', { ...certificate('DD'), use: 'end-to-end', custody: 'device' })
+    await directory.addCertificate('a1', { ...certificate('EE'), use: 'reading' })
+    assert.deepEqual(await uses(), ['AA', 'DD'])
+    await directory.replaceCertificate('a1', 'DD', { certificate: Buffer.from('renewed'), custody: 'held' })
+    const renewed = (await directory.certificates('a1')).find(({ fingerprint }) => fingerprint === 'DD')!
+    assert.deepEqual([Buffer.from(renewed.certificate).toString(), renewed.custody], ['renewed', 'held'])
+    assert.deepEqual(await uses(), ['AA', 'DD'])
+    await directory.useCertificate('a1', 'AA', 'both')
+    assert.deepEqual(await uses(), ['AA', 'AA'])
+    await directory.useCertificate('a1', 'EE', 'rest')
+    assert.deepEqual(await uses(), ['EE', 'AA'])
+  }))
+
 test('what another process changes is seen at once, and survives closing', () =>
   inDirectory(async (directory, path) => {
     {
