@@ -34,6 +34,7 @@ import { createLogger, type Logger } from '#lib/log.ts'
 import { createMetrics, type Metrics } from '#lib/metrics.ts'
 import { createResolver } from '#policy/dns/dns-client.ts'
 import { createAdminServer } from '#servers/admin/admin.ts'
+import { createHkpServer } from '#servers/hkp/hkp-server.ts'
 import { createImapServer } from '#servers/imap/imap-server.ts'
 import { MemoryBudget } from '#servers/smtp/memory-budget.ts'
 import { createSmtpServer, type SmtpServerOptions } from '#servers/smtp/server.ts'
@@ -224,6 +225,24 @@ function createServers(
     submission: smtp({ role: 'submission', desk }, false),
     imaps: imap(true),
     imap: imap(false),
+    https: createHkpServer({
+      answering: async () => {
+        const [{ createKeyserver }, { createAnswering }] = await Promise.all([
+          import('#privacy/keyserver/keyserver.ts'),
+          import('#servers/hkp/routes.ts'),
+        ])
+        return createAnswering({ keyserver: createKeyserver({ directory, clock }), now: clock.now })
+      },
+      tls: certificates.current,
+      limits: {
+        connections: limits.connections,
+        connectionsPerAddress: limits.connectionsPerAddress,
+        lookups: limits.lookups,
+      },
+      clock,
+      logger,
+      metrics,
+    }),
   }
 }
 

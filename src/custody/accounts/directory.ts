@@ -60,6 +60,8 @@ export type Route =
   | { readonly kind: 'foreign' }
 
 export interface Directory extends AsyncDisposable {
+  /** Another text once anything was changed, by this process or another: what was read before may be believed until then. Quick. */
+  revision(): string
   /** In the order in which they were added. */
   domains(): Promise<readonly string[]>
   /** Idempotent. */

@@ -36,6 +36,10 @@ class SqlDirectory implements Directory {
     this.#router = createRouter(db.query)
   }
 
+  revision(): string {
+    return this.#db.revision()
+  }
+
   async domains(): Promise<readonly string[]> {
     const rows = await this.#db.query.selectFrom('domain').select('domain').orderBy('position').execute()
     return rows.map((row) => row.domain)

@@ -37,6 +37,7 @@ import {
 } from './key-reasons.ts'
 import { bitLength } from './octet-reader.ts'
 import { MalformedOpenPgp } from './openpgp.ts'
+import { addressInUserId } from './user-id.ts'
 
 /** `current`: may be an account's certificate. `reading`: may be kept to read old mail. */
 export type KeyVerdict = 'current' | 'reading' | 'refused'
@@ -132,19 +133,12 @@ function allKeys({ primary, direct, userIds, subkeys }: Components): readonly Co
 
 function addressRefusal({ userIds }: Certificate, addresses: readonly string[]): KeyReason[] {
   const wanted = addresses.flatMap((one) => parseAddress(one) ?? [])
-  const found = userIds.flatMap((one) => parseAddress(addressIn(one)) ?? [])
+  const found = userIds.flatMap((one) => addressInUserId(one) ?? [])
   if (found.some((one) => wanted.some((own) => sameAddress(own, one)))) return []
   const text =
     `No user id of the key is an address of this account (${addresses.join(', ')}). ` +
     "Add one and export it again: gpg --quick-add-uid FINGERPRINT 'NAME <ADDRESS>'"
   return [{ code: 'no-address', text }]
-}
-
-/** `Ada <ada@alpha.test>` or the address alone (RFC 9580 §5.11). */
-function addressIn(userId: string): string {
-  const end = userId.lastIndexOf('>')
-  const start = userId.lastIndexOf('<', end)
-  return start >= 0 && end > start ? userId.slice(start + 1, end) : userId.trim()
 }
 
 function sealRefusals(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ConnectionCounts, neighbourhood } from './admission.ts'
+import { ConnectionCounts } from './admission.ts'
 import { defaultImapLimits } from './limits.ts'
 
 const limits = {
@@ -43,11 +43,4 @@ test('one account has so many connections', () => {
   )
   held[1]!.leave()
   assert.equal(held[2]!.login('alice'), true)
-})
-
-test('neighbours', () => {
-  assert.equal(neighbourhood('2001:db8:1:2:3:4:5:6'), neighbourhood('2001:db8:1:2::9'))
-  assert.notEqual(neighbourhood('2001:db8:1:2::9'), neighbourhood('2001:db8:1:3::9'))
-  assert.equal(neighbourhood('2001:db8::9'), '2001:db8:0:0')
-  assert.equal(neighbourhood('::1'), '0:0:0:0')
 })

@@ -1,5 +1,5 @@
 /** How many connections there may be: in all, from one address, before login, and of one account. */
-import { isIPv6 } from 'node:net'
+import { networkOf } from '#lib/network.ts'
 import type { ImapLimits } from './limits.ts'
 
 export interface Admission {
@@ -7,17 +7,6 @@ export interface Admission {
   login(account: string): boolean
   /** The connection is over. */
   leave(): void
-}
-
-/** Neighbours who are probably one client: an IPv4 address, or the /64 that one IPv6 customer has. */
-export function neighbourhood(ip: string): string {
-  if (ip.startsWith('::ffff:') && ip.includes('.')) return ip.slice(7)
-  if (!isIPv6(ip)) return ip
-  const [head = '', tail] = ip.split('::')
-  const before = head === '' ? [] : head.split(':')
-  const after = tail ? tail.split(':') : []
-  const zeros = tail === undefined ? [] : new Array<string>(Math.max(0, 8 - before.length - after.length)).fill('0')
-  return [...before, ...zeros, ...after].slice(0, 4).join(':')
 }
 
 export class ConnectionCounts {
@@ -37,7 +26,7 @@ export class ConnectionCounts {
 
   /** Null when there is no room for this client. */
   admit(ip: string): Admission | null {
-    const from = neighbourhood(ip)
+    const from = networkOf(ip)
     const limits = this.#limits
     if (this.#all >= limits.connections || this.#strangers >= limits.connectionsBeforeLogin) return null
     if ((this.#addresses.get(from) ?? 0) >= limits.connectionsPerAddress) return null

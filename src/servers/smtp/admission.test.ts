@@ -1,19 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock } from '#lib/clock.ts'
-import { Admission, networkOf } from './admission.ts'
+import { Admission } from './admission.ts'
 import { defaultLimits } from './limits.ts'
 import { MemoryBudget } from './memory-budget.ts'
-
-test('one IPv6 host is its /64', () => {
-  assert.equal(networkOf('192.0.2.1'), '192.0.2.1')
-  assert.equal(networkOf('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2')
-  assert.equal(networkOf('2001:db8:1:2::6'), '2001:db8:1:2')
-  assert.equal(networkOf('2001:db8::6'), '2001:db8:0:0')
-  assert.equal(networkOf('2001:db8::'), '2001:db8:0:0')
-  assert.equal(networkOf('::1'), '0:0:0:0')
-  assert.equal(networkOf('fe80::1%eth0'), 'fe80:0:0:0')
-})
 
 test('places are given back once, and failed logins are forgotten in time', () => {
   let now = 0

@@ -1,17 +1,6 @@
-import { isIPv6 } from 'node:net'
 import type { Clock } from '#lib/clock.ts'
+import { networkOf } from '#lib/network.ts'
 import type { SmtpLimits } from './limits.ts'
-
-/** What counts as one address: an IPv4 address, or the /64 that one IPv6 host can roam in. */
-export function networkOf(ip: string): string {
-  if (!isIPv6(ip)) return ip
-  const [head = '', tail] = ip.split('%')[0]!.split('::')
-  const before = head === '' ? [] : head.split(':')
-  const after = tail === undefined || tail === '' ? [] : tail.split(':')
-  const missing = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length)
-  const groups = [...before, ...new Array<string>(missing).fill('0'), ...after]
-  return groups.slice(0, 4).join(':')
-}
 
 const NETWORKS_KEPT = 10_000
 

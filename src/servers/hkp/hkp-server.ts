@@ -1,0 +1,203 @@
+/**
+ * The keyserver's front-end: HTTP/1.1 over TLS, read-only. HKP versions 1 and 2 and the Web Key Directory from the same certificates,
+ * which privacy/keyserver chooses; this room knows addresses and keys only as text in a URL.
+ *
+ * Promises: GET, HEAD and OPTIONS are all there is; one exact name is answered with at most what it names, everything else with a
+ * refusal, and nothing lists anybody; what is unknown is answered in the same words whatever it is; every wait has a deadline, every size
+ * and count a cap. It must never accept content, follow a path into the file system, or log who was asked for.
+ *
+ * draft-ietf-openpgp-hkp-01, draft-koch-openpgp-webkey-service-21, RFC 9110 (HTTP), RFC 9112 (HTTP/1.1).
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { type SecureContext, TLSSocket } from 'node:tls'
+import type { Clock } from '#lib/clock.ts'
+import type { Logger } from '#lib/log.ts'
+import type { Metrics } from '#lib/metrics.ts'
+import { RecentlyUsed } from '#lib/recently-used.ts'
+import { Admission } from './admission.ts'
+import { type Answer, badRequest, failed, notModified, tooMany } from './answer.ts'
+import type { Answering } from './asked.ts'
+import { defaultHkpLimits, type HkpLimits } from './limits.ts'
+
+export interface HkpServerOptions {
+  /** Asked for with the first request, and once: many providers are seldom asked for a key, and memory is dear. */
+  answering(): Promise<Answering>
+  /** The certificate of the moment, asked for every handshake. */
+  tls(): SecureContext
+  readonly limits?: Partial<HkpLimits>
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+export interface HkpServer {
+  /** Answers the port, which is a free one when 0 is given. Once. */
+  listen(host: string, port: number): Promise<number>
+  /** Takes no more clients, and lets answers that are under way finish for up to `graceMs`. */
+  stop(graceMs: number): Promise<void>
+}
+
+export function createHkpServer(options: HkpServerOptions): HkpServer {
+  return new TlsHkpServer(options)
+}
+
+const ALPN = { ALPNProtocols: ['http/1.1'] }
+/** Answers kept ready, and their octets at most. */
+const MOST_KEPT = 4000
+const HEAVIEST_KEPT = 16 << 20
+
+class TlsHkpServer implements HkpServer {
+  readonly #options: HkpServerOptions
+  readonly #limits: HkpLimits
+  readonly #admission: Admission
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  readonly #networks = new WeakMap<Socket, string>()
+  /** By target. */
+  readonly #kept = new RecentlyUsed<Answer>(MOST_KEPT, HEAVIEST_KEPT)
+  #keptRevision = ''
+  #answering: Promise<Answering> | null = null
+
+  constructor(options: HkpServerOptions) {
+    this.#options = options
+    this.#limits = { ...defaultHkpLimits, ...options.limits }
+    this.#admission = new Admission(this.#limits, options.clock)
+    this.#server = this.#createServer()
+  }
+
+  /** HTTP gets each connection once its handshake is done, so that the certificate can be another one for each. */
+  #createServer(): Server {
+    const { headerSize, requestTime, idle, stall } = this.#limits
+    const server = createServer({
+      maxHeaderSize: headerSize,
+      headersTimeout: requestTime,
+      requestTimeout: requestTime,
+      keepAliveTimeout: idle,
+      connectionsCheckingInterval: Math.min(requestTime, 5000),
+    })
+    server.timeout = stall
+    const [speak] = server.listeners('connection') as [(socket: Socket) => void]
+    server.removeAllListeners('connection')
+    server.on('connection', (socket: Socket) => this.#accept(socket, (secured) => speak.call(server, secured)))
+    const answer = (request: IncomingMessage, response: ServerResponse) => {
+      this.#answer(request, response).catch((error) => {
+        this.#options.logger.error({ error: error as Error }, 'lookup failed')
+        send(response, failed)
+      })
+    }
+    server.on('request', answer)
+    // Who waits for leave to send content is answered without it (RFC 9110 §10.1.1).
+    server.on('checkContinue', answer)
+    server.on('checkExpectation', answer)
+    return server
+  }
+
+  #accept(socket: Socket, speak: (secured: Socket) => void): void {
+    const { metrics, clock, tls } = this.#options
+    const { remoteAddress } = socket
+    const network = remoteAddress === undefined ? null : this.#admission.enter(remoteAddress)
+    metrics.count('hkp_connections', { result: network === null ? 'refused' : 'accepted' })
+    socket.on('error', () => socket.destroy())
+    if (network === null) {
+      socket.destroy()
+      return
+    }
+    this.#sockets.add(socket)
+    socket.once('close', () => {
+      this.#sockets.delete(socket)
+      this.#admission.leave(network)
+      metrics.gauge('hkp_connections_open', this.#admission.open)
+    })
+    metrics.gauge('hkp_connections_open', this.#admission.open)
+    const secured = new TLSSocket(socket, { isServer: true, secureContext: tls(), ...ALPN })
+    this.#networks.set(secured, network)
+    const patience = clock.after(this.#limits.handshakeTime, () => socket.destroy())
+    secured.on('error', () => socket.destroy())
+    secured.once('close', () => patience[Symbol.dispose]())
+    secured.once('secure', () => {
+      patience[Symbol.dispose]()
+      speak(secured)
+    })
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const answer = await this.#answerTo(request)
+    this.#options.metrics.count('hkp_answers', { status: String(answer.status) })
+    if (hasContent(request)) response.shouldKeepAlive = false
+    send(response, isKnown(request.headers['if-none-match'], answer) ? notModified(answer) : answer)
+  }
+
+  async #answerTo(request: IncomingMessage): Promise<Answer> {
+    const { method = '', url: target = '', headers } = request
+    const wait = this.#admission.lookup(this.#networks.get(request.socket) ?? '')
+    if (wait > 0) return tooMany(wait)
+    if (!isPlain(request)) return badRequest
+    this.#answering ??= this.#options.answering()
+    const answering = await this.#answering
+    const revision = answering.revision()
+    if (revision !== this.#keptRevision) this.#kept.clear()
+    this.#keptRevision = revision
+    const kept = method === 'GET' || method === 'HEAD' ? this.#kept.get(target) : undefined
+    if (kept) return kept
+    const answer = await answering.answerTo({ method, target, host: headers.host ?? '' })
+    const isSame = this.#keptRevision === revision && answering.revision() === revision
+    if (answer.keeps && isSame) this.#kept.set(target, answer, answer.body.length + target.length)
+    return answer
+  }
+
+  async listen(host: string, port: number): Promise<number> {
+    const server = this.#server
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(port, host, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+    server.on('error', (error) => this.#options.logger.error({ error }, 'hkp listener failed'))
+    return (server.address() as AddressInfo).port
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    if (!this.#server.listening) return
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.#server.closeIdleConnections()
+    using _grace = this.#options.clock.after(graceMs, () => {
+      for (const socket of this.#sockets) socket.destroy()
+    })
+    await closed
+  }
+}
+
+/** One Host (RFC 9112 §3.2), and no content. */
+function isPlain(request: IncomingMessage): boolean {
+  if (request.method === 'GET' && hasContent(request)) return false
+  const { rawHeaders } = request
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts++
+  }
+  return hosts <= 1
+}
+
+function hasContent({ headers }: IncomingMessage): boolean {
+  const length = headers['content-length']
+  return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
+}
+
+/** RFC 9110 §13.1.2 */
+function isKnown(condition: string | undefined, { etag }: Answer): boolean {
+  if (condition === undefined || etag === null) return false
+  return condition.trim() === '*' || condition.split(',').some((one) => one.trim().replace(/^W\//, '') === etag)
+}
+
+function send(response: ServerResponse, { status, fields, body }: Answer): void {
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  response.writeHead(status, fields as string[])
+  response.end(body, 'latin1')
+}
