@@ -1,7 +1,8 @@
 /**
  * What owners agreed to, and what they took back: the whole text as they saw it, its hash and version, when, and a signature by the
  * account's own key over all of that, in `accounts/ID/consents/NNNN.json`. So neither the provider nor anybody else can say later that
- * another text was agreed to, or change one unseen. Nothing is ever overwritten: the newest decision on a subject counts.
+ * another text was agreed to, or change one unseen. Nothing is ever overwritten: the newest decision on a subject counts, and each says
+ * which one it is, so that an old one put behind a newer one is none.
  */
 import { hash } from 'node:crypto'
 import { basename, join } from 'node:path'
@@ -77,15 +78,15 @@ export async function recordConsent(
   const { subject, decision, text, label } = wish
   const version = consentVersion(text, label)
   const consent: Consent = { account, address, subject, decision, at, version, hash: hash('sha256', text), label, text }
-  const statement = JSON.stringify({ format: FORMAT, ...consent })
-  const signature = await keys.sign(Buffer.from(statement), at, 'statement')
   const event = decision === 'given' ? 'consent.given' : 'consent.withdrawn'
-  await audit.record({ event, account, address, actor: 'owner', detail: { subject, version, hash: consent.hash } })
-  const content = Buffer.from(`${JSON.stringify({ statement, signature: asBuffer(signature).toString('base64') })}\n`)
   const folder = folderOf(dataDir, account)
   await new AccountFiles(dataDir, account, disk).exclusively(async () => {
-    await makeFolder(disk, folder)
     const number = Math.max(0, ...(await numbered(folder)).map((one) => one.number)) + 1
+    const statement = JSON.stringify({ format: FORMAT, number, ...consent })
+    const signature = await keys.sign(Buffer.from(statement), at, 'statement')
+    await audit.record({ event, account, address, actor: 'owner', detail: { subject, version, hash: consent.hash } })
+    const content = Buffer.from(`${JSON.stringify({ statement, signature: asBuffer(signature).toString('base64') })}\n`)
+    await makeFolder(disk, folder)
     await replaceFile(disk, join(folder, `${String(number).padStart(DIGITS, '0')}.json`), content)
   })
   return consent
@@ -106,7 +107,8 @@ export async function consentsOf(
   for (const { path, number } of await numbered(folderOf(dataDir, account))) {
     const { statement, signature, consent } = decoded(path, await readIfThere(path))
     const [by] = verifySignatures(signatureBodies(signature), Buffer.from(statement), certificates, clock.now())
-    const isOwn = consent.account === account && consent.hash === hash('sha256', consent.text)
+    const isItself = consent.number === number && consent.hash === hash('sha256', consent.text)
+    const isOwn = consent.account === account && isItself
     found.push({ ...consent, number, signedBy: isOwn ? (by?.certificate ?? null) : null })
   }
   return found
@@ -115,7 +117,10 @@ export async function consentsOf(
 function decoded(path: string, octets: Buffer | null) {
   try {
     const { statement, signature } = JSON.parse(String(octets)) as { statement: string; signature: string }
-    const { format, ...consent } = JSON.parse(statement) as Consent & { readonly format: string }
+    const { format, ...consent } = JSON.parse(statement) as Consent & {
+      readonly format: string
+      readonly number: number
+    }
     if (format !== FORMAT || typeof consent.text !== 'string') throw new Error('another format')
     return { statement, signature: Buffer.from(signature, 'base64'), consent }
   } catch {
