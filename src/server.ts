@@ -123,14 +123,15 @@ function smarthostOf({ relay }: LoadedConfig): Smarthost | undefined {
 
 async function openAgents(foundation: Foundation, closing: AsyncDisposableStack) {
   const { config, logger, metrics, directory, store } = foundation
-  const resolver = createResolver({ servers: config.dns.servers, validating: config.dns.validating, clock })
+  const ca = config.tls.trust.map((file) => readFileSync(file, 'utf8'))
+  const resolver = createResolver({ ...config.dns, ca, clock })
   const relay = closing.use(
     createRelay({
       resolver,
       hostname: config.hostname,
       clock,
       logger,
-      tls: { ca: config.tls.trust.map((file) => readFileSync(file, 'utf8')) },
+      tls: { ca },
       smarthost: smarthostOf(config),
       ports: { smtp: config.relay.port },
       allowPrivate: config.relay.allowPrivate,

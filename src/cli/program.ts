@@ -227,6 +227,13 @@ asking(alias, 'remove <alias>', 'end an alias').action(async (name, options) =>
   (await import('#cli/domain.ts')).removeAlias(name, options),
 )
 
+asking(program, 'check <address...>', "recipients' certificates: what is found, where, and what it means")
+  .option('--fresh', 'ask again whatever is remembered')
+  .action(async (addresses, options) => (await import('#cli/check.ts')).check(addresses, options))
+asking(program, 'doctor <domain>', 'what others see of a domain of ours: what is wrong, and the remedy').action(
+  async (name, options) => (await import('#cli/doctor.ts')).doctor(name, options),
+)
+
 const queue = program.command('queue').description('mail that waits for another try')
 asking(queue, 'list', 'everything that waits').action(async (options) => (await import('#cli/queue.ts')).list(options))
 asking(queue, 'show <id>', 'one message').action(async (id, options) =>

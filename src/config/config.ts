@@ -59,11 +59,11 @@ const dns = z
   .strictObject({
     servers: doc(
       z.array(z.string()).default([]),
-      'resolvers as `address:port`; empty takes those of the system (/etc/resolv.conf)',
+      'resolvers as `address:port`, or `address:port#name` for DNS over TLS to a server whose certificate has that name; empty takes those of the system (/etc/resolv.conf)',
     ),
     validating: doc(
       z.boolean().default(false),
-      'the resolvers validate DNSSEC; believed only where they are on a loopback address',
+      'the resolvers validate DNSSEC; believed only where they are on a loopback address or asked over TLS',
     ),
   })
   .prefault({})

@@ -1,0 +1,206 @@
+/**
+ * What was found, until it is too old; and which certificates an address had, so that a change is seen.
+ *
+ * Whom our users write to is nobody's business: an address is only there as HMAC-SHA-256 under a key that stands elsewhere, and
+ * everything about it is sealed with AES-256-GCM bound to that name. In clear are times and numbers alone.
+ */
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import type { Clock } from '#lib/clock.ts'
+import { type Migrations, openSqlite, type SqliteDatabase } from '#lib/sqlite.ts'
+import type { Evidence, Sighting, Step } from './discovery.ts'
+
+/** A certificate that was found. Times in milliseconds since the epoch. */
+export interface Kept {
+  readonly certificate: Buffer
+  readonly fingerprint: string
+  readonly evidence: Evidence
+  readonly steps: readonly Step[]
+  readonly at: number
+  readonly renew: number
+  readonly until: number
+}
+
+export interface CertificateCache extends AsyncDisposable {
+  /** null when there is none, or it is over. `address` is text that names one address. */
+  get(address: string): Promise<Kept | null>
+  /** Answers whether the address had another certificate before. */
+  put(address: string, kept: Kept): Promise<boolean>
+  remove(address: string): Promise<void>
+  /** Newest first. */
+  sightings(address: string): Promise<readonly Sighting[]>
+}
+
+interface CacheSchema {
+  found: { name: Uint8Array; until: number; sealed: Uint8Array }
+  sighting: { name: Uint8Array; fingerprint: Uint8Array; last: number; sealed: Uint8Array }
+}
+
+const migrations: Migrations = [
+  async (schema) => {
+    await schema.schema
+      .createTable('found')
+      .addColumn('name', 'blob', (column) => column.primaryKey())
+      .addColumn('until', 'bigint', (column) => column.notNull())
+      .addColumn('sealed', 'blob', (column) => column.notNull())
+      .execute()
+    await schema.schema.createIndex('found_until').on('found').column('until').execute()
+    await schema.schema
+      .createTable('sighting')
+      .addColumn('name', 'blob', (column) => column.notNull())
+      .addColumn('fingerprint', 'blob', (column) => column.notNull())
+      .addColumn('last', 'bigint', (column) => column.notNull())
+      .addColumn('sealed', 'blob', (column) => column.notNull())
+      .addPrimaryKeyConstraint('sighting_key', ['name', 'fingerprint'])
+      .execute()
+    await schema.schema.createIndex('sighting_last').on('sighting').column('last').execute()
+  },
+]
+
+const HOUR = 3_600_000
+/** Sightings of an address that nobody wrote to for longer than this are forgotten. */
+const SIGHTING_LIFE = 400 * 24 * HOUR
+
+export interface CacheOptions {
+  readonly path: string
+  /** 32 octets, from which the cache's own keys are derived. */
+  readonly key: Buffer
+  readonly clock: Clock
+}
+
+export async function openCertificateCache(options: CacheOptions): Promise<CertificateCache> {
+  const db = await openSqlite<CacheSchema>({ path: options.path, migrations, cacheKiB: 256 })
+  const cache = new SealedCache(db, options)
+  await cache.deleteOld()
+  return cache
+}
+
+class SealedCache implements CertificateCache {
+  readonly #db: SqliteDatabase<CacheSchema>
+  readonly #clock: Clock
+  readonly #nameKey: Buffer
+  readonly #sealKey: Buffer
+  #timer: Disposable | null = null
+
+  constructor(db: SqliteDatabase<CacheSchema>, { key, clock }: CacheOptions) {
+    this.#db = db
+    this.#clock = clock
+    this.#nameKey = derived(key, 'name')
+    this.#sealKey = derived(key, 'seal')
+  }
+
+  async get(address: string): Promise<Kept | null> {
+    const name = this.#name(address)
+    const row = await this.#db.query.selectFrom('found').selectAll().where('name', '=', name).executeTakeFirst()
+    if (!row || row.until <= this.#clock.now()) return null
+    const opened = this.#open(name, row.sealed)
+    return opened === null ? null : keptOf(opened)
+  }
+
+  async put(address: string, kept: Kept): Promise<boolean> {
+    const name = this.#name(address)
+    const sealed = this.#seal(name, octetsOf(kept))
+    const values = { name, until: kept.until, sealed }
+    return await this.#db.write(async (query) => {
+      await query
+        .insertInto('found')
+        .values(values)
+        .onConflict((clash) => clash.column('name').doUpdateSet(values))
+        .execute()
+      const seen = await query.selectFrom('sighting').selectAll().where('name', '=', name).execute()
+      const fingerprint = this.#name(`${address} ${kept.fingerprint}`)
+      const earlier = seen.find((one) => Buffer.compare(one.fingerprint, fingerprint) === 0)
+      const first = (earlier && this.#sighting(name, earlier.sealed)?.first) ?? kept.at
+      const sighting: Sighting = { fingerprint: kept.fingerprint, evidence: kept.evidence, first, last: kept.at }
+      const text = Buffer.from(JSON.stringify(sighting))
+      const row = { name, fingerprint, last: kept.at, sealed: this.#seal(name, text) }
+      await query
+        .insertInto('sighting')
+        .values(row)
+        .onConflict((clash) => clash.columns(['name', 'fingerprint']).doUpdateSet(row))
+        .execute()
+      return !earlier && seen.length > 0
+    })
+  }
+
+  async remove(address: string): Promise<void> {
+    const name = this.#name(address)
+    await this.#db.write((query) => query.deleteFrom('found').where('name', '=', name).execute())
+  }
+
+  async sightings(address: string): Promise<readonly Sighting[]> {
+    const name = this.#name(address)
+    const rows = await this.#db.query.selectFrom('sighting').selectAll().where('name', '=', name).execute()
+    const sightings = rows.flatMap((row) => this.#sighting(name, row.sealed) ?? [])
+    return sightings.sort((a, b) => b.last - a.last || b.first - a.first)
+  }
+
+  /** And again every hour. */
+  async deleteOld(): Promise<void> {
+    const now = this.#clock.now()
+    // What fails now is deleted an hour later; nothing of it is used any more meanwhile.
+    this.#timer = this.#clock.after(HOUR, () => void this.deleteOld().catch(() => {}))
+    await this.#db.write(async (query) => {
+      await query.deleteFrom('found').where('until', '<=', now).execute()
+      await query
+        .deleteFrom('sighting')
+        .where('last', '<=', now - SIGHTING_LIFE)
+        .execute()
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#timer?.[Symbol.dispose]()
+    await this.#db[Symbol.asyncDispose]()
+    this.#nameKey.fill(0)
+    this.#sealKey.fill(0)
+  }
+
+  #name(text: string): Buffer {
+    return createHmac('sha256', this.#nameKey).update(text, 'utf8').digest()
+  }
+
+  #sighting(name: Buffer, sealed: Uint8Array): Sighting | null {
+    const opened = this.#open(name, sealed)
+    return opened === null ? null : (JSON.parse(opened.toString()) as Sighting)
+  }
+
+  #seal(name: Buffer, octets: Buffer): Buffer {
+    const nonce = randomBytes(NONCE)
+    const cipher = createCipheriv(CIPHER, this.#sealKey, nonce).setAAD(name)
+    return Buffer.concat([nonce, cipher.update(octets), cipher.final(), cipher.getAuthTag()])
+  }
+
+  /** null for what was changed, or sealed under another key: a cache may forget. */
+  #open(name: Buffer, sealed: Uint8Array): Buffer | null {
+    if (sealed.length < NONCE + TAG) return null
+    const end = sealed.length - TAG
+    const decipher = createDecipheriv(CIPHER, this.#sealKey, sealed.subarray(0, NONCE), { authTagLength: TAG })
+    decipher.setAAD(name).setAuthTag(sealed.subarray(end))
+    try {
+      return Buffer.concat([decipher.update(sealed.subarray(NONCE, end)), decipher.final()])
+    } catch {
+      return null
+    }
+  }
+}
+
+const CIPHER = 'aes-256-gcm'
+const NONCE = 12
+const TAG = 16
+
+const derived = (key: Buffer, use: string) =>
+  Buffer.from(hkdfSync('sha256', key, '', `letterlock discovery ${use}`, 32))
+
+/** The facts as JSON behind their length, then the certificate. */
+function octetsOf({ certificate, ...facts }: Kept): Buffer {
+  const text = Buffer.from(JSON.stringify(facts))
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(text.length)
+  return Buffer.concat([length, text, certificate])
+}
+
+function keptOf(octets: Buffer): Kept {
+  const end = 4 + octets.readUInt32BE()
+  const facts = JSON.parse(octets.subarray(4, end).toString()) as Omit<Kept, 'certificate'>
+  return { ...facts, certificate: octets.subarray(end) }
+}
