@@ -29,6 +29,7 @@ export interface Found {
 const BATCH = 64
 /** So many in a row that no key opens: what is older was sealed to a lost key too, and is tried when asked for. */
 const LOST_IN_A_ROW = 256
+const LOST_KEPT = 100_000
 
 export class SealedIndex implements AsyncDisposable {
   readonly opener: Opener
@@ -37,6 +38,8 @@ export class SealedIndex implements AsyncDisposable {
   #records: Promise<IndexRecords> | null = null
   readonly #folding: Promise<void>
   #keeping: Promise<void> = Promise.resolve()
+  /** Contents that no key of this session opens, after a reset all of them: to try each costs reading it. */
+  readonly #lost = new Set<ContentId>()
   #closed = false
 
   constructor(inner: IndexedAccountMail, around: IndexSurroundings) {
@@ -104,13 +107,18 @@ export class SealedIndex implements AsyncDisposable {
       const { content: id, record } = parts
       if (id === before) return { uid, content: id, entry: 'damaged' }
       before = id
+      if (this.#lost.has(id)) return { uid, content: id, entry: 'lost' }
       const opened = record && openRecord(await this.records(), { mailbox, uid }, record)
       if (opened) return { uid, content: id, entry: opened.entry }
       const content = await this.#inner.contents.read(id)
       // Re-sealed meanwhile, and its record with it.
       if (!content) continue
       const found = { uid, content: id, entry: await this.opener.rebuild(content) }
-      const outcome = typeof found.entry === 'string' ? found.entry : 'rebuilt'
+      if (found.entry === 'lost') {
+        if (this.#lost.size < LOST_KEPT) this.#lost.add(id)
+        return found
+      }
+      const outcome = found.entry === 'damaged' ? 'damaged' : 'rebuilt'
       logger.warn({ account, mailbox, uid, outcome }, 'index record of a message was missing or damaged')
       await this.#keep(mailbox, [found])
       return found

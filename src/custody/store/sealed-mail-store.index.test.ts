@@ -8,7 +8,7 @@ import { createFakeLog } from '../../../test/support/fake-log.ts'
 import { temporaryDirectory } from '../../../test/support/temporary.ts'
 import { ChangingKeys } from './changing-keys.contract.ts'
 import { IndexRecords } from './index-records.ts'
-import { KeysNeeded, type MailStore } from './mail-store.ts'
+import { KeysNeeded, type MailStore, MessageUnreadable } from './mail-store.ts'
 import { createMemoryMailStore } from './memory-mail-store.ts'
 import { createSealedMailStore } from './sealed-mail-store.ts'
 import { createStorePool } from './store-pool.ts'
@@ -66,6 +66,29 @@ test('records under older keys open without a public-key operation, and are rene
     records,
     'what is renewed is not renewed again',
   )
+  assert.deepEqual(log.lines, [])
+})
+
+test('after a reset each old message is tried once in a session, without a line for each', async () => {
+  const keys = new ChangingKeys()
+  await keys.change()
+  const log = createFakeLog()
+  const inner = createMemoryMailStore()
+  const store = createSealedMailStore(inner, { sealing: keys.sealing, logger: log })
+  await store.create(ACCOUNT)
+  for (let i = 0; i < MESSAGES; i++) await store.append(ACCOUNT, 'INBOX', message(`m${i}`))
+  await readAll(store, keys.reading())
+  await keys.change()
+  const afterReset = keys.reading(1)
+  await using mail = await store.open(ACCOUNT, afterReset)
+  const inbox = (await mail.mailboxes()).find(({ name }) => name === 'INBOX')!.id
+  const uids = (await mail.list(inbox)).map(({ uid }) => uid)
+  assert.ok((await mail.summaries(inbox, uids)).every((one) => one === null))
+  const tried = afterReset.operations
+  assert.ok(tried >= MESSAGES)
+  await mail.summaries(inbox, uids)
+  await assert.rejects(mail.read(inbox, uids[0]!), MessageUnreadable)
+  assert.equal(afterReset.operations, tried)
   assert.deepEqual(log.lines, [])
 })
 
