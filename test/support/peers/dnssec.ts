@@ -1,0 +1,176 @@
+/**
+ * A small signed Internet on two loopback addresses: Debian's Knot signs and serves `lab.test` and the zones below it, Debian's Unbound
+ * validates from the key of `lab.test` down. Every zone is in one of the states that a validator can find a zone in.
+ */
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { freePort, ownLoopback, run, startDaemon } from './run.ts'
+
+export type ZoneState =
+  | 'secure'
+  /** Not signed, and the zone above says so. */
+  | 'insecure'
+  /** Signatures that do not verify. */
+  | 'bad-signature'
+  /** Signatures of years ago. */
+  | 'expired'
+  /** Signed, but the zone above has no DS for it. */
+  | 'missing-ds'
+  /** The DS record is of an algorithm that nobody knows. */
+  | 'unsupported-algorithm'
+
+export interface LabZone {
+  readonly state: ZoneState
+  /** In master file syntax, without SOA and NS. */
+  readonly records: string
+}
+
+export interface DnssecLab extends AsyncDisposable {
+  /** Of the validating resolver, as `address:port`. */
+  readonly resolver: string
+  /** Of the authoritative server, which validates nothing and sets no AD. */
+  readonly authority: string
+}
+
+export const LAB = 'lab.test'
+
+/** `zones` are named by their label below lab.test. */
+export async function startDnssecLab(directory: string, zones: Readonly<Record<string, LabZone>>): Promise<DnssecLab> {
+  const host = ownLoopback()
+  const signing = await startSigning(directory, Object.keys(zones))
+  let delegations = ''
+  for (const [label, zone] of Object.entries(zones)) {
+    delegations += `${label} NS ns.${label}\nns.${label} A ${host}\n`
+    delegations += await makeZone(`${label}.${LAB}`, zone, host, signing)
+  }
+  await signing.write(LAB, zoneText(LAB, host, delegations))
+  await signing.sign(LAB)
+  const anchor = await signing.ds(LAB)
+  const names = [LAB, ...Object.keys(zones).map((label) => `${label}.${LAB}`)]
+  const authority = await serve(directory, host, names)
+  const resolver = await startUnbound(directory, { authority, names, anchor })
+  return {
+    resolver: resolver.address,
+    authority: authority.address,
+    async [Symbol.asyncDispose]() {
+      await resolver.daemon.stop()
+      await authority.daemon.stop()
+    },
+  }
+}
+
+const zoneText = (zone: string, host: string, records: string) =>
+  `$ORIGIN ${zone}.\n$TTL 60\n@ SOA ns hostmaster 1 3600 900 86400 60\n@ NS ns\nns A ${host}\n${records}\n`
+
+/** 2020-01-01, in seconds since the epoch. */
+const LONG_AGO = '1577836800'
+
+/** Makes one zone, and answers its DS for the zone above. */
+async function makeZone(name: string, { state, records }: LabZone, host: string, signing: Signing): Promise<string> {
+  await signing.write(name, zoneText(name, host, records))
+  if (state === 'insecure') return ''
+  await signing.sign(name, state === 'expired' ? LONG_AGO : undefined)
+  if (state === 'bad-signature') {
+    const text = await signing.read(name)
+    // The last word of a signature's line is the signature: another digit in its middle.
+    const damaged = text.replace(
+      /^(\S+\s+\d+\s+RRSIG\s+(?!DNSKEY).*\s\S{20})(\S)/gm,
+      (_, before: string, digit: string) => `${before}${digit === 'A' ? 'B' : 'A'}`,
+    )
+    if (damaged === text) throw new Error('no signature was damaged')
+    await signing.write(name, damaged)
+  }
+  if (state === 'missing-ds') return ''
+  const ds = await signing.ds(name)
+  // Tag, algorithm, digest type, digest: algorithm 200 is unassigned (RFC 9157).
+  return `${state === 'unsupported-algorithm' ? ds.replace(/( DS [0-9]+) [0-9]+/, '$1 200') : ds}\n`
+}
+
+interface Signing {
+  write(zone: string, text: string): Promise<void>
+  read(zone: string): Promise<string>
+  sign(zone: string, at?: string): Promise<void>
+  /** The DS record in master file syntax. */
+  ds(zone: string): Promise<string>
+}
+
+const fileOf = (directory: string, zone: string) => join(directory, `${zone}.zone`)
+
+async function startSigning(directory: string, labels: readonly string[]): Promise<Signing> {
+  const keys = join(directory, 'keys')
+  await mkdir(keys, { recursive: true })
+  const config = join(directory, 'signing.conf')
+  const names = [LAB, ...labels.map((label) => `${label}.${LAB}`)]
+  const lines = ['database:', `  storage: ${keys}`, 'policy:', '  - id: lab', '    algorithm: ecdsap256sha256']
+  lines.push('    single-type-signing: on', 'zone:')
+  for (const zone of names) {
+    lines.push(`  - domain: ${zone}`, `    file: ${fileOf(directory, zone)}`, '    dnssec-policy: lab')
+  }
+  await writeFile(config, `${lines.join('\n')}\n`)
+  return {
+    write: (zone, text) => writeFile(fileOf(directory, zone), text),
+    read: (zone) => readFile(fileOf(directory, zone), 'utf8'),
+    async sign(zone, at) {
+      await run('kzonesign', ['-c', config, ...(at === undefined ? [] : ['-t', at]), '-o', directory, zone])
+    },
+    async ds(zone) {
+      const { stdout } = await run('keymgr', ['-c', config, zone, 'ds'])
+      return stdout
+        .toString()
+        .split('\n')
+        .find((line) => / DS [0-9]+ 13 2 /.test(line))!
+    },
+  }
+}
+
+async function serve(directory: string, host: string, zones: readonly string[]) {
+  const port = await freePort(host)
+  const rundir = join(directory, 'serving')
+  await mkdir(rundir)
+  const config = join(directory, 'serving.conf')
+  const lines = ['server:', `  listen: ${host}@${port}`, `  rundir: ${rundir}`, 'database:', `  storage: ${rundir}`]
+  lines.push('zone:', ...zones.flatMap((zone) => [`  - domain: ${zone}`, `    file: ${fileOf(directory, zone)}`]))
+  await writeFile(config, `${lines.join('\n')}\n`)
+  const daemon = await startDaemon('knotd', ['-c', config], { ready: [{ host, port }] })
+  return { host, port, address: `${host}:${port}`, daemon }
+}
+
+async function startUnbound(
+  directory: string,
+  lab: {
+    readonly authority: { host: string; port: number }
+    readonly names: readonly string[]
+    readonly anchor: string
+  },
+) {
+  const host = ownLoopback()
+  const port = await freePort(host)
+  const { authority } = lab
+  const lines = [
+    'server:',
+    `  interface: ${host}@${port}`,
+    '  access-control: 127.0.0.0/8 allow',
+    '  do-not-query-localhost: no',
+    '  do-daemonize: no',
+    '  use-syslog: no',
+    '  username: ""',
+    '  chroot: ""',
+    '  pidfile: ""',
+    `  directory: ${directory}`,
+    '  num-threads: 1',
+    '  module-config: "validator iterator"',
+    '  local-zone: "test." nodefault',
+    `  trust-anchor: "${lab.anchor}"`,
+    'remote-control:',
+    '  control-enable: no',
+    ...lab.names.flatMap((zone) => [
+      'stub-zone:',
+      `  name: ${zone}`,
+      `  stub-addr: ${authority.host}@${authority.port}`,
+    ]),
+  ]
+  const config = join(directory, 'validating.conf')
+  await writeFile(config, `${lines.join('\n')}\n`)
+  const daemon = await startDaemon('unbound', ['-d', '-c', config], { ready: [{ host, port }] })
+  return { address: `${host}:${port}`, daemon }
+}
