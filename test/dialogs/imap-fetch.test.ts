@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type AccountMail, MessageUnreadable } from '#custody/store/mail-store.ts'
 import type { Dialog } from '../support/dialog.ts'
+import { createFakeLog } from '../support/fake-log.ts'
 import { BROKEN, MULTIPART, PLAIN } from '../support/imap-messages.ts'
 import { ALICE, type ImapFixture, startImap } from '../support/imap-server.ts'
 
@@ -235,13 +236,14 @@ test('messages that somebody else removed in the meantime', async () => {
   `)
 })
 
-test('a message that cannot be read is left out and said so', async () => {
-  await using imap = await startImap()
-  for (let i = 0; i < 3; i++) await imap.desk.deliver(ALICE, PLAIN)
+test('a message that cannot be read is left out and said so, and one line of the log stands for all of a command', async () => {
+  const log = createFakeLog()
+  await using imap = await startImap({ logger: log })
+  for (let i = 0; i < 5; i++) await imap.desk.deliver(ALICE, PLAIN)
   imap.desk.wrap = (mail) =>
     Object.assign(mail, {
       read: async (_: number, uid: number) => {
-        if (uid === 2) throw new MessageUnreadable('damaged')
+        if (uid === 2 || uid > 3) throw new MessageUnreadable('damaged')
         return Buffer.from(PLAIN)
       },
     })
@@ -254,6 +256,8 @@ test('a message that cannot be read is left out and said so', async () => {
     [1, 3].map((number) => `* ${number} FETCH (BODY[] {${PLAIN.length}}`),
   )
   await talk.play('C: 2 FETCH 1:3 FLAGS\nS: ...\nS: * 2 FETCH (FLAGS (\\Recent))\nS: ...\nS: 2 OK …')
+  await talk.play('C: 3 FETCH 2,4:5 BODY[]\nS: 3 NO [CONTACTADMIN] 3 of these …')
+  assert.equal(log.said('message is unreadable').length, 2)
 })
 
 test('a large message that is read piece by piece is opened once, until another command comes', async () => {

@@ -28,8 +28,9 @@ export async function fetch(talk: Conversation, command: FetchCommand): Promise<
     for (const opened of group) {
       if (opened.kind === 'gone') gone++
       else if (opened.kind === 'unreadable') {
-        unreadable++
-        logger.error({ mailbox: mailbox.id, uid: opened.uid, error: opened.error }, 'message is unreadable')
+        // One line stands for all: after a reset that is every old message, each time a client asks.
+        if (unreadable++ === 0)
+          logger.error({ mailbox: mailbox.id, uid: opened.uid, error: opened.error }, 'message is unreadable')
       } else {
         tally.fetched++
         if (opened.content) kept?.keep(mailbox, opened.uid, opened.content)
