@@ -7,9 +7,11 @@ import { parsePublicPart } from '#formats/openpgp/key-packet.ts'
 import { lockForExport } from '#formats/openpgp/lock.ts'
 import { PacketType } from '#formats/openpgp/openpgp.ts'
 import { packet, readPackets } from '#formats/openpgp/packets.ts'
+import type { Bytes } from '#lib/bytes.ts'
 import { createFakeClock } from '../../../test/support/fake-clock.ts'
-import type { RequestOf } from './protocol/protocol.ts'
+import { type RequestOf, STATEMENT } from './protocol/protocol.ts'
 import { decodeTable } from './protocol/slot-table.ts'
+import { Forbidden } from './unlocked-accounts.ts'
 import { openVault } from './vault.ts'
 
 const CREATED = 1_700_000_000_000
@@ -55,8 +57,36 @@ test('an own key is locked under the AMK, and named by the table as its use says
     assert.ok(opened.kind === 'unlocked')
     // both keys sign what they are for
     await vault.sign({ handle: opened.handle, content: NONE, purpose: 'mail', created: NOW })
-    await vault.sign({ handle: opened.handle, content: NONE, purpose: 'statement', created: NOW })
+    await vault.sign({ handle: opened.handle, content: STATEMENT, purpose: 'statement', created: NOW })
   }
+})
+
+test('no mail is signed as a statement, no statement as mail, and statements by the owner in person alone', async () => {
+  const wish = { type: 'app', scope: 'imap,sign', label: 'phone', created: NOW, expires: 0 } as const
+  const added = await vault.addCode({ account: 'a', table: made.table, ...owner, ...wish })
+  assert.ok(added.kind === 'added')
+  const request = {
+    account: 'a',
+    table: added.table,
+    keys: [{ ...made, generation: 1 }],
+    use: 'imap',
+    now: NOW,
+  } as const
+  const inPerson = await vault.unlock({ ...request, ...owner })
+  const byApp = await vault.unlock({ ...request, password: added.secret, passphrase: NONE })
+  assert.ok(inPerson.kind === 'unlocked' && byApp.kind === 'unlocked')
+  const sign = async (handle: number, content: Bytes, purpose: 'mail' | 'statement') =>
+    vault.sign({ handle, content, purpose, created: NOW })
+  const statement = Buffer.concat([STATEMENT, Buffer.from('consent 1"}')])
+  await sign(byApp.handle, Buffer.from('mail'), 'mail')
+  await sign(inPerson.handle, statement, 'statement')
+  for (const refused of [
+    sign(inPerson.handle, statement, 'mail'),
+    sign(inPerson.handle, Buffer.from('mail'), 'statement'),
+    sign(byApp.handle, statement, 'statement'),
+    sign(byApp.handle, statement, 'mail'),
+  ])
+    await assert.rejects(refused, Forbidden)
 })
 
 test('a locked key needs its passphrase', async () => {

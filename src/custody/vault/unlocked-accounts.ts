@@ -68,6 +68,11 @@ export interface Entry {
   readonly grant: Grant
 }
 
+/** `states`: declares something to the provider, which its owner does in person. */
+type Right = 'reads' | 'signs' | 'states'
+
+const allows = (grant: Grant, right: Right): boolean => (right === 'states' ? grant.scope === '' : grant[right])
+
 /** Different credentials of one account that are recognised at once. */
 const SEEN_MAX = 8
 
@@ -96,7 +101,7 @@ export class UnlockedAccounts {
   }
 
   /** For use now. Throws HandleClosed, Forbidden. */
-  at(handle: number, right: 'reads' | 'signs'): UnlockedAccount {
+  at(handle: number, right: Right): UnlockedAccount {
     const held = this.#handles.get(handle)
     if (!held) throw new HandleClosed('no such handle')
     const now = this.#clock.now()
@@ -105,7 +110,7 @@ export class UnlockedAccounts {
       throw new HandleClosed('the credential has expired')
     }
     held.usedAt = now
-    if (!held.live || !held.grant[right]) throw new Forbidden('not with this credential')
+    if (!held.live || !allows(held.grant, right)) throw new Forbidden('not with this credential')
     return held.live
   }
 

@@ -14,7 +14,7 @@ import { MalformedOpenPgp, UndecryptableSessionKey } from '#formats/openpgp/open
 import { type SecretKeys, sessionKeyOf } from '#formats/openpgp/secret-key.ts'
 import { encodeSessionKey } from '#formats/openpgp/session-key.ts'
 import { signDetached } from '#formats/openpgp/sign.ts'
-import type { Bytes } from '#lib/bytes.ts'
+import { asBuffer, type Bytes } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import { admit } from './credentials.ts'
 import { addEscrow, checkMaster, makeMaster, openEscrow } from './escrow.ts'
@@ -23,7 +23,7 @@ import { importKey, setEndToEnd } from './imported-keys.ts'
 import { exportKeys, relink } from './key-changes.ts'
 import { indexKeyOf, tryDecoy } from './keyslots.ts'
 import { openLockedKey } from './locked-key.ts'
-import type { AnswerOf, OperationName, RequestOf } from './protocol/protocol.ts'
+import { type AnswerOf, type OperationName, type RequestOf, STATEMENT } from './protocol/protocol.ts'
 import type { SlotTable } from './protocol/slot-table.ts'
 import { revokeKey, rotate } from './rotation.ts'
 import { changePassword, createKeys, recover, resetKeys, settle, tableOf } from './slot-changes.ts'
@@ -119,8 +119,12 @@ function openAccount(table: SlotTable, locked: RequestOf<'unlock'>['keys'], amk:
   }
 }
 
+/** So that no mail is a statement, and no statement mail: one key may sign both. */
+const isStatement = (content: Bytes): boolean => asBuffer(content.subarray(0, STATEMENT.length)).equals(STATEMENT)
+
 function sign({ handle, content, purpose, created }: RequestOf<'sign'>, unlocked: UnlockedAccounts): AnswerOf<'sign'> {
-  const { keys, endToEnd } = unlocked.at(handle, 'signs')
+  const { keys, endToEnd } = unlocked.at(handle, purpose === 'statement' ? 'states' : 'signs')
+  if (isStatement(content) !== (purpose === 'statement')) throw new Forbidden('not for this purpose')
   const key = purpose === 'statement' ? keys[0] : keys.find((one) => one.certificate.fingerprint === endToEnd)
   if (!key) throw new Forbidden('the key is not here')
   return { signature: signDetached(key, content, created) }

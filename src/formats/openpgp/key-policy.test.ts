@@ -8,6 +8,7 @@ import { loadEngine } from './engine.ts'
 import { generateKeys, makeTransferableKey } from './generate.ts'
 import { hashedKey } from './key-packet.ts'
 import { type Judgement, type JudgeOptions, judgeKey } from './key-policy.ts'
+import { lengthRefusals } from './key-reasons.ts'
 import { packet, readPackets } from './packets.ts'
 import { makeRevocation, withRevocation } from './revocation.ts'
 import { certificateOf, openSecretKeys } from './secret-key.ts'
@@ -51,6 +52,16 @@ test('a key of ours may be current, for any of the addresses in any spelling, ar
   for (const addresses of [['ADA@alpha.TEST'], ['x@y.test', 'ada@alpha.test']]) {
     assertReasons(judged(Buffer.from(armor('PUBLIC KEY BLOCK', ada.certificate)), { addresses }), 'current', [])
   }
+})
+
+test('a key whose use would keep others waiting is refused', () => {
+  const rsa = (octets: number) =>
+    ({ ...primary.key, material: { kind: 'rsa', n: Buffer.alloc(octets, 0xff), e: Buffer.of(3) } }) as const
+  assert.deepEqual(lengthRefusals([primary.key, rsa(1024)]), [])
+  assert.deepEqual(
+    lengthRefusals([primary.key, rsa(1025)]).map(({ code }) => code),
+    ['too-long'],
+  )
 })
 
 test('without a user id of the account it is refused', () => {

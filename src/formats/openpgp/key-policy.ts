@@ -27,6 +27,7 @@ import {
   type KeyReason,
   type KeyReasonCode,
   leftOutWarning,
+  lengthRefusals,
   lifeRefusals,
   noEncryptionKey,
   OLD_HASHES,
@@ -101,6 +102,7 @@ function judge(sections: Sections, components: Components, certificate: Certific
   const canSign = signing.some(({ key }) => isHeld(key))
   const readable = allKeys(components).some((one) => canRead(one) && isHeld(one.key))
   const refusals = [
+    ...lengthRefusals(allKeys(components).map(({ key }) => key)),
     ...addressRefusal(certificate, options.addresses),
     ...lifeRefusals(certificate, now),
     ...sealRefusals(components, certificate, live, isHeld),

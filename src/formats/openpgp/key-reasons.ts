@@ -9,6 +9,7 @@ export type KeyReasonCode =
   | 'unreadable'
   | 'unknown-algorithm'
   | 'too-short'
+  | 'too-long'
   | 'no-self-signature'
   | 'old-self-signature'
   | 'not-yet-valid'
@@ -58,6 +59,16 @@ export function primaryRefusal(key: PublicKeyPacket): KeyReason | null {
     code: 'too-short',
     text: `The primary key is ${describe(key)}; at least 2048 bits are needed. Make a new key, such as Ed25519 with X25519.`,
   }
+}
+
+/** One operation with a longer RSA key takes so long that others would wait for it. */
+const RSA_BITS_MAX = 8192
+
+export function lengthRefusals(keys: readonly PublicKeyPacket[]): KeyReason[] {
+  const long = keys.find(({ material }) => material.kind === 'rsa' && bitLength(material.n) > RSA_BITS_MAX)
+  if (!long) return []
+  const text = `The key has ${describe(long)}; more than ${RSA_BITS_MAX} are not accepted. Make a new key, such as Ed25519 with X25519.`
+  return [{ code: 'too-long', text }]
 }
 
 const NAMES = { rsa: 'RSA', dsa: 'DSA', elgamal: 'ElGamal' } as const

@@ -27,6 +27,9 @@ export const TSK_OCTETS_MAX = 4 * 1024 * 1024
 /** Of a certificate as it is kept. */
 export const CERTIFICATE_OCTETS_MAX = 128 * 1024
 
+/** How everything begins that is signed as a statement, and nothing else may. */
+export const STATEMENT = Buffer.from('{"format":"letterlock ')
+
 const account = text(64)
 const table = bytes(TABLE_OCTETS_MAX)
 const credential = bytes(CREDENTIAL_OCTETS_MAX)
