@@ -73,9 +73,9 @@ const RESET_MEANS = [
 ]
 
 async function resetPassword(premises: Premises, account: Account, options: PasswordOptions): Promise<void> {
+  const algorithm = algorithmOf(options.algorithm)
   if (!options.json) notice(RESET_MEANS.join('\n'))
   const [next] = await readSecrets([{ label: 'New password', isNew: true }], options.passwordStdin === true)
-  const algorithm = algorithmOf(options.algorithm)
   const { certificate, recoveryCode } = await (await premises.keyring()).reset(
     account.id,
     account.address,

@@ -13,7 +13,7 @@ import { formatAddress } from '#formats/message/address.ts'
 import { systemClock } from '#lib/clock.ts'
 import { randomId } from '#lib/ids.ts'
 import { silentLogger } from '#lib/log.ts'
-import { CliError } from './cli-error.ts'
+import { CliError, UsageError } from './cli-error.ts'
 import { coverageText } from './coverage-text.ts'
 import { CUSTODY_WORDS } from './key/facts.ts'
 import { answer, day, type OutputOptions, octets, tabulate } from './output.ts'
@@ -32,14 +32,14 @@ export interface AddOptions extends Options {
 function quotaOf(text: string | undefined, standard: number): number | null {
   if (text === undefined) return standard === 0 ? null : standard
   const limit = parseSize(text)
-  if (limit === null) throw new CliError(`--quota: "${text}" is no size such as 500M or 2G`)
+  if (limit === null) throw new UsageError(`--quota: "${text}" is no size such as 500M or 2G`)
   return limit === 0 ? null : limit
 }
 
 export function algorithmOf(text: string | undefined): KeyAlgorithm {
   const name = text ?? 'curve25519'
   if (name !== 'curve25519' && name !== 'rsa3072')
-    throw new CliError(`--algorithm: "${name}" is neither curve25519 nor rsa3072`)
+    throw new UsageError(`--algorithm: "${name}" is neither curve25519 nor rsa3072`)
   return name
 }
 

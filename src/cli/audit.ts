@@ -4,7 +4,7 @@ import { addressKey } from '#custody/accounts/address-key.ts'
 import type { AuditEntry } from '#custody/audit/audit-log.ts'
 import { verifyAuditLog } from '#custody/audit/verify-audit-log.ts'
 import { parseAddress } from '#formats/message/address.ts'
-import { CliError } from './cli-error.ts'
+import { CliError, UsageError } from './cli-error.ts'
 import { answer, day, type OutputOptions } from './output.ts'
 import { addressOf, type PlaceOptions, Premises } from './premises.ts'
 
@@ -18,7 +18,8 @@ const DATE = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z)?$/
 function timeOf(text: string | undefined): number {
   if (text === undefined) return 0
   const time = DATE.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(time)) throw new CliError(`--since: "${text}" is no date such as 2026-11-02 or 2026-11-02T12:00:00Z`)
+  if (Number.isNaN(time))
+    throw new UsageError(`--since: "${text}" is no date such as 2026-11-02 or 2026-11-02T12:00:00Z`)
   return time
 }
 
@@ -77,7 +78,7 @@ export async function verify(options: VerifyOptions): Promise<void> {
   await using premises = new Premises(options)
   const noted = options.head?.toLowerCase()
   if (noted !== undefined && !/^[0-9a-f]{64}$/.test(noted))
-    throw new CliError('--head: 64 hexadecimal digits are expected, as an earlier verify printed them')
+    throw new UsageError('--head: 64 hexadecimal digits are expected, as an earlier verify printed them')
   const verdict = await verifyAuditLog(premises.config.data, noted)
   const { kind, entries, head, faults, remarks, notedAt } = verdict
   const state = {
@@ -93,12 +94,10 @@ export async function verify(options: VerifyOptions): Promise<void> {
       ...faults.map(({ line, what }) => (line === null ? `- ${what}` : `- line ${line} ${what}`)),
       ...remarks,
       ...(notedAt === null ? [] : [`It is the log whose head was noted at entry ${notedAt}.`]),
-      ...(kind === 'none'
-        ? []
-        : [
-            `Head: ${head}`,
-            'Note it elsewhere; letterlock audit verify --head HEAD later shows that nothing before it was changed.',
-          ]),
+      ...(kind === 'none' ? [] : [`Head: ${head}`]),
+      ...(kind === 'intact'
+        ? ['Note it elsewhere; letterlock audit verify --head HEAD later shows that nothing before it was changed.']
+        : []),
     ].join('\n'),
   )
   if (kind === 'broken') throw new CliError('the audit log is not as it was written')

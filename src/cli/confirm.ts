@@ -1,4 +1,5 @@
 import { CliError } from './cli-error.ts'
+import { untilInputEnds } from './end-of-input.ts'
 import { notice } from './output.ts'
 
 export interface Question {
@@ -15,6 +16,7 @@ export async function confirm({ text, question, option }: Question, isYes: boole
   if (isYes) return
   if (!process.stdin.isTTY) throw new CliError(`nothing was changed: read the text above and repeat with ${option}`)
   const prompts = await import('@clack/prompts')
-  const answer = await prompts.confirm({ message: question, initialValue: false, output: process.stderr })
+  const wanted = { message: question, initialValue: false, output: process.stderr }
+  const answer = await untilInputEnds(process.stdin, (signal) => prompts.confirm({ ...wanted, signal }))
   if (answer !== true) throw new CliError('nothing was changed')
 }

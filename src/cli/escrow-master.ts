@@ -144,7 +144,9 @@ In letterlock.toml of the server:
   certificate = "${CERTIFICATE_FILE}"
   fingerprint = "${fingerprint}"
 
-Write the fingerprint down somewhere else too. To see that it all opens: letterlock escrow check.`
+Write the fingerprint down somewhere else too. To see that it all opens:
+
+  letterlock escrow check --secret ${SECRET_FILE}${shares.length > 0 ? ` --shares ${shares.slice(0, 2).join(' ')} ...` : ''}`
 }
 
 interface LockOptions extends SecretOptions {

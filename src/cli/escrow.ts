@@ -20,6 +20,7 @@ import { answer, type OutputOptions } from './output.ts'
 import { ownerSecrets } from './owner.ts'
 import { type PlaceOptions, Premises } from './premises.ts'
 import { openSealedStore } from './sealed-store.ts'
+import { shellWord } from './shell-word.ts'
 
 type Options = PlaceOptions & OutputOptions
 
@@ -93,7 +94,7 @@ export async function request(text: string, options: RequestOptions): Promise<vo
     options,
     { address, ticket, file: out },
     `Written to ${out}. It is as secret as a backup. Take it to the machine with the master key:
-  letterlock escrow recover --package ${out} --secret escrow-secret.asc --shares FILE... --ticket "${ticket}" --out GRANT`,
+  letterlock escrow recover --package ${shellWord(out)} --secret escrow-secret.asc --shares FILE... --ticket ${shellWord(ticket)} --out GRANT`,
   )
 }
 

@@ -4,6 +4,7 @@
  */
 import { asBuffer } from '#lib/bytes.ts'
 import { CliError } from './cli-error.ts'
+import { untilInputEnds } from './end-of-input.ts'
 
 export interface SecretPrompt {
   readonly label: string
@@ -44,8 +45,9 @@ async function readLines(labels: readonly string[]): Promise<Buffer[]> {
 
 async function ask(label: string): Promise<Buffer> {
   const { isCancel, password } = await import('@clack/prompts')
-  const typed = await password({ message: label, output: process.stderr })
-  if (isCancel(typed)) throw new CliError('cancelled')
+  const ask = (signal: AbortSignal) => password({ message: label, output: process.stderr, signal })
+  const typed = await untilInputEnds(process.stdin, ask)
+  if (isCancel(typed)) throw new CliError('cancelled; nothing was changed')
   // nothing typed is no text at all
   return Buffer.from(typed ?? '', 'utf8')
 }

@@ -2,7 +2,7 @@
 import type { Account } from '#custody/accounts/directory.ts'
 import { type KeyAlgorithm, type KeyReason, KeyRefused, type Renewal } from '#custody/keyring/keyring.ts'
 import { formatAddress } from '#formats/message/address.ts'
-import { CliError } from '../cli-error.ts'
+import { CliError, UsageError } from '../cli-error.ts'
 import { answer, type OutputOptions } from '../output.ts'
 import type { PlaceOptions, Premises } from '../premises.ts'
 import { openSealedStore } from '../sealed-store.ts'
@@ -11,14 +11,19 @@ export interface KeyOptions extends PlaceOptions, OutputOptions {
   readonly passwordStdin?: boolean
 }
 
-/** One reason a line on standard error, or with --json a document that has their codes. */
-export async function refusing<T>(options: OutputOptions, act: () => Promise<T>): Promise<T> {
+/** One reason a line on standard error, or with --json a document that has their codes; then for each code that has one, a hint. */
+export async function refusing<T>(
+  options: OutputOptions,
+  act: () => Promise<T>,
+  hints: Readonly<Record<string, string>> = {},
+): Promise<T> {
   try {
     return await act()
   } catch (error) {
     if (!(error instanceof KeyRefused)) throw error
     if (options.json) answer(options, { refused: error.reasons }, '')
-    throw new CliError(error.message)
+    const known = new Set(error.reasons.flatMap(({ code }) => hints[code] ?? []))
+    throw new CliError([error.message, ...known].join('\n'))
   }
 }
 
@@ -31,7 +36,7 @@ const ALGORITHMS: readonly string[] = ['curve25519', 'rsa3072', 'rsa4096'] satis
 
 export function keyAlgorithmOf(text = 'curve25519'): KeyAlgorithm {
   if (ALGORITHMS.includes(text)) return text as KeyAlgorithm
-  throw new CliError(`--algorithm: "${text}" is none of ${ALGORITHMS.join(', ')}`)
+  throw new UsageError(`--algorithm: "${text}" is none of ${ALGORITHMS.join(', ')}`)
 }
 
 /** As `local@domain`, the primary one first. */

@@ -53,6 +53,8 @@ export async function exportKey(text: string, options: ExportOptions): Promise<v
   if (options.fingerprint) throw new UsageError('--fingerprint goes with --public: secret keys are exported together')
   if (options.json && options.out === undefined)
     throw new UsageError('--json needs --out FILE: a secret key is no JSON')
+  if (!(await (await premises.directory()).certificates(account.id)).some(({ custody }) => custody === 'held'))
+    throw new CliError(`${address} has no secret key here: there is nothing to export`)
   const { owner, rest } = await ownerSecrets(premises, account, options, [
     { label: 'Passphrase for the exported key', isNew: true },
   ])

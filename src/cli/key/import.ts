@@ -40,23 +40,34 @@ const FILE_OCTETS_MAX = 16 << 20
 export async function importKey(text: string, named: string | undefined, options: ImportOptions): Promise<void> {
   const path = named ?? options.file
   if (path === undefined) throw new UsageError('name the file with the key: letterlock key import ADDRESS FILE')
+  if (path === '-')
+    throw new UsageError(
+      'standard input is for passwords; name the key as a file, such as <(gpg --export-secret-keys FINGERPRINT)',
+    )
   const use = options.use ?? 'both'
   if (!USES.includes(use)) throw new UsageError(`--use: "${use}" is none of ${USES.join(', ')}`)
   await using premises = new Premises(options)
   const account = await premises.account(text)
   const octets = await readFile(path)
   if (octets.length > FILE_OCTETS_MAX) throw new CliError(`${path} is too large for a key`)
+  if (options.device && isSecretKey(octets))
+    throw new CliError(
+      `${path} has the secret key, which is to stay on your device. Export the certificate alone: gpg --export FINGERPRINT`,
+    )
   if (options.device || isCertificate(octets)) return await importCertificate(premises, account, octets, options)
   await importSecret(premises, account, { tsk: octets, use: use as ImportWish['use'] }, options)
 }
 
 /** By its label or its first octet alone; a secret key is never looked into here. */
-function isCertificate(octets: Buffer): boolean {
-  if (octets.subarray(0, 1024).includes('-----BEGIN PGP PUBLIC KEY BLOCK-----')) return true
+function beginsWith(octets: Buffer, label: string, packetType: number): boolean {
+  if (octets.subarray(0, 1024).includes(`-----BEGIN PGP ${label} KEY BLOCK-----`)) return true
   const [first = 0] = octets
-  // RFC 9580 §4.2: packet type 6, in both formats
-  return first === 0xc6 || (first & 0xfc) === 0x98
+  // RFC 9580 §4.2: both formats
+  return first === (0xc0 | packetType) || (first & 0xfc) === (0x80 | (packetType << 2))
 }
+
+const isCertificate = (octets: Buffer): boolean => beginsWith(octets, 'PUBLIC', 6)
+const isSecretKey = (octets: Buffer): boolean => beginsWith(octets, 'PRIVATE', 5)
 
 const DEVICE_TEXT = [
   'The file has a certificate without its secret. If you go on:',
@@ -114,7 +125,7 @@ async function importSecret(
     keepsOld: options.keepOld === true,
   }
   const keyring = await premises.keyring()
-  const imported = unlessWrong(await refusing(options, () => keyring.importKey(account.id, owner, wish)))
+  const imported = unlessWrong(await refusing(options, () => keyring.importKey(account.id, owner, wish), HINTS))
   const { fingerprint, warnings, retired } = imported
   const takesOver = use === 'both'
   if (takesOver && options.reseal) await startResealing(premises, account)
@@ -130,6 +141,15 @@ async function importSecret(
       ...(takesOver ? resealingLines(address, options.reseal) : []),
     ].join('\n'),
   )
+}
+
+const ADD_SUBKEY = 'To have a Curve25519 subkey added here: --add-subkey'
+const FOR_READING = 'To keep it for old mail: --use reading'
+const HINTS: Readonly<Record<string, string>> = {
+  'no-encryption-key': ADD_SUBKEY,
+  'old-algorithm': ADD_SUBKEY,
+  expired: FOR_READING,
+  revoked: FOR_READING,
 }
 
 const USE_WORDS: Readonly<Record<ImportWish['use'], string>> = {

@@ -51,7 +51,7 @@ export async function list(text: string, options: KeyOptions): Promise<void> {
     expiryOf(key, now),
     stateOf(key),
   ])
-  const table = tabulate(['fingerprint', 'algorithm', 'custody', 'since', 'expires', ''], rows)
+  const table = tabulate(['fingerprint', 'algorithm', 'custody', 'since', 'expires', 'state'], rows)
   answer(
     options,
     { address, custody: custody.mode, keys: keys.map(documentOf) },

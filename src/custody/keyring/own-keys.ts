@@ -93,10 +93,7 @@ async function askedToImport(
   }
   const isRevoked = certificates.some((one) => one.fingerprint === answer.fingerprint && one.revocation)
   if (isRevoked && use !== 'reading') {
-    throw refused(
-      'revoked',
-      'This key is published as revoked here. It can only be kept to read old mail: --use reading',
-    )
+    throw refused('revoked', 'This key is published as revoked here. It can only be kept to read old mail.')
   }
   return answer
 }

@@ -11,7 +11,7 @@ import {
 } from './keyring.ts'
 import { VaultRefusal } from './vault-process.ts'
 
-const LENGTHS = `a password must have ${PASSWORD_OCTETS_MIN} to ${CREDENTIAL_OCTETS_MAX} octets`
+const LENGTHS = `a password or passphrase must have ${PASSWORD_OCTETS_MIN} to ${CREDENTIAL_OCTETS_MAX} octets`
 
 function meaning(why: RefusalReason, account: AccountId): Error | null {
   switch (why) {

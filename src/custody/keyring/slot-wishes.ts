@@ -20,7 +20,8 @@ function checkWish({ label, scope, expires }: AppPasswordWish, now: number): str
     throw new AppPasswordRefused(`an app password is for ${PROTOCOL_WORDS.join(', ')}, one of them at least, and sign`)
   if (!isPrintable(label, LABEL_MAX))
     throw new AppPasswordRefused(`a label has 1 to ${LABEL_MAX} characters on one line`)
-  if (expires !== null && expires <= now) throw new AppPasswordRefused('it would have expired already')
+  if (expires !== null && expires <= now)
+    throw new AppPasswordRefused('an app password must expire later than now; this one would have expired already')
   return text
 }
 
