@@ -22,8 +22,8 @@ export interface FakeWeb extends AsyncDisposable {
   readonly port: number
   /** The certificate of the hosts, in PEM, to be trusted. */
   readonly ca: string
-  /** `hang` never answers, `break` closes the connection. */
-  readonly pages: Record<string, FakePage | 'hang' | 'break'>
+  /** `hang` never answers, `break` closes the connection, `endless` answers and does not say where the answer ends. */
+  readonly pages: Record<string, FakePage | 'hang' | 'break' | 'endless'>
   /** What was asked, as `host path?query`. */
   readonly asked: string[]
   /** Resolves when a request for something that hangs has come. */
@@ -42,6 +42,12 @@ export async function startFakeWeb(...names: string[]): Promise<FakeWeb> {
     asked.push(`${host} ${request.url}`)
     const page = pages[`${host} ${request.url}`] ?? pages[`${host} ${path}`] ?? { status: 404 }
     if (page === 'hang') return void server.emit('hanging')
+    if (page === 'endless') {
+      response.useChunkedEncodingByDefault = false
+      response.shouldKeepAlive = false
+      response.write('x')
+      return void response.end()
+    }
     if (page === 'break') return void request.socket.destroy()
     response.writeHead(page.status ?? 200, page.headers)
     response.end(page.body ?? '')

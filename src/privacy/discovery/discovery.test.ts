@@ -11,7 +11,7 @@ import { silentLogger } from '#lib/log.ts'
 import type { SrvRecord } from '#policy/dns/resolver.ts'
 import { createFakeClock } from '../../../test/support/fake-clock.ts'
 import { createFakeResolver, type FakeName, type FakeZone } from '../../../test/support/fake-resolver.ts'
-import { type FakePage, type FakeWeb, startFakeWeb } from '../../../test/support/fake-web.ts'
+import { type FakeWeb, startFakeWeb } from '../../../test/support/fake-web.ts'
 import { createDiscoverer } from './discoverer.ts'
 import type { Discovery } from './discovery.ts'
 
@@ -69,7 +69,7 @@ const armored = (...certificates: Buffer[]) => ({
 
 interface Case {
   readonly zone?: () => FakeZone
-  readonly pages?: () => Record<string, FakePage | 'hang' | 'break'>
+  readonly pages?: () => Record<string, FakeWeb['pages'][string]>
   readonly allowPrivate?: boolean
   readonly httpsPort?: () => number
   /** Kind, with the evidence or something that `why` says. */
@@ -134,6 +134,11 @@ const cases: Record<string, Case> = {
   },
   'the keyserver has no address': { zone: () => ({ ...signed(), [HOST]: {} }), expect: /temporary .*no address/ },
   'the keyserver breaks off': { zone: signed, pages: () => ({ [V1]: 'break' }), expect: /temporary/ },
+  'an answer that can be cut short': {
+    zone: signed,
+    pages: () => ({ [V1]: 'endless' }),
+    expect: /temporary .*where it ends/,
+  },
   'the keyserver fails': { zone: signed, pages: () => ({ [V1]: { status: 503 } }), expect: /temporary .*503/ },
   'the keyserver forbids': { zone: signed, pages: () => ({ [V1]: { status: 403 } }), expect: /temporary .*403/ },
   'it understands neither version': {

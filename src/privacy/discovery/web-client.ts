@@ -96,6 +96,8 @@ async function ask(
   return await new Promise<WebAnswer>((resolve) => {
     const socket = connectTo(question, addresses, secureContext)
     let isSecured = false
+    // The request has its own way to hear of it; what comes when all is over concerns nobody.
+    socket.on('error', () => {})
     socket.once('secureConnect', () => {
       isSecured = true
     })
@@ -143,7 +145,11 @@ function listen(call: ClientRequest, end: (answer: WebAnswer) => void, trouble: 
   call.on('response', (response) => {
     const body: Buffer[] = []
     let size = 0
-    if (Number(response.headers['content-length'] ?? 0) > LARGEST_BODY) return end({ kind: 'too-large' })
+    const length = response.headers['content-length']
+    if (Number(length ?? 0) > LARGEST_BODY) return end({ kind: 'too-large' })
+    // RFC 9112 §8: what only the end of the connection ends, anybody on the way can cut short.
+    if (length === undefined && response.headers['transfer-encoding'] === undefined && response.statusCode === 200)
+      return trouble('the answer does not say where it ends')
     response.on('error', (error) => trouble(error.message))
     response.on('aborted', () => trouble('the answer broke off'))
     response.on('data', (octets: Buffer) => {
