@@ -7,7 +7,7 @@ set -eu
 # command=package (commands in sbin count too); a path is a file that must exist, perl: a module.
 wanted='
 sq=sq sqop=sqop gosop=gosop gpg=gnupg gpgconf=gpgconf
-swaks=swaks perl:Net::SSLeay=libnet-ssleay-perl curl=curl mbsync=isync mutt=mutt
+nginx=nginx-light dirmngr=dirmngr swaks=swaks perl:Net::SSLeay=libnet-ssleay-perl curl=curl mbsync=isync mutt=mutt
 postfix=postfix dovecot=dovecot-core /usr/lib/dovecot/imap=dovecot-imapd /usr/lib/dovecot/lmtp=dovecot-lmtpd
 unbound=unbound knotd=knot kzonesign=knot-dnssecutils delv=bind9-dnsutils
 python3=python3 openssl=openssl script=bsdutils prlimit=util-linux mount=mount mkfs.ext4=e2fsprogs rnp=rnp ps=procps

@@ -23,7 +23,8 @@ interface Family {
   readonly series: Map<string, number>
 }
 
-const escaped = (value: string): string => value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+const escaped = (value: string): string =>
+  /[\\"\n]/.test(value) ? value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n') : value
 
 function seriesName(name: string, labels: Labels, more = ''): string {
   const pairs = Object.entries(labels).map(([label, value]) => `${label}="${escaped(value)}"`)

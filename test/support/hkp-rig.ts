@@ -54,7 +54,9 @@ export async function startHkp(limits: Partial<HkpLimits> = {}): Promise<HkpRig>
     connect,
     async ask(method, target, fields = {}) {
       await using dialog = await connect()
-      const lines = Object.entries({ host: 'alpha.test', connection: 'close', ...fields }).map((pair) => pair.join(': '))
+      const lines = Object.entries({ host: 'alpha.test', connection: 'close', ...fields }).map((pair) =>
+        pair.join(': '),
+      )
       dialog.send([`${method} ${target} HTTP/1.1`, ...lines, '', ''].join('\r\n'))
       const chunks: Buffer[] = []
       for await (const chunk of dialog.socket) chunks.push(chunk as Buffer)
@@ -71,7 +73,10 @@ export async function startHkp(limits: Partial<HkpLimits> = {}): Promise<HkpRig>
 function readAnswer(octets: Buffer): Asked {
   const end = octets.indexOf('\r\n\r\n')
   const [first = '', ...lines] = octets.toString('latin1', 0, end).split('\r\n')
-  const fields = lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)])
+  const fields = lines.map((line) => [
+    line.slice(0, line.indexOf(':')).toLowerCase(),
+    line.slice(line.indexOf(':') + 2),
+  ])
   return {
     status: Number(first.split(' ')[1]),
     fields: new Map(fields as [string, string][]),

@@ -29,7 +29,16 @@ export interface ProviderOptions {
   readonly settings?: Readonly<Record<string, string>>
 }
 
-const standardPorts = { smtp: 25, lmtp: 24, submissions: 465, submission: 587, imaps: 993, imap: 143, admin: 90 }
+const standardPorts = {
+  smtp: 25,
+  lmtp: 24,
+  submissions: 465,
+  submission: 587,
+  imaps: 993,
+  imap: 143,
+  https: 443,
+  admin: 90,
+}
 
 export interface Provider extends AsyncDisposable {
   readonly host: string

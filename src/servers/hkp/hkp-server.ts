@@ -17,7 +17,7 @@ import type { Metrics } from '#lib/metrics.ts'
 import { RecentlyUsed } from '#lib/recently-used.ts'
 import { Admission } from './admission.ts'
 import { type Answer, badRequest, failed, notModified, tooMany } from './answer.ts'
-import type { Answering } from './asked.ts'
+import type { Answering, Asked } from './asked.ts'
 import { defaultHkpLimits, type HkpLimits } from './limits.ts'
 
 export interface HkpServerOptions {
@@ -57,7 +57,10 @@ class TlsHkpServer implements HkpServer {
   /** By target. */
   readonly #kept = new RecentlyUsed<Answer>(MOST_KEPT, HEAVIEST_KEPT)
   #keptRevision = ''
-  #answering: Promise<Answering> | null = null
+  /** When, in milliseconds since the epoch. */
+  #renewed = Number.NaN
+  #loading: Promise<Answering> | null = null
+  #answering: Answering | null = null
 
   constructor(options: HkpServerOptions) {
     this.#options = options
@@ -80,12 +83,7 @@ class TlsHkpServer implements HkpServer {
     const [speak] = server.listeners('connection') as [(socket: Socket) => void]
     server.removeAllListeners('connection')
     server.on('connection', (socket: Socket) => this.#accept(socket, (secured) => speak.call(server, secured)))
-    const answer = (request: IncomingMessage, response: ServerResponse) => {
-      this.#answer(request, response).catch((error) => {
-        this.#options.logger.error({ error: error as Error }, 'lookup failed')
-        send(response, failed)
-      })
-    }
+    const answer = (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response)
     server.on('request', answer)
     // Who waits for leave to send content is answered without it (RFC 9110 §10.1.1).
     server.on('checkContinue', answer)
@@ -121,29 +119,58 @@ class TlsHkpServer implements HkpServer {
     })
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const answer = await this.#answerTo(request)
-    this.#options.metrics.count('hkp_answers', { status: String(answer.status) })
-    if (hasContent(request)) response.shouldKeepAlive = false
-    send(response, isKnown(request.headers['if-none-match'], answer) ? notModified(answer) : answer)
+  /** At once when the answer is there: most lookups are for few certificates. */
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const { method = '', url: target = '' } = request
+    const heading = readHeading(request.rawHeaders)
+    if (heading.hasContent) response.shouldKeepAlive = false
+    const wait = this.#admission.lookup(this.#networks.get(request.socket) ?? '')
+    const isRead = method === 'GET' || method === 'HEAD'
+    if (wait > 0) this.#send(response, tooMany(wait), heading)
+    else if (heading.hosts > 1 || (isRead && heading.hasContent)) this.#send(response, badRequest, heading)
+    else {
+      const kept = isRead && this.#renew() ? this.#kept.get(target) : undefined
+      if (kept) this.#send(response, kept, heading)
+      else {
+        this.#prepare({ method, target, host: heading.host }).then(
+          (answer) => this.#send(response, answer, heading),
+          (error) => {
+            this.#options.logger.error({ error: error as Error }, 'lookup failed')
+            this.#send(response, failed, heading)
+          },
+        )
+      }
+    }
   }
 
-  async #answerTo(request: IncomingMessage): Promise<Answer> {
-    const { method = '', url: target = '', headers } = request
-    const wait = this.#admission.lookup(this.#networks.get(request.socket) ?? '')
-    if (wait > 0) return tooMany(wait)
-    if (!isPlain(request)) return badRequest
-    this.#answering ??= this.#options.answering()
-    const answering = await this.#answering
-    const revision = answering.revision()
+  async #prepare(asked: Asked): Promise<Answer> {
+    this.#loading ??= this.#options.answering()
+    this.#answering = await this.#loading
+    this.#renew()
+    const revision = this.#keptRevision
+    const answer = await this.#answering.answerTo(asked)
+    const isSame = this.#keptRevision === revision && this.#answering.revision() === revision
+    if (answer.keeps && isSame) this.#kept.set(asked.target, answer, answer.body.length + asked.target.length)
+    return answer
+  }
+
+  #send(response: ServerResponse, answer: Answer, { condition }: Heading): void {
+    this.#options.metrics.count('hkp_answers', { status: String(answer.status) })
+    const { status, fields, body } = isKnown(condition, answer) ? notModified(answer) : answer
+    response.writeHead(status, fields as string[])
+    response.end(body, 'latin1')
+  }
+
+  /** Asking the directory costs more than all else of a lookup; within one millisecond its answer is believed. */
+  #renew(): boolean {
+    if (this.#answering === null) return false
+    const now = this.#options.clock.now()
+    if (now === this.#renewed) return true
+    this.#renewed = now
+    const revision = this.#answering.revision()
     if (revision !== this.#keptRevision) this.#kept.clear()
     this.#keptRevision = revision
-    const kept = method === 'GET' || method === 'HEAD' ? this.#kept.get(target) : undefined
-    if (kept) return kept
-    const answer = await answering.answerTo({ method, target, host: headers.host ?? '' })
-    const isSame = this.#keptRevision === revision && answering.revision() === revision
-    if (answer.keeps && isSame) this.#kept.set(target, answer, answer.body.length + target.length)
-    return answer
+    return true
   }
 
   async listen(host: string, port: number): Promise<number> {
@@ -170,34 +197,47 @@ class TlsHkpServer implements HkpServer {
   }
 }
 
-/** One Host (RFC 9112 §3.2), and no content. */
-function isPlain(request: IncomingMessage): boolean {
-  if (request.method === 'GET' && hasContent(request)) return false
-  const { rawHeaders } = request
-  let hosts = 0
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at]!
-    if (name.length === 4 && name.toLowerCase() === 'host') hosts++
-  }
-  return hosts <= 1
+interface Heading {
+  readonly host: string
+  /** RFC 9112 §3.2: more than one is nobody's honest request. */
+  readonly hosts: number
+  readonly hasContent: boolean
+  /** If-None-Match */
+  readonly condition: string | null
 }
 
-function hasContent({ headers }: IncomingMessage): boolean {
-  const length = headers['content-length']
-  return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
+/** What counts of the header fields, without looking at any of the others. */
+function readHeading(raw: readonly string[]): Heading {
+  let [host, hosts, hasContent] = ['', 0, false]
+  let condition: string | null = null
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at]!
+    if (!LENGTHS.has(name.length)) continue
+    const value = raw[at + 1]!
+    switch (name.toLowerCase()) {
+      case 'host':
+        host = value
+        hosts++
+        break
+      case 'content-length':
+        hasContent ||= value !== '0'
+        break
+      case 'transfer-encoding':
+        hasContent = true
+        break
+      case 'if-none-match':
+        condition = value
+    }
+  }
+  return { host, hosts, hasContent, condition }
 }
+
+const LENGTHS: ReadonlySet<number> = new Set(
+  ['host', 'content-length', 'transfer-encoding', 'if-none-match'].map(({ length }) => length),
+)
 
 /** RFC 9110 §13.1.2 */
-function isKnown(condition: string | undefined, { etag }: Answer): boolean {
-  if (condition === undefined || etag === null) return false
+function isKnown(condition: string | null, { etag }: Answer): boolean {
+  if (condition === null || etag === null) return false
   return condition.trim() === '*' || condition.split(',').some((one) => one.trim().replace(/^W\//, '') === etag)
-}
-
-function send(response: ServerResponse, { status, fields, body }: Answer): void {
-  if (response.headersSent) {
-    response.destroy()
-    return
-  }
-  response.writeHead(status, fields as string[])
-  response.end(body, 'latin1')
 }
