@@ -163,10 +163,11 @@ test(
     // 5000 octets and their signature fit into no datagram of 1232.
     assert.deepEqual(await shown(resolver.txt('long.signed.test')), ['answer', true, [LONG_TEXT.repeat(20)]])
 
-    const { ca, ...dot } = lab.dot
-    using overTls = createResolver({ servers: [{ ...dot, tls: { name: 'dns.alpha.test', ca } }], ...common })
+    const { address, port, ca } = lab.dot
+    const overTlsAs = (name: string) => createResolver({ servers: [`${address}:${port}#${name}`], ca: [ca], ...common })
+    using overTls = overTlsAs('dns.alpha.test')
     assert.deepEqual(await shown(overTls.txt('text.signed.test')), ['answer', true, ['one two']])
-    using mistaken = createResolver({ servers: [{ ...dot, tls: { name: 'other.test', ca } }], ...common })
+    using mistaken = overTlsAs('other.test')
     assert.equal((await mistaken.txt('text.signed.test')).kind, 'temporary')
     using careless = createResolver({ servers: [lab.address], ...common, validating: false })
     assert.deepEqual(await shown(careless.txt('text.signed.test')), ['answer', false, ['one two']])
