@@ -7,7 +7,7 @@ import { answer, type OutputOptions, tabulate } from './output.ts'
 
 export interface DnsRecord {
   readonly name: string
-  readonly type: 'MX' | 'A' | 'AAAA' | 'TXT' | 'SRV' | 'TLSA'
+  readonly type: 'MX' | 'A' | 'AAAA' | 'TXT' | 'SRV' | 'TLSA' | 'CNAME' | 'OPENPGPKEY'
   readonly value: string
   readonly why: string
 }
@@ -72,21 +72,39 @@ export async function recordsOf(domain: string, config: LoadedConfig): Promise<D
       value: service(ports.imap, hostname),
       why: 'the same with STARTTLS (RFC 6186)',
     },
+    ...keyserverRecords(domain, config),
   ]
 }
 
+/** Others find the keyserver by one of three names: that of the drafts, that of most providers, and that of GnuPG. */
+function keyserverRecords(domain: string, { hostname, ports }: LoadedConfig): readonly DnsRecord[] {
+  const why = {
+    _hkp: 'others find the keys of the domain; needs DNSSEC (draft-ietf-openpgp-hkp)',
+    _hkps: 'the same, for those who ask by this name',
+    '_pgpkey-https': 'the same, for GnuPG with the domain as its keyserver',
+  }
+  const services = Object.entries(why).map(([name, reason]): DnsRecord => {
+    return { name: `${name}._tcp.${domain}.`, type: 'SRV', value: service(ports.https, hostname), why: reason }
+  })
+  if (ports.https !== 443) return services
+  // draft-koch-openpgp-webkey-service §3.1: always port 443, and a host that resolves must answer.
+  const directory = 'Web Key Directory; the TLS certificate must name this host too'
+  return [...services, { name: `openpgpkey.${domain}.`, type: 'CNAME', value: `${hostname}.`, why: directory }]
+}
+
+/** Long values stand apart, so that the others stay a table. */
 export function zoneText(records: readonly DnsRecord[]): string {
-  return tabulate(
-    ['; name', '', 'type', 'value', ''],
-    records.map((record) => [record.name, 'IN', record.type, record.value, `; ${record.why}`]),
-  )
+  const row = ({ name, type, value, why }: DnsRecord) => [name, 'IN', type, value, `; ${why}`]
+  const [keys, others] = [true, false].map((isKey) => records.filter(({ type }) => (type === 'OPENPGPKEY') === isKey))
+  const table = tabulate(['; name', '', 'type', 'value', ''], others!.map(row))
+  return [table, ...keys!.map((one) => row(one).join(' '))].join('\n')
 }
 
 export async function printRecords(
   domain: string,
   config: LoadedConfig,
-  options: OutputOptions & { format?: string },
+  options: OutputOptions & { format?: string; more?: readonly DnsRecord[] },
 ): Promise<void> {
-  const records = await recordsOf(domain, config)
+  const records = [...(await recordsOf(domain, config)), ...(options.more ?? [])]
   answer({ json: options.json === true || options.format === 'json' }, records, zoneText(records))
 }

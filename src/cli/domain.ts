@@ -1,6 +1,7 @@
 /** `letterlock domain` and `letterlock alias`: what this provider takes mail for. */
 import { addressKey, domainKey } from '#custody/accounts/address-key.ts'
 import { formatAddress, parseAddress } from '#formats/message/address.ts'
+import { systemClock } from '#lib/clock.ts'
 import { CliError } from './cli-error.ts'
 import { printRecords } from './domain-records.ts'
 import { answer, type OutputOptions, tabulate } from './output.ts'
@@ -26,15 +27,17 @@ export async function add(name: string, options: Options): Promise<void> {
   )
 }
 
-export async function records(name: string, options: Options & { format?: string }): Promise<void> {
+export async function records(name: string, options: Options & { format?: string; keys?: boolean }): Promise<void> {
   // As DNS knows it (RFC 5890 §2.3.2.1).
   const domain = domainKey(name)
   if (options.format !== undefined && options.format !== 'bind' && options.format !== 'json')
     throw new CliError(`--format: "${options.format}" is neither bind nor json`)
   await using premises = new Premises(options)
-  if (!(await (await premises.directory()).domains()).some((own) => domainKey(own) === domain))
+  const directory = await premises.directory()
+  if (!(await directory.domains()).some((own) => domainKey(own) === domain))
     throw new CliError(`${name} is no domain of this provider; letterlock domain list shows which are`)
-  await printRecords(domain, premises.config, options)
+  const more = options.keys ? await (await import('./key-records.ts')).keyRecords(domain, directory, systemClock) : []
+  await printRecords(domain, premises.config, { ...options, more })
 }
 
 export async function addAlias(alias: string, targets: readonly string[], options: Options): Promise<void> {

@@ -140,7 +140,9 @@ export async function makeProvider(options: InitOptions): Promise<{ data: string
   const text = configText(options, hostname, bind)
   const addresses =
     bind === '0.0.0.0' || bind === '::' ? ['127.0.0.1', '::1'] : [bind, ...(isLoopback(bind) ? ['127.0.0.1'] : [])]
-  const tls = await tlsFiles(options, [...new Set([hostname, domain, 'localhost', ...addresses])])
+  const tls = await tlsFiles(options, [
+    ...new Set([hostname, domain, `openpgpkey.${domain}`, 'localhost', ...addresses]),
+  ])
   await makeFolder(disk, data)
   await chmod(data, 0o700)
   for (const folder of ['accounts', 'keys', 'run', 'tls']) await makeFolder(disk, join(data, folder))

@@ -216,6 +216,7 @@ asking(domain, 'add <domain>', 'take mail for another domain').action(async (nam
 )
 asking(domain, 'records <domain>', 'every DNS record to publish')
   .option('--format <format>', 'bind or json', 'bind')
+  .option('--keys', 'with the current key of every address of the domain (OPENPGPKEY)')
   .action(async (name, options) => (await import('#cli/domain.ts')).records(name, options))
 
 const alias = program.command('alias').description('addresses that lead to other addresses')
