@@ -1,5 +1,4 @@
 /** The Discoverer: searches, remembers what was found, and lets nothing weaker or broken replace it. */
-
 import type { Directory } from '#custody/accounts/directory.ts'
 import { type Address, domainOf, formatAddress } from '#formats/message/address.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -18,7 +17,7 @@ export interface DiscovererOptions {
   /** Of our own domains; null to look at them as a stranger does. */
   readonly directory: Directory | null
   readonly resolver: RecordResolver
-  /** Where what was found is kept, sealed under a key of 32 octets; null to remember nothing beyond this process. */
+  /** Where what was found is kept, sealed under a key of 32 octets; null to keep nothing of it. */
   readonly cache: { readonly path: string; readonly key: Buffer } | null
   readonly clock: Clock
   readonly logger: Logger
@@ -58,14 +57,15 @@ class RememberingDiscoverer implements Discoverer {
   readonly #tools: SearchTools
   readonly #closing = new AbortController()
   readonly #turnstile = new Turnstile(MOST_SEARCHES)
-  readonly #failures: ShortMemory<Failure>
+  /** What came of the last search where nothing was kept of it: failures, and what is weaker than what is kept. */
+  readonly #recent: ShortMemory<Discovery>
   readonly #underWay = new Map<string, Promise<Discovery>>()
 
   constructor(options: DiscovererOptions, cache: CertificateCache | null) {
     const { resolver, clock, ca = [], allowPrivate = false, httpsPort = 443, random = Math.random } = options
     this.#options = options
     this.#cache = cache
-    this.#failures = new ShortMemory(clock, MOST_REMEMBERED)
+    this.#recent = new ShortMemory(clock, MOST_REMEMBERED)
     const web = createWebClient({ resolver, clock, ca, allowPrivate, closing: this.#closing.signal })
     this.#tools = { resolver, web, clock, random, httpsPort }
   }
@@ -76,16 +76,16 @@ class RememberingDiscoverer implements Discoverer {
     const name = nameOf(address)
     if (fresh) return await this.#once(name, address)
     const kept = await this.#cache?.get(name)
-    const failure = this.#failures.get(name)
-    if (!kept) return failure ?? (await this.#once(name, address))
+    const recent = this.#recent.get(name)
+    if (!kept) return recent ?? (await this.#once(name, address))
     // In the background: who writes need not wait for what is good for days.
-    if (kept.renew <= this.#now() && !failure) this.#renew(name, address)
+    if (kept.renew <= this.#now() && !recent) this.#renew(name, address)
     return remembered(kept)
   }
 
   async forget(address: Address): Promise<void> {
     const name = nameOf(address)
-    this.#failures.delete(name)
+    this.#recent.delete(name)
     await this.#cache?.remove(name)
   }
 
@@ -133,7 +133,7 @@ class RememberingDiscoverer implements Discoverer {
     if (finding.kind === 'found') return await this.#found(name, address, keptOf(finding, steps, this.#now()), known)
     const failure: Failure =
       finding.kind === 'none' ? { kind: 'none', steps } : { kind: finding.kind, why: finding.why, steps }
-    this.#failures.put(name, failure, finding.kind === 'temporary' ? TEMPORARY : NEGATIVE)
+    this.#recent.put(name, failure, finding.kind === 'temporary' ? TEMPORARY : NEGATIVE)
     if (!known) return failure
     if (finding.kind === 'unusable' && finding.revoked.includes(known.fingerprint)) {
       await this.#cache?.remove(name)
@@ -145,10 +145,10 @@ class RememberingDiscoverer implements Discoverer {
 
   async #found(name: string, address: Address, kept: Kept, known: Kept | null): Promise<Discovery> {
     if (known && rank(known) < rank(kept)) {
-      this.#failures.put(name, { kind: 'none', steps: kept.steps }, NEGATIVE)
+      this.#recent.put(name, shown(kept), NEGATIVE)
       return remembered(known, kept.steps)
     }
-    this.#failures.delete(name)
+    this.#recent.delete(name)
     try {
       const isChanged = await this.#cache?.put(name, kept)
       const { evidence } = kept
