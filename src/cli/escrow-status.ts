@@ -2,8 +2,9 @@
 import type { Account } from '#custody/accounts/directory.ts'
 import { plainFingerprint } from '#custody/escrow/master-certificate.ts'
 import { readEscrow } from '#custody/keyring/escrow.ts'
-import type { EscrowFacts } from '#custody/keyring/keyring.ts'
+import { AccountKeysDamaged, type EscrowFacts } from '#custody/keyring/keyring.ts'
 import { formatAddress } from '#formats/message/address.ts'
+import { CliError } from './cli-error.ts'
 import { type EscrowConsent, escrowConsent } from './escrow-consents.ts'
 import { answer, day, type OutputOptions, tabulate } from './output.ts'
 import { type PlaceOptions, Premises } from './premises.ts'
@@ -32,9 +33,19 @@ export async function status(text: string | undefined, options: PlaceOptions & O
   const directory = await premises.directory()
   const accounts = text === undefined ? await directory.accounts() : [await premises.account(text)]
   const standings: Standing[] = []
-  for (const account of accounts) standings.push(await standingOf(premises, account))
+  const damaged: string[] = []
+  for (const account of accounts) {
+    try {
+      standings.push(await standingOf(premises, account))
+    } catch (error) {
+      // one account that must be restored does not hide the others
+      if (text !== undefined || !(error instanceof AccountKeysDamaged)) throw error
+      damaged.push(`${formatAddress(account.address)}: ${error.message}`)
+    }
+  }
   if (text === undefined) answer(options, standings, table(standings))
   else answer(options, standings[0], words(standings[0]!))
+  if (damaged.length > 0) throw new CliError(damaged.join('\n'))
 }
 
 async function standingOf(premises: Premises, account: Account): Promise<Standing> {
@@ -80,7 +91,7 @@ const table = (standings: readonly Standing[]) =>
 function words({ address, escrow, since, master, isConfigured, consent, parked, openings }: Standing): string {
   const lines = [
     escrow === 'off'
-      ? `Escrow is off for ${address}: nobody but its owner opens its mail.`
+      ? `Escrow is off for ${address}: nobody but its owner opens ${parked ? 'what arrives now' : 'its mail'}.`
       : `Escrow is on for ${address} since ${since}. Master key: ${master}.`,
   ]
   if (escrow !== 'off' && !isConfigured)

@@ -93,6 +93,36 @@ describe('what an operator does wrong', () => {
     assert.doesNotMatch(ran.stderr, /^ +at /m)
   })
 
+  it('is told what is wrong with the file of a key, before a password is asked for', async () => {
+    const file = join(directory.path, 'key.asc')
+    const { certificate } = await provider.json<{ certificate: string }>(['key', 'export', ann.address, '--public'])
+    const secret = certificate.replaceAll('PUBLIC KEY', 'PRIVATE KEY')
+    for (const [text, options, why] of [
+      [`${certificate}${certificate}`, [], /more than one key\. Export one/],
+      [secret, ['--device'], /has the secret key, which is to stay on your device/],
+    ] as const) {
+      await writeFile(file, text)
+      const ran = await provider.command(['key', 'import', ann.address, file, ...options], { mayFail: true })
+      assert.equal(ran.code, 1)
+      assert.match(ran.stderr, why)
+    }
+    const ran = await provider.command(['key', 'import', ann.address, '-'], { mayFail: true })
+    assert.equal(ran.code, 2)
+    assert.match(ran.stderr, /name the key as a file/)
+  })
+
+  it('sees the escrow of the others when the keyslots of one account are damaged', async () => {
+    const folder = await accountFolder(provider, ann.address)
+    const keyslots = ['a', 'b'].map((copy) => join(folder, `keyslots.${copy}`))
+    const whole = await Promise.all(keyslots.map((path) => readFile(path)))
+    for (const path of keyslots) await writeFile(path, 'damaged')
+    const ran = await provider.command(['escrow', 'status'], { mayFail: true })
+    for (const [index, path] of keyslots.entries()) await writeFile(path, whole[index]!)
+    assert.equal(ran.code, 1)
+    assert.match(ran.stdout.toString(), /^ben@alpha\.test {2}off/m)
+    assert.match(ran.stderr, /ann@alpha\.test: both keyslot files .* backup/)
+  })
+
   it('leaves the data of a newer version alone', async () => {
     const present = await readdir(provider.data)
     const version = await readFile(join(provider.data, 'version'))

@@ -45,16 +45,18 @@ export async function keyFacts(premises: Premises, account: Account) {
 
 function factsOf(stored: StoredCertificate, { brought }: CustodyFacts): KeyFacts {
   const { fingerprint, certificate, current, endToEnd } = stored
+  const parsed = parseCertificate(certificate)
   const expires = usableUntil(certificate)
   return {
     fingerprint,
     algorithm: algorithmText(certificate),
-    userIds: parseCertificate(certificate).userIds,
+    userIds: parsed.userIds,
     use: current ? (endToEnd ? 'both' : 'rest') : endToEnd ? 'end-to-end' : 'reading',
     custody: stored.custody === 'device' ? 'device' : brought.includes(fingerprint) ? 'own' : 'managed',
     current,
     endToEnd,
-    revoked: stored.revocation !== undefined,
+    // a key that was imported for old mail brings its revocation in itself
+    revoked: stored.revocation !== undefined || parsed.revoked,
     since: day(stored.since),
     expires: expires === null ? null : day(expires),
     expiresAt: expires,
@@ -69,6 +71,13 @@ function algorithmText(octets: Uint8Array): string {
   return [...new Set(bodies.map((body) => nameOf(parsePublicKey(body).material)))].join(', ')
 }
 
+/** OpenSSL's names, and those that people know. */
+const NIST_NAMES: Readonly<Record<string, string>> = {
+  prime256v1: 'NIST P-256',
+  secp384r1: 'NIST P-384',
+  secp521r1: 'NIST P-521',
+}
+
 function nameOf(material: PublicMaterial): string {
   switch (material.kind) {
     case 'rsa':
@@ -80,7 +89,7 @@ function nameOf(material: PublicMaterial): string {
     case 'okp':
       return material.curve
     case 'ec':
-      return material.curve.name
+      return NIST_NAMES[material.curve.name] ?? material.curve.name
     case 'opaque':
       return 'unknown'
   }

@@ -36,6 +36,7 @@ export interface ImportOptions extends KeyOptions {
 const USES: readonly string[] = ['both', 'end-to-end', 'reading'] satisfies ImportWish['use'][]
 /** Longer than any key that is taken. */
 const FILE_OCTETS_MAX = 16 << 20
+const ARMOR = '-----BEGIN PGP '
 
 export async function importKey(text: string, named: string | undefined, options: ImportOptions): Promise<void> {
   const path = named ?? options.file
@@ -50,6 +51,10 @@ export async function importKey(text: string, named: string | undefined, options
   const account = await premises.account(text)
   const octets = await readFile(path)
   if (octets.length > FILE_OCTETS_MAX) throw new CliError(`${path} is too large for a key`)
+  if (octets.indexOf(ARMOR, octets.indexOf(ARMOR) + 1) > 0)
+    throw new CliError(
+      `${path} has more than one key. Export one: gpg --export-secret-keys FINGERPRINT, or gpg --export`,
+    )
   if (options.device && isSecretKey(octets))
     throw new CliError(
       `${path} has the secret key, which is to stay on your device. Export the certificate alone: gpg --export FINGERPRINT`,
