@@ -8,12 +8,15 @@ import { createWebClient } from '#privacy/discovery/web-client.ts'
 import { CliError } from './cli-error.ts'
 import { openDiscoverer, openResolver, trustedBy } from './discovery.ts'
 import { recordsOf } from './domain-records.ts'
+import { keyRecords } from './key-records.ts'
 import { answer, type OutputOptions } from './output.ts'
 import { type PlaceOptions, Premises } from './premises.ts'
 import { type Diagnosis, diagnose } from './published.ts'
 
 /** Accounts whose certificates are looked up from outside. */
 const SAMPLE = 3
+/** Keys in DNS that are looked at. */
+const MOST_KEYS = 50
 
 export async function doctor(name: string, options: PlaceOptions & OutputOptions): Promise<void> {
   const domain = domainKey(name)
@@ -26,7 +29,8 @@ export async function doctor(name: string, options: PlaceOptions & OutputOptions
   const records = await recordsOf(domain, config)
   const diagnoses = [
     ...proofDiagnoses(config.dns.validating),
-    ...(await Promise.all(records.map((record) => diagnose(record, resolver)))).filter((one) => one !== null),
+    ...(await Promise.all(records.map((record) => diagnose(record, resolver)))),
+    ...(await diagnoseKeys(domain, directory, resolver)),
     ...(await lookUpFromOutside(domain, premises, resolver)),
     await lookAtDirectory(domain, premises, resolver),
     DKIM,
@@ -56,6 +60,16 @@ const MARKS: Readonly<Record<Diagnosis['state'], string>> = { ok: 'ok   ', note:
 function textOf({ state, what, security, found, fix }: Diagnosis): string {
   const line = `${MARKS[state]} ${what}: ${found}${security === null ? '' : ` (${security})`}`
   return fix === null ? line : `${line}\n      ${fix}`
+}
+
+/** A record that was forgotten when a key changed gives everybody the wrong one. */
+async function diagnoseKeys(domain: string, directory: Directory, resolver: DnsClient): Promise<Diagnosis[]> {
+  const records = (await keyRecords(domain, directory, systemClock)).slice(0, MOST_KEYS)
+  const found = await Promise.all(records.map((record) => diagnose(record, resolver)))
+  const published = found.filter(({ state }) => state !== 'note')
+  if (published.length > 0) return published
+  const text = 'no keys are published in DNS, which is no harm where the keyserver is found'
+  return [{ state: 'note', what: 'OPENPGPKEY', security: null, found: text, fix: null }]
 }
 
 /** Whether others find the certificates that they are to find. */

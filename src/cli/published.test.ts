@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { generateKeys } from '#formats/openpgp/generate.ts'
 import { createFakeResolver, type FakeZone } from '../../test/support/fake-resolver.ts'
 import type { DnsRecord } from './domain-records.ts'
 import { diagnose } from './published.ts'
 
 const HEX = 'ab'.repeat(32)
+const make = async () =>
+  (await generateKeys({ userId: 'a@alpha.test', algorithm: 'curve25519', created: new Date(0) })).certificate
+const [own, another] = [await make(), await make()]
 const EXPECTED: Readonly<Record<string, Omit<DnsRecord, 'why'>>> = {
   mx: { name: 'alpha.test.', type: 'MX', value: '10 mail.alpha.test.' },
   a: { name: 'mail.alpha.test.', type: 'A', value: '192.0.2.1' },
@@ -14,6 +18,8 @@ const EXPECTED: Readonly<Record<string, Omit<DnsRecord, 'why'>>> = {
   imaps: { name: '_imaps._tcp.alpha.test.', type: 'SRV', value: '0 1 993 mail.alpha.test.' },
   off: { name: '_imap._tcp.alpha.test.', type: 'SRV', value: '0 0 0 .' },
   tlsa: { name: '_25._tcp.mail.alpha.test.', type: 'TLSA', value: `3 1 1 ${HEX}` },
+  key: { name: 'h._openpgpkey.alpha.test.', type: 'OPENPGPKEY', value: own.toString('base64') },
+  wkd: { name: 'openpgpkey.alpha.test.', type: 'CNAME', value: 'mail.alpha.test.' },
 }
 const mx = (exchange: string) => ({ preference: 20, exchange })
 const srv = (target: string, port: number) => ({ priority: 5, weight: 6, port, target })
@@ -51,12 +57,27 @@ const cases: readonly (readonly [keyof typeof EXPECTED, FakeZone, RegExp])[] = [
   ['tlsa', { '_25._tcp.mail.alpha.test': { tlsa: [tlsa('cd'), tlsa(HEX)], secure: true } }, /^ok/],
   ['tlsa', { '_25._tcp.mail.alpha.test': { tlsa: [tlsa(HEX)] } }, /^wrong there, but not secured by DNSSEC/],
   ['tlsa', { '_25._tcp.mail.alpha.test': { tlsa: [tlsa('cd')], secure: true } }, /^wrong different: 3 1 1 cd/],
+  ['key', {}, /^note missing/],
+  ['key', { 'h._openpgpkey.alpha.test': { openpgpkey: [own], secure: true } }, /^ok/],
+  ['key', { 'h._openpgpkey.alpha.test': { openpgpkey: [own] } }, /^wrong there, but not secured/],
+  ['key', { 'h._openpgpkey.alpha.test': { openpgpkey: [another], secure: true } }, /^wrong different: [0-9A-F]{40} /],
+  ['key', { 'h._openpgpkey.alpha.test': { openpgpkey: [Buffer.of(1)], secure: true } }, /^wrong different: no cert/],
+  ['wkd', {}, /^note missing/],
+  [
+    'wkd',
+    { 'mail.alpha.test': { addresses: ['192.0.2.1'] }, 'openpgpkey.alpha.test': { addresses: ['192.0.2.1'] } },
+    /^ok/,
+  ],
+  [
+    'wkd',
+    { 'mail.alpha.test': { addresses: ['192.0.2.1'] }, 'openpgpkey.alpha.test': { addresses: ['192.0.2.2'] } },
+    /^wrong different: 192.0.2.2/,
+  ],
 ]
 
 for (const [name, zone, expected] of cases) {
   test(`${name}: ${expected.source}`, async () => {
     const found = await diagnose({ ...EXPECTED[name]!, why: '' }, createFakeResolver(zone))
-    assert.ok(found)
     assert.match(`${found.state} ${found.found} (${found.security}) ${found.fix ?? ''}`, expected)
   })
 }

@@ -1,5 +1,7 @@
 /** Compares what DNS says about a domain of ours with what it should say. */
 import { ipOctets } from '#formats/dns/ip-text.ts'
+import { parseCertificate } from '#formats/openpgp/certificate.ts'
+import { MalformedOpenPgp } from '#formats/openpgp/openpgp.ts'
 import { type DnsAnswer, type RecordResolver, type Security, securityOf } from '#policy/dns/resolver.ts'
 import type { DnsRecord } from './domain-records.ts'
 
@@ -30,8 +32,7 @@ function compared<R>(answer: DnsAnswer<R>, spell: (record: R) => string, wanted:
   return { answer, texts, isThere: texts.includes(wanted) }
 }
 
-/** null: records of this type are not looked at. */
-async function compare({ name, type, value }: DnsRecord, resolver: RecordResolver): Promise<Comparison | null> {
+async function compare({ name, type, value }: DnsRecord, resolver: RecordResolver): Promise<Comparison> {
   const owner = lower(name)
   switch (type) {
     case 'MX': {
@@ -66,8 +67,23 @@ async function compare({ name, type, value }: DnsRecord, resolver: RecordResolve
         [...spell.map((at) => wanted[at]), wanted.slice(3).join('')].join(' '),
       )
     }
-    default:
-      return null
+    case 'OPENPGPKEY':
+      return compared(await resolver.openpgpkey(owner), fingerprintOf, fingerprintOf(Buffer.from(value, 'base64')))
+    case 'CNAME': {
+      const [answer, wanted] = await Promise.all([resolver.addresses(owner), resolver.addresses(lower(value))])
+      const texts = answer.kind === 'answer' ? answer.records : []
+      const isThere = wanted.kind === 'answer' && texts.some((ip) => wanted.records.includes(ip))
+      return { answer, texts, isThere }
+    }
+  }
+}
+
+function fingerprintOf(certificate: Buffer): string {
+  try {
+    return parseCertificate(certificate).fingerprint
+  } catch (error) {
+    if (error instanceof MalformedOpenPgp) return 'no certificate'
+    throw error
   }
 }
 
@@ -91,18 +107,18 @@ function compareText(answer: DnsAnswer<string>, wanted: string): Comparison {
 /** Useless, or dangerous to follow, unless DNSSEC proves them: RFC 7672 §2.2, RFC 7929 §5, and the keyservers of discovery. */
 function needsProof({ name, type }: DnsRecord): boolean {
   if (type === 'SRV') return /^_(hkps?|pgpkey-https?)\._tcp\./.test(name)
-  return type !== 'MX' && type !== 'A' && type !== 'AAAA' && type !== 'TXT'
+  return type === 'TLSA' || type === 'OPENPGPKEY'
 }
 
-const isOff = ({ type, value }: DnsRecord) => type === 'SRV' && value.endsWith(' .')
+/** Nobody needs to be told of what is off, and there are other ways to find a certificate. */
+const isOptional = ({ type, value }: DnsRecord) =>
+  type === 'OPENPGPKEY' || type === 'CNAME' || (type === 'SRV' && value.endsWith(' .'))
 
 const SIGN = 'sign the zone with DNSSEC and have its DS record published by the domain above it'
 
-/** Looks at one record. null: nothing is known about this type. */
-export async function diagnose(record: DnsRecord, resolver: RecordResolver): Promise<Diagnosis | null> {
-  const found = await compare(record, resolver)
-  if (found === null) return null
-  const { answer, texts, isThere, remark } = found
+/** Looks at one record. */
+export async function diagnose(record: DnsRecord, resolver: RecordResolver): Promise<Diagnosis> {
+  const { answer, texts, isThere, remark } = await compare(record, resolver)
   const what = `${lower(record.name)} ${record.type}`
   const security = securityOf(answer)
   const said = (state: Diagnosis['state'], text: string, fix: string | null) => ({
@@ -119,8 +135,7 @@ export async function diagnose(record: DnsRecord, resolver: RecordResolver): Pro
   const publish = `publish: ${record.name} IN ${record.type} ${record.value}`
   if (!isThere) {
     const there = texts.length === 0 ? 'missing' : `different: ${texts.join(', ')}`
-    // Clients that find nothing guess, and find nothing.
-    return said(isOff(record) && texts.length === 0 ? 'note' : 'wrong', there, publish)
+    return said(isOptional(record) && texts.length === 0 ? 'note' : 'wrong', there, publish)
   }
   if (!answer.secure && needsProof(record)) return said('wrong', 'there, but not secured by DNSSEC', SIGN)
   return remark === undefined ? said('ok', 'as it should be', null) : said('note', remark, null)
