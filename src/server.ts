@@ -269,9 +269,10 @@ export async function startServer(config: LoadedConfig): Promise<RunningServer> 
   const foundation = await openFoundation(config, closing)
   const agents = await openAgents(foundation, closing)
   const servers = createServers(foundation, agents)
+  const ports: Record<string, number> = {}
   const admin = createAdminServer({
     metrics: foundation.metrics,
-    health: () => health(foundation, agents.queue),
+    health: () => health(foundation, agents.queue, ports),
     control: (path) => control(path, foundation, agents.queue),
   })
   closing.defer(() => admin.stop())
@@ -281,7 +282,6 @@ export async function startServer(config: LoadedConfig): Promise<RunningServer> 
       agents.queue.stop(STOP_GRACE_MS),
     ])
   })
-  const ports: Record<string, number> = {}
   for (const [name, server] of Object.entries(servers)) {
     const port = config.ports[name as keyof typeof config.ports]
     if (port !== 0) ports[name] = await bind(name, config.bind, port, () => server.listen(config.bind, port))
@@ -308,7 +308,7 @@ export async function startServer(config: LoadedConfig): Promise<RunningServer> 
 /** Below this, mail is about to be refused. */
 const LOW_DISK = 256 * 1024 ** 2
 
-async function health({ config, directory, keyring }: Foundation, queue: Queue) {
+async function health({ config, directory, keyring }: Foundation, queue: Queue, { https }: Record<string, number>) {
   const check = async (name: string, look: () => Promise<string>) => {
     try {
       return { name, ok: true, detail: await look() }
@@ -326,6 +326,7 @@ async function health({ config, directory, keyring }: Foundation, queue: Queue) 
       return free
     }),
     check('queue', async () => `${(await queue.entries()).length} messages waiting`),
+    check('keyserver', async () => (https ? `listens on port ${https}` : 'off')),
   ])
 }
 
