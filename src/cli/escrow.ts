@@ -48,8 +48,13 @@ export async function consent(text: string, options: DecisionOptions): Promise<v
   const certificates = await (await premises.directory()).certificates(account.id)
   if (certificates.length === 0) throw new CliError(`${address} has no key yet: letterlock key generate ${address}`)
   const { slot } = await keyring.escrow(account.id)
-  if (slot?.master === master.fingerprint && (await escrowConsent(premises, account))?.decision === 'given') {
-    return answer(options, { address, master: slot.master, changed: false }, `Escrow is on already for ${address}.`)
+  const before = await escrowConsent(premises, account)
+  if (slot?.master === master.fingerprint && before?.decision === 'given') {
+    return answer(
+      options,
+      { address, master: slot.master, version: before.version, changed: false },
+      `Escrow is on already for ${address}.`,
+    )
   }
   const shown = `${consentText}\nThe master key: ${master.name}\nIts fingerprint: ${master.fingerprint}\n`
   await confirm({ text: shown, question: `Agree to escrow for ${address}?`, option: '--agree' }, options.agree)

@@ -31,6 +31,9 @@ export async function generate(text: string, options: GenerateOptions): Promise<
   const account = await premises.account(text)
   const address = formatAddress(account.address)
   const isUnsigned = await lacksConsent(premises, account)
+  const [present] = await (await premises.directory()).certificates(account.id)
+  if (present && !isUnsigned)
+    throw new CliError(`${address} has a key already. To replace it: letterlock key rotate ${address}`)
   const terms = await termsText(premises)
   await confirm(
     { text: terms, question: `Make the key of ${address} on these terms?`, option: '--agree' },
