@@ -188,8 +188,11 @@ test('connections have their number and their time', async () => {
 
 test('what goes wrong inside is told to the operator alone', async () => {
   await using broken = await startHkp()
+  await broken.house.addAccount('ann', ann)
+  const target = '/pks/lookup?op=get&search=ann@alpha.test'
+  assert.equal((await broken.ask('GET', target)).status, 200)
   await broken.house.directory[Symbol.asyncDispose]()
-  const { status, body } = await broken.ask('GET', '/pks/lookup?op=get&search=ann@alpha.test')
+  const { status, body } = await broken.ask('GET', target)
   assert.equal(status, 500)
   assert.equal(body.toString(), 'This did not work; try again later\n')
   const [line] = broken.log.said('lookup failed')
@@ -207,7 +210,8 @@ test('stopping lets nobody wait', async () => {
     S: ...
     S: Keep-Alive: timeout=15
   `)
-  const closed = once(talk.socket, 'close')
-  await rig.stop(10_000)
+  await using silent = await rig.connect({ tls: false })
+  const closed = Promise.all([once(talk.socket.resume(), 'close'), once(silent.socket.resume(), 'close')])
+  await rig.stop(60_000)
   await closed
 })

@@ -25,7 +25,8 @@ export class DirectoryIndex<V> {
   #known = new Map<string, V | readonly V[]>()
   #revision: string | null = null
   #making: Promise<void> | null = null
-  #notBefore = Number.NEGATIVE_INFINITY
+  /** When it was made, and until when that is enough; milliseconds since the epoch. */
+  #rest = { from: 0, until: 0 }
 
   constructor(directory: Directory, clock: Clock, entries: Entries<V>) {
     this.#directory = directory
@@ -54,13 +55,19 @@ export class DirectoryIndex<V> {
   async #renew(): Promise<boolean> {
     if (this.#making === null) {
       const revision = this.#directory.revision()
-      if (revision === this.#revision || this.#clock.now() < this.#notBefore) return false
+      if (revision === this.#revision || this.#isResting()) return false
       this.#making = this.#make(revision).finally(() => {
         this.#making = null
       })
     }
     await this.#making
     return true
+  }
+
+  /** A clock that was set back ends it. */
+  #isResting(): boolean {
+    const now = this.#clock.now()
+    return this.#rest.from <= now && now < this.#rest.until
   }
 
   async #make(revision: string): Promise<void> {
@@ -75,7 +82,7 @@ export class DirectoryIndex<V> {
     this.#known = made
     this.#revision = revision
     const now = this.#clock.now()
-    this.#notBefore = now + (now - started) * SHARE
+    this.#rest = { from: now, until: now + Math.max(0, now - started) * SHARE }
   }
 }
 

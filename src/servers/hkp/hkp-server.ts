@@ -53,6 +53,9 @@ class TlsHkpServer implements HkpServer {
   readonly #admission: Admission
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  /** Those of them that HTTP does not know yet. */
+  readonly #greeting = new Set<Socket>()
+  #stopping = false
   readonly #networks = new WeakMap<Socket, string>()
   /** By target. */
   readonly #kept = new RecentlyUsed<Answer>(MOST_KEPT, HEAVIEST_KEPT)
@@ -102,8 +105,10 @@ class TlsHkpServer implements HkpServer {
       return
     }
     this.#sockets.add(socket)
+    this.#greeting.add(socket)
     socket.once('close', () => {
       this.#sockets.delete(socket)
+      this.#greeting.delete(socket)
       this.#admission.leave(network)
       metrics.gauge('hkp_connections_open', this.#admission.open)
     })
@@ -115,6 +120,7 @@ class TlsHkpServer implements HkpServer {
     secured.once('close', () => patience[Symbol.dispose]())
     secured.once('secure', () => {
       patience[Symbol.dispose]()
+      this.#greeting.delete(socket)
       speak(secured)
     })
   }
@@ -123,13 +129,13 @@ class TlsHkpServer implements HkpServer {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { method = '', url: target = '' } = request
     const heading = readHeading(request.rawHeaders)
-    if (heading.hasContent) response.shouldKeepAlive = false
+    if (heading.hasContent || this.#stopping) response.shouldKeepAlive = false
     const wait = this.#admission.lookup(this.#networks.get(request.socket) ?? '')
     const isRead = method === 'GET' || method === 'HEAD'
     if (wait > 0) this.#send(response, tooMany(wait), heading)
     else if (heading.hosts > 1 || (isRead && heading.hasContent)) this.#send(response, badRequest, heading)
     else {
-      const kept = isRead && this.#renew() ? this.#kept.get(target) : undefined
+      const kept = isRead ? this.#ready(target) : undefined
       if (kept) this.#send(response, kept, heading)
       else {
         this.#prepare({ method, target, host: heading.host }).then(
@@ -143,9 +149,21 @@ class TlsHkpServer implements HkpServer {
     }
   }
 
+  #ready(target: string): Answer | undefined {
+    try {
+      return this.#renew() ? this.#kept.get(target) : undefined
+    } catch {
+      // What breaks the directory is told where the answer is prepared.
+      return undefined
+    }
+  }
+
   async #prepare(asked: Asked): Promise<Answer> {
     this.#loading ??= this.#options.answering()
-    this.#answering = await this.#loading
+    this.#answering = await this.#loading.catch((error) => {
+      this.#loading = null
+      throw error
+    })
     this.#renew()
     const revision = this.#keptRevision
     const answer = await this.#answering.answerTo(asked)
@@ -188,8 +206,10 @@ class TlsHkpServer implements HkpServer {
 
   async stop(graceMs: number): Promise<void> {
     if (!this.#server.listening) return
+    this.#stopping = true
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.#server.closeIdleConnections()
+    for (const socket of this.#greeting) socket.destroy()
     using _grace = this.#options.clock.after(graceMs, () => {
       for (const socket of this.#sockets) socket.destroy()
     })
