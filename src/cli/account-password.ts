@@ -65,7 +65,7 @@ async function recoverPassword(premises: Premises, account: Account, options: Pa
 
 const RESET_MEANS = [
   'A reset needs neither the old password nor the recovery code, and this is what it means:',
-  '- the account gets a new key; new mail is sealed to it and readable with the new password;',
+  '- the account gets a new key; new mail is sealed to it and readable with the new password (in device mode: on the device);',
   '- mail received until now stays sealed to the old key and cannot be read;',
   '- app passwords and a separate passphrase end;',
   '- nothing is deleted: the old locks are parked. Whoever finds the old password or the recovery code opens it all again with',
@@ -74,14 +74,11 @@ const RESET_MEANS = [
 
 async function resetPassword(premises: Premises, account: Account, options: PasswordOptions): Promise<void> {
   const algorithm = algorithmOf(options.algorithm)
+  const keyring = await premises.keyring()
+  if ((await keyring.custody(account.id)).mode === 'none') return resetWithoutKey(premises, account, options)
   if (!options.json) notice(RESET_MEANS.join('\n'))
   const [next] = await readSecrets([{ label: 'New password', isNew: true }], options.passwordStdin === true)
-  const { certificate, recoveryCode } = await (await premises.keyring()).reset(
-    account.id,
-    account.address,
-    next!,
-    algorithm,
-  )
+  const { certificate, recoveryCode } = await keyring.reset(account.id, account.address, next!, algorithm)
   await (await premises.directory()).addCertificate(account.id, certificate)
   answer(
     options,
@@ -89,6 +86,21 @@ async function resetPassword(premises: Premises, account: Account, options: Pass
     [
       'The account has a new password and a new key.',
       `Certificate:   ${certificate.fingerprint}`,
+      `Recovery code: ${recoveryCode.reveal()}`,
+      'The recovery code is shown this once and stored nowhere: write it down.',
+    ].join('\n'),
+  )
+}
+
+/** Its owner has not agreed to a key yet, and a reset is no consent. */
+async function resetWithoutKey(premises: Premises, account: Account, options: PasswordOptions): Promise<void> {
+  const [next] = await readSecrets([{ label: 'New password', isNew: true }], options.passwordStdin === true)
+  const { recoveryCode } = await (await premises.keyring()).resetWithoutKey(account.id, next!)
+  answer(
+    options,
+    { changed: true, fingerprint: null, recoveryCode: recoveryCode.reveal() },
+    [
+      'The account has a new password, and still no key: its owner makes one with letterlock key generate.',
       `Recovery code: ${recoveryCode.reveal()}`,
       'The recovery code is shown this once and stored nowhere: write it down.',
     ].join('\n'),

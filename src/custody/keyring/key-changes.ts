@@ -152,12 +152,35 @@ export async function reset(
   return files.exclusively(async () => {
     const { table, octets } = await files.table()
     const userId = userIdOf(address)
-    const request = { account, table: octets, userId, algorithm, created: clock.now(), password }
+    const request = {
+      account,
+      table: octets,
+      userId,
+      algorithm,
+      withKey: 'yes',
+      created: clock.now(),
+      password,
+    } as const
     const made = await asked(account, vault.call('reset', request))
     await record('account.reset', { fingerprint: made.fingerprint }, 'operator')
     const keys = await writeNewKeys(desk, made, table.generation + 1)
     await finishChange(desk, await readAccount(account, files, directory))
     return keys
+  })
+}
+
+/** The same for an account that has no key yet: its owner has not agreed to one. */
+export async function resetWithoutKey(desk: ChangeDesk, password: Buffer): Promise<Pick<NewKeys, 'recoveryCode'>> {
+  checkLength(password)
+  const { account, files, vault, clock, record } = desk
+  return files.exclusively(async () => {
+    const { table, octets } = await files.table()
+    if (table.current !== '') throw new Error(`account ${account} has a key`)
+    const wish = { userId: '', algorithm: 'curve25519', withKey: 'no', created: clock.now() } as const
+    const made = await asked(account, vault.call('reset', { account, table: octets, ...wish, password }))
+    await record('account.reset', {}, 'operator')
+    await files.writeTable(made.table)
+    return { recoveryCode: revealed(made.recoveryCode) }
   })
 }
 

@@ -246,6 +246,8 @@ export interface Keyring extends AsyncDisposable {
    * relinked. The directory has the new certificate when it resolves.
    */
   reset(account: AccountId, address: Address, next: Buffer, algorithm: KeyAlgorithm): Promise<NewKeys>
+  /** The same for an account that has no key yet: it has none afterwards. */
+  resetWithoutKey(account: AccountId, next: Buffer): Promise<Pick<NewKeys, 'recoveryCode'>>
   /**
    * Opens parked slots with an old password (and the separate passphrase of that time, if there was one) or recovery code, so that
    * old mail is readable again. null: nothing opened. Ends other sessions.

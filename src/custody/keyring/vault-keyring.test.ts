@@ -293,3 +293,16 @@ test('too many logins at once are refused as busy, and the others served', async
   assert.equal(refused.length, 5, 'two run, three wait')
   for (const { reason } of refused) assert.ok(reason instanceof VaultBusy)
 })
+
+test('an account without a key is reset without one, and what has a key is not', async () => {
+  const address = addressOf('keyless')
+  await bench.keyring.createWithoutKey('keyless', password())
+  await bench.directory.addAccount({ id: 'keyless', address, state: 'active', created: 1, quota: null }, null)
+  const { recoveryCode } = await bench.keyring.resetWithoutKey('keyless', Buffer.from('second password'))
+  assert.equal(await bench.keyring.unlock('keyless', password()), null)
+  await (await opened(bench.keyring, 'keyless', 'second password'))[Symbol.asyncDispose]()
+  assert.equal((await bench.keyring.custody('keyless')).mode, 'none')
+  assert.ok(await bench.keyring.recover('keyless', Buffer.from(recoveryCode.reveal()), Buffer.from('third password')))
+  await bench.account('keyed')
+  await assert.rejects(bench.keyring.resetWithoutKey('keyed', password()), /has a key/)
+})

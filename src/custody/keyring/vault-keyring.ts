@@ -267,6 +267,10 @@ class FileKeyring implements VaultKeyring {
     return wiping([code, next], () => this.#ending(account, changes.recover(this.#desk(account), code, next)))
   }
 
+  resetWithoutKey(account: AccountId, next: Buffer): Promise<Pick<NewKeys, 'recoveryCode'>> {
+    return wiping([next], () => this.#ending(account, changes.resetWithoutKey(this.#desk(account), next)))
+  }
+
   reset(account: AccountId, address: Address, next: Buffer, algorithm: KeyAlgorithm): Promise<NewKeys> {
     const change = () => changes.reset(this.#desk(account), address, next, algorithm)
     return wiping([next], () => this.#ending(account, change()))

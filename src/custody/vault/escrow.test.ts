@@ -183,7 +183,7 @@ test('openings are never forgotten: when no more can be noted, none is made', as
 test('what a reset has parked loses its escrow slot too', async () => {
   const table = await consented('joe')
   const wish = { userId: '<joe@alpha.test>', algorithm: 'curve25519', created: NOW } as const
-  const reset = await vault.reset({ account: 'joe', table, ...wish, password: Buffer.from(PASSWORD) })
+  const reset = await vault.reset({ account: 'joe', table, ...wish, withKey: 'yes', password: Buffer.from(PASSWORD) })
   const parked = decodeTable(reset.table)
   assert.equal((await open('joe', Buffer.from(reset.table))).kind, 'none')
   assert.ok(parked.parked[0]!.slots.some(({ type }) => type === 'escrow'))

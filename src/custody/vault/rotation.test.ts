@@ -156,7 +156,9 @@ test('rotations leave room for a reset, and for leaving escrow', async () => {
   await assert.rejects(async () => rotation(last, [], master), SlotsFull)
   last = (await rotated(last, [], { ...master, escrow: 'drop' })).table
   const facts = { account: 'a', userId: '<a@alpha.test>', algorithm: 'curve25519', created: CREATED } as const
-  const { generation } = decodeTable((await vault.reset({ ...facts, table: last, password: owner.password })).table)
+  const { generation } = decodeTable(
+    (await vault.reset({ ...facts, withKey: 'yes', table: last, password: owner.password })).table,
+  )
   assert.equal(generation, 54)
 })
 

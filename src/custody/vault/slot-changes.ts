@@ -52,7 +52,7 @@ export async function createKeys(request: RequestOf<'create'>, stretcher: Stretc
 }
 
 export async function resetKeys(request: RequestOf<'reset'>, stretcher: Stretcher): Promise<AnswerOf<'reset'>> {
-  return foundAccount({ ...request, withKey: 'yes' }, tableOf(request.account, request.table), stretcher)
+  return foundAccount(request, tableOf(request.account, request.table), stretcher)
 }
 
 /** Everything that is new with an account, or with an account whose credentials are all lost. */

@@ -126,7 +126,7 @@ export const operations = {
   /** New AMK, slots and key; the slots of the old table are parked in the new one. */
   reset: operation(
     12,
-    record({ account, table, userId: text(512), algorithm, created: integer, password: credential }),
+    record({ account, table, userId: text(512), algorithm, withKey: yesOrNo, created: integer, password: credential }),
     record({ table, ...newKey, recoveryCode }),
   ),
   /** Puts the AMKs of parked generations that `old` opens, alone or with `oldPassphrase`, under the present one. Answers those generations. */
