@@ -1,6 +1,6 @@
 // npm run ok: everything a commit must pass, in under two minutes. npm test: the same, and the tests with real peers.
 // Each step says how long it took; the first failure of a static check does not hide the others.
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -17,14 +17,40 @@ const environment = {
   UV_THREADPOOL_SIZE: '16',
 }
 
-function step(name, command, args) {
-  const started = Date.now()
-  process.stdout.write(`── ${name}\n`)
-  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: environment })
+/** Runs to its end, and answers whether it was well and what it said, so that its lines stay together. */
+async function said(command, args) {
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: environment })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk
+    })
+  const [status] = await once(child, 'close')
+  return { isWell: status === 0, text }
+}
+
+/** One after the other: each of them would take both cores from the tests. */
+async function staticChecks() {
+  const checks = {
+    types: [bin('tsc'), ['--noEmit']],
+    'lint and format': [bin('biome'), ['check', '--diagnostic-level=warn', '--error-on-warnings', '.']],
+    'unused code': [bin('knip'), ['--no-progress']],
+  }
+  const results = []
+  for (const [name, [command, args]] of Object.entries(checks)) {
+    const started = Date.now()
+    const { isWell, text } = await said(command, args)
+    report(name, isWell, started, isWell ? '' : text)
+    results.push(isWell)
+  }
+  return results.every(Boolean)
+}
+
+function report(name, isWell, started, text) {
+  const seconds = ((Date.now() - started) / 1000).toFixed(1)
   process.stdout.write(
-    `── ${name}: ${status === 0 ? 'ok' : 'FAILED'} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`,
+    `${text}${text.endsWith('\n') || text === '' ? '' : '\n'}── ${name}: ${isWell ? 'ok' : 'FAILED'} (${seconds} s)\n`,
   )
-  return status === 0
 }
 
 function testsIn(folder, recursive) {
@@ -34,22 +60,33 @@ function testsIn(folder, recursive) {
 }
 
 // Rooms whose tests leave nothing behind them: they share one process, which saves starting one for each file.
-const sharing = ['agents', 'config', 'custody/audit', 'formats', 'lib', 'policy', 'servers', 'session'].map(
-  (room) => `src/${room}/`,
-)
+const sharing = [
+  'agents',
+  'config',
+  'custody/accounts',
+  'custody/audit',
+  'custody/escrow',
+  'custody/vault',
+  'formats',
+  'lib',
+  'policy',
+  'privacy',
+  'servers',
+  'session',
+].map((room) => `src/${room}/`)
 const sources = testsIn('src', true)
 const shares = (file) => sharing.some((room) => file.startsWith(room))
 
 /** What runs side by side: for two cores, with journeys that also wait for their peers. */
 const lanes = {
   journeys: [
-    '--test-concurrency=2',
+    all ? '--test-concurrency=2' : '--test-concurrency=1',
     ...testsIn('test/journeys', false),
-    ...(all ? testsIn('test/interop', false) : []),
+    ...(all ? [...testsIn('test/journeys/long', false), ...testsIn('test/interop', false)] : []),
   ],
   rooms: ['--test-isolation=none', ...sources.filter(shares), ...testsIn('test/dialogs', false)],
   others: [
-    '--test-concurrency=1',
+    '--test-concurrency=2',
     ...sources.filter((file) => !shares(file)),
     ...testsIn('test', false),
     ...testsIn('test/support', false),
@@ -67,19 +104,9 @@ async function lane(name, args) {
     ...['--test-reporter=dot', '--test-reporter-destination=stdout'],
     ...['--test-reporter=spec', `--test-reporter-destination=${reportOf(name)}`],
   ]
-  const child = spawn(node, ['--test', ...reporters, ...args], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: environment,
-  })
-  let said = ''
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    said += text
-  })
-  const [status] = await once(child, 'close')
-  const seconds = ((Date.now() - started) / 1000).toFixed(1)
-  process.stdout.write(`${said}\n── tests, ${name}: ${status === 0 ? 'ok' : 'FAILED'} (${seconds} s)\n`)
-  return status === 0
+  const { isWell, text } = await said(node, ['--test', ...reporters, ...args])
+  report(`tests, ${name}`, isWell, started, text)
+  return isWell
 }
 
 /** One report of all lanes, and its closing lines added up: the dots say nothing of how many. */
@@ -94,11 +121,6 @@ function closeReport(names) {
 
 mkdirSync(cache, { recursive: true })
 
-const passed = [
-  step('types', bin('tsc'), ['--noEmit']),
-  step('lint and format', bin('biome'), ['check', '--diagnostic-level=warn', '--error-on-warnings', '.']),
-  step('unused code', bin('knip'), ['--no-progress']),
-  ...(await Promise.all(Object.entries(lanes).map(([name, args]) => lane(name, args)))),
-]
+const passed = await Promise.all([staticChecks(), ...Object.entries(lanes).map(([name, args]) => lane(name, args))])
 closeReport(Object.keys(lanes))
 process.exit(passed.every(Boolean) ? 0 : 1)

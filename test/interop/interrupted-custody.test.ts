@@ -4,13 +4,13 @@ import { readdir, rename, writeFile } from 'node:fs/promises'
 import { after, test } from 'node:test'
 import type { Directory } from '#custody/accounts/directory.ts'
 import { sealingOf } from '#custody/accounts/sealing.ts'
+import type { Disk } from '#custody/keyring/durable-files.ts'
 import { withModernSubkey } from '#formats/openpgp/add-subkey.ts'
 import { parseCertificate } from '#formats/openpgp/certificate.ts'
 import { generateKeys } from '#formats/openpgp/generate.ts'
 import { seal } from '#formats/openpgp/seal.ts'
 import { splitMessage } from '#formats/openpgp/unseal.ts'
-import { keyringBench, PASSWORD } from '../../../test/support/vault-keyring.ts'
-import type { Disk } from './durable-files.ts'
+import { keyringBench, PASSWORD } from '../support/vault-keyring.ts'
 
 class PowerCut extends Error {}
 

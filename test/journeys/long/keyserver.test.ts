@@ -7,8 +7,8 @@ import { setTimeout as after } from 'node:timers/promises'
 import { wkdHash } from '#formats/hkp/names.ts'
 import { dearmor } from '#formats/openpgp/armor.ts'
 import { parseCertificate } from '#formats/openpgp/certificate.ts'
-import { makeProvider } from '../support/provider.ts'
-import { temporaryDirectory } from '../support/temporary.ts'
+import { makeProvider } from '../../support/provider.ts'
+import { temporaryDirectory } from '../../support/temporary.ts'
 
 const ann = { address: 'ann@alpha.test', password: 'the password of ann' }
 const LOOKUPS_PER_SECOND = 50

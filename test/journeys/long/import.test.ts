@@ -14,13 +14,13 @@ import { openAuditLog } from '#custody/audit/chained-audit-log.ts'
 import { createSqlMailStore } from '#custody/store/sql-mail-store.ts'
 import { systemClock } from '#lib/clock.ts'
 import { silentLogger } from '#lib/log.ts'
-import { connectDialog } from '../support/dialog.ts'
-import { eventually } from '../support/peers/run.ts'
-import { makeProvider, type Provider } from '../support/provider.ts'
-import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary.ts'
+import { connectDialog } from '../../support/dialog.ts'
+import { eventually } from '../../support/peers/run.ts'
+import { makeProvider, type Provider } from '../../support/provider.ts'
+import { type TemporaryDirectory, temporaryDirectory } from '../../support/temporary.ts'
 
 const anna = { address: 'anna@alpha.test', password: 'anna has a password' }
-const program = fileURLToPath(new URL('../../bin/letterlock.js', import.meta.url))
+const program = fileURLToPath(new URL('../../../bin/letterlock.js', import.meta.url))
 const COUNT = 400
 const TIME = 1_600_000_000
 

@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
-import { makeProvider, type Provider } from '../support/provider.ts'
-import { Reader } from '../support/reader.ts'
-import { dotStuffed, openLine } from '../support/smtp-line.ts'
-import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary.ts'
+import { makeProvider, type Provider } from '../../support/provider.ts'
+import { Reader } from '../../support/reader.ts'
+import { dotStuffed, openLine } from '../../support/smtp-line.ts'
+import { type TemporaryDirectory, temporaryDirectory } from '../../support/temporary.ts'
 
 const address = 'vera@alpha.test'
 const MESSAGES = 200

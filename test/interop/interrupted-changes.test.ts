@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { readdir, rename, writeFile } from 'node:fs/promises'
 import { after, test } from 'node:test'
+import type { Disk } from '#custody/keyring/durable-files.ts'
+import { type Keyring, PassphraseNeeded } from '#custody/keyring/keyring.ts'
 import { parseCertificate } from '#formats/openpgp/certificate.ts'
 import { seal } from '#formats/openpgp/seal.ts'
 import { splitMessage } from '#formats/openpgp/unseal.ts'
-import { addressOf, keyringBench, PASSWORD } from '../../../test/support/vault-keyring.ts'
-import type { Disk } from './durable-files.ts'
-import { type Keyring, PassphraseNeeded } from './keyring.ts'
+import { addressOf, keyringBench, PASSWORD } from '../support/vault-keyring.ts'
 
 class PowerCut extends Error {}
 

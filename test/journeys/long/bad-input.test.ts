@@ -5,12 +5,12 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { needs } from '../support/needs.ts'
-import { curlImap } from '../support/peers/curl.ts'
-import { run } from '../support/peers/run.ts'
-import { makeProvider, type Provider } from '../support/provider.ts'
-import { openLine, Refused } from '../support/smtp-line.ts'
-import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary.ts'
+import { needs } from '../../support/needs.ts'
+import { curlImap } from '../../support/peers/curl.ts'
+import { run } from '../../support/peers/run.ts'
+import { makeProvider, type Provider } from '../../support/provider.ts'
+import { openLine, Refused } from '../../support/smtp-line.ts'
+import { type TemporaryDirectory, temporaryDirectory } from '../../support/temporary.ts'
 
 const ann = { address: 'ann@alpha.test', password: 'the password of ann' }
 const ben = { address: 'ben@alpha.test', password: 'the password of ben' }
