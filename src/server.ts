@@ -18,7 +18,7 @@ import { controlSocket } from '#cli/control.ts'
 import type { LoadedConfig } from '#config/load.ts'
 import { domainKey } from '#custody/accounts/address-key.ts'
 import type { Directory } from '#custody/accounts/directory.ts'
-import { sealingOf } from '#custody/accounts/sealing.ts'
+import { sealingFrom } from '#custody/accounts/sealing.ts'
 import { openDirectory } from '#custody/accounts/sql-directory.ts'
 import type { AuditLog } from '#custody/audit/audit-log.ts'
 import { openAuditLog } from '#custody/audit/chained-audit-log.ts'
@@ -98,7 +98,7 @@ async function openFoundation(config: LoadedConfig, closing: AsyncDisposableStac
     createStorePool({
       dataDir: config.data,
       workers: config.store.workers || Math.max(1, availableParallelism() - 1),
-      sealing: (account) => sealingOf(directory, account),
+      sealing: sealingFrom(directory),
       clock,
       logger,
     }),

@@ -17,3 +17,20 @@ export async function sealingOf(directory: Directory, account: AccountId): Promi
     device: device?.certificate ?? null,
   }
 }
+
+const KNOWN_MAX = 10_000
+
+/** The same for many messages: what is known is believed while the directory says that nothing was changed, by whatever process. */
+export function sealingFrom(directory: Directory): (account: AccountId) => Promise<Sealing> {
+  const known = new Map<AccountId, { readonly revision: string; readonly sealing: Sealing }>()
+  return async (account) => {
+    const revision = directory.revision()
+    const before = known.get(account)
+    if (before?.revision === revision) return before.sealing
+    const sealing = await sealingOf(directory, account)
+    known.delete(account)
+    if (known.size >= KNOWN_MAX) known.delete(known.keys().next().value!)
+    if (directory.revision() === revision) known.set(account, { revision, sealing })
+    return sealing
+  }
+}
