@@ -25,21 +25,25 @@ function collect(): void {
   for (let time = 0; time < 2; time++) globalThis.gc?.({ type: 'major', flavor: 'last-resort' })
 }
 
+type Listener = keyof LoadedConfig['ports']
+
 export function portsText({ bind, ports }: LoadedConfig, running: RunningServer): string {
-  const names: Readonly<Record<string, string>> = {
+  const names: Readonly<Record<Listener, string>> = {
     smtp: 'SMTP, STARTTLS',
     lmtp: 'LMTP',
     submissions: 'submission, TLS',
     submission: 'submission, STARTTLS',
     imaps: 'IMAP, TLS',
     imap: 'IMAP, STARTTLS',
+    pop3s: 'POP3, TLS',
+    https: 'keyserver: HKP and Web Key Directory, TLS',
     admin: '/health and /metrics',
   }
   return Object.entries(running.ports)
-    .filter(([name]) => ports[name as keyof typeof ports] !== 0)
+    .filter(([name]) => ports[name as Listener] !== 0)
     .map(
       ([name, port]) =>
-        `  ${(name === 'admin' ? '127.0.0.1' : bind).padEnd(15)} ${String(port).padStart(5)}  ${names[name]}`,
+        `  ${(name === 'admin' ? '127.0.0.1' : bind).padEnd(15)} ${String(port).padStart(5)}  ${names[name as Listener]}`,
     )
     .join('\n')
 }
