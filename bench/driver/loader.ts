@@ -1,21 +1,27 @@
-/** The parent's side of the load generator. */
-import { fork } from 'node:child_process'
+/** The parent's side of the load generators, each a program of its own so that its work is not on our processors' account. */
+import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import type { HttpLoad, HttpLoadDone } from './http-load.ts'
 import type { Load, LoadDone } from './load.ts'
 
-export interface Loader extends AsyncDisposable {
-  run(load: Load): Promise<LoadDone>
+interface LoaderOf<Order, Done> extends AsyncDisposable {
+  run(order: Order): Promise<Done>
 }
 
-export async function startLoader(): Promise<Loader> {
-  const child = fork(join(import.meta.dirname, 'load.ts'))
+export type Loader = LoaderOf<Load, LoadDone>
+export type HttpLoader = LoaderOf<HttpLoad, HttpLoadDone>
+
+async function start<Order, Done extends { readonly refusal: string | null }>(
+  program: string,
+): Promise<LoaderOf<Order, Done>> {
+  const child = fork(join(import.meta.dirname, program))
   await once(child, 'message')
   return {
-    run: async (load) => {
+    run: async (order) => {
       const answer = once(child, 'message')
-      child.send(load)
-      const [done] = (await answer) as [LoadDone]
+      child.send(order as Parameters<ChildProcess['send']>[0])
+      const [done] = (await answer) as [Done]
       if (done.refusal !== null) throw new Error(`the server refused: ${done.refusal}`)
       return done
     },
@@ -26,3 +32,6 @@ export async function startLoader(): Promise<Loader> {
     },
   }
 }
+
+export const startLoader = (): Promise<Loader> => start('load.ts')
+export const startHttpLoader = (): Promise<HttpLoader> => start('http-load.ts')

@@ -3,6 +3,7 @@ import { Socket } from 'node:net'
 import { MalformedOpenPgp } from '#formats/openpgp/openpgp.ts'
 import { asBuffer, wipe } from '#lib/bytes.ts'
 import { systemClock } from '#lib/clock.ts'
+import { Busy } from '#lib/work-gate.ts'
 import { collectSoon } from './collect.ts'
 import { confine } from './confine.ts'
 import { TableTampered } from './keyslots.ts'
@@ -15,7 +16,6 @@ import { MalformedTable } from './protocol/slot-table.ts'
 import { SlotsFull } from './slot-changes.ts'
 import { Forbidden, HandleClosed } from './unlocked-accounts.ts'
 import { openVault, type Vault } from './vault.ts'
-import { Busy } from './work-gate.ts'
 
 const SOCKET_FD = 3
 const READ_OCTETS = 64 * 1024

@@ -4,9 +4,9 @@
  */
 import { argon2 } from 'node:crypto'
 import type { Bytes } from '#lib/bytes.ts'
+import { WorkGate } from '#lib/work-gate.ts'
 import { KEY_OCTETS, label, subkey } from './key-derivation.ts'
 import type { SlotKdf } from './protocol/slot-table.ts'
-import { WorkGate } from './work-gate.ts'
 
 /** Argon2id with one lane (RFC 9106 §3.1); memory in KiB. */
 export interface Argon2Cost {

@@ -3,6 +3,7 @@ import type { Directory } from '#custody/accounts/directory.ts'
 import { type Address, domainOf, formatAddress } from '#formats/message/address.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
+import { WorkGate } from '#lib/work-gate.ts'
 import type { RecordResolver } from '#policy/dns/resolver.ts'
 import { type CertificateCache, type Kept, openCertificateCache } from './certificate-cache.ts'
 import { type Discoverer, type Discovery, EVIDENCE, type Sighting, type Step } from './discovery.ts'
@@ -10,7 +11,6 @@ import type { Finding, Search, SearchTools } from './finding.ts'
 import { lookInDirectory } from './own-addresses.ts'
 import { search } from './search.ts'
 import { ShortMemory } from './short-memory.ts'
-import { Turnstile } from './turnstile.ts'
 import { createWebClient } from './web-client.ts'
 
 export interface DiscovererOptions {
@@ -56,7 +56,7 @@ class RememberingDiscoverer implements Discoverer {
   readonly #cache: CertificateCache | null
   readonly #tools: SearchTools
   readonly #closing = new AbortController()
-  readonly #turnstile = new Turnstile(MOST_SEARCHES)
+  readonly #turnstile = new WorkGate(MOST_SEARCHES, Number.POSITIVE_INFINITY)
   /** What came of the last search where nothing was kept of it: failures, and what is weaker than what is kept. */
   readonly #recent: ShortMemory<Discovery>
   readonly #underWay = new Map<string, Promise<Discovery>>()
@@ -112,9 +112,7 @@ class RememberingDiscoverer implements Discoverer {
   #once(name: string, address: Address): Promise<Discovery> {
     const running = this.#underWay.get(name)
     if (running) return running
-    const begun = this.#turnstile
-      .through(() => this.#look(name, address))
-      .finally(() => void this.#underWay.delete(name))
+    const begun = this.#turnstile.run(() => this.#look(name, address)).finally(() => void this.#underWay.delete(name))
     this.#underWay.set(name, begun)
     return begun
   }
