@@ -1,7 +1,7 @@
 /** `letterlock escrow opt-out`: takes the consent back, and with it what the master key can do. */
 import type { Account } from '#custody/accounts/directory.ts'
 import { readOptOutText } from '#custody/escrow/policy.ts'
-import type { EscrowLeft } from '#custody/keyring/keyring.ts'
+import type { EscrowLeft } from '#custody/keyring/key-wishes.ts'
 import { formatAddress } from '#formats/message/address.ts'
 import { CliError } from './cli-error.ts'
 import { confirm } from './confirm.ts'

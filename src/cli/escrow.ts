@@ -136,6 +136,11 @@ export async function apply(file: string, options: Options): Promise<void> {
       `the keyslots of ${address} have changed since the request (a password, an app password); nothing was changed. Make a new request`,
     )
   }
+  if (applied === 'untimely') {
+    throw new CliError(
+      'the grant was made with a clock that is wrong, or more than a week ago; nothing was changed. Set the clock of the machine that has the master key, and run escrow recover again',
+    )
+  }
   await tellOwner(premises, account, grant)
   answer(
     options,

@@ -116,6 +116,17 @@ test('a grant is taken for its account, its ticket and the next table only', asy
     { ...table, slots: [...table.slots.slice(0, -1), { ...table.slots.at(-1)!, scope: '' }] },
   ]
   for (const one of more) assert.equal(await apply('bob', encodeTable(one)), 'foreign')
+  for (const days of [-8, 2]) {
+    const openings = [
+      ...table.openings.slice(0, -1),
+      { ...table.openings.at(-1)!, at: systemClock.now() + days * 86_400_000 },
+    ]
+    assert.equal(
+      await apply('bob', encodeTable({ ...table, openings })),
+      'untimely',
+      'its owner would be told another day',
+    )
+  }
   assert.equal(await apply('bob', octets), 'applied')
   assert.equal(await apply('bob', octets), 'applied', 'twice is once')
   assert.equal((await keyring.escrow('bob')).openings.length, 1)

@@ -1,6 +1,7 @@
 /** What the commands that change an account's keys have in common. */
 import type { Account } from '#custody/accounts/directory.ts'
-import { type KeyAlgorithm, type KeyReason, KeyRefused, type Renewal } from '#custody/keyring/keyring.ts'
+import type { KeyAlgorithm, KeyReason, Renewal } from '#custody/keyring/key-wishes.ts'
+import { KeyRefused } from '#custody/keyring/keyring.ts'
 import { formatAddress } from '#formats/message/address.ts'
 import { CliError, UsageError } from '../cli-error.ts'
 import { answer, type OutputOptions } from '../output.ts'

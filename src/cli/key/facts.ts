@@ -2,7 +2,7 @@
 import { usableUntil } from '#agents/notices/expiry-watch.ts'
 import type { Account, StoredCertificate } from '#custody/accounts/directory.ts'
 import { readCustody } from '#custody/keyring/custody-modes.ts'
-import type { CustodyFacts, CustodyMode } from '#custody/keyring/keyring.ts'
+import type { CustodyFacts, CustodyMode } from '#custody/keyring/key-wishes.ts'
 import { parseCertificate } from '#formats/openpgp/certificate.ts'
 import { type PublicMaterial, parsePublicKey } from '#formats/openpgp/key-packet.ts'
 import { bitLength } from '#formats/openpgp/octet-reader.ts'

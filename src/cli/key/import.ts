@@ -1,7 +1,7 @@
 /** `letterlock key import|managed`: whose key it is, and who has its secret. */
 import { readFile } from 'node:fs/promises'
 import type { Account } from '#custody/accounts/directory.ts'
-import type { ImportWish } from '#custody/keyring/keyring.ts'
+import type { ImportWish } from '#custody/keyring/key-wishes.ts'
 import { formatAddress } from '#formats/message/address.ts'
 import { CliError, UsageError } from '../cli-error.ts'
 import { confirm } from '../confirm.ts'

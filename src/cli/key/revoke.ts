@@ -1,6 +1,6 @@
 /** `letterlock key revoke|revocation`: certificates that are given up. */
 import { readFile } from 'node:fs/promises'
-import type { RevocationWish } from '#custody/keyring/keyring.ts'
+import type { RevocationWish } from '#custody/keyring/key-wishes.ts'
 import { formatAddress } from '#formats/message/address.ts'
 import { CliError, UsageError } from '../cli-error.ts'
 import { answer } from '../output.ts'

@@ -10,14 +10,8 @@ import { type AccountReading, endToEndOf } from './account-reading.ts'
 import { type ChangeDesk, ownerOf } from './change-desk.ts'
 import { disk } from './durable-files.ts'
 import { beginChange, makeChange } from './finishing.ts'
-import {
-  type CustodyFacts,
-  type ImportedKey,
-  KeyRefused,
-  type ManagedKey,
-  type NewKeyWish,
-  type OwnerSecrets,
-} from './keyring.ts'
+import type { CustodyFacts, ImportedKey, ManagedKey, NewKeyWish } from './key-wishes.ts'
+import { KeyRefused, type OwnerSecrets } from './keyring.ts'
 import { asked, checkLength, refused, unlessDenied } from './refusals.ts'
 import { makeKey } from './rotation.ts'
 

@@ -13,7 +13,8 @@ import { AccountFiles } from './account-files.ts'
 import { readAccount } from './account-reading.ts'
 import { type ChangeDesk, ownerOf } from './change-desk.ts'
 import { disk } from './durable-files.ts'
-import type { EscrowApplied, EscrowFacts, EscrowLeft, NewKeyWish, OwnerSecrets } from './keyring.ts'
+import type { EscrowApplied, EscrowFacts, EscrowLeft, NewKeyWish } from './key-wishes.ts'
+import type { OwnerSecrets } from './keyring.ts'
 import { asked, unlessDenied } from './refusals.ts'
 import { renewMaster, rotateKey } from './rotation.ts'
 
@@ -91,7 +92,7 @@ export async function requestEscrow({ files, record }: ChangeDesk, ticket: strin
  * the same. Nobody here can check its MAC; what is checked is that it differs by one opening and nothing else.
  */
 export async function applyEscrow(
-  { files, record }: ChangeDesk,
+  { files, record, clock }: ChangeDesk,
   { ticket, octets }: { readonly ticket: string; readonly octets: Bytes },
 ): Promise<EscrowApplied> {
   return files.exclusively(async () => {
@@ -102,12 +103,18 @@ export async function applyEscrow(
     if (!present.octets.equals(octets)) {
       if (granted.sequence !== present.table.sequence + 1) return 'outdated'
       if (!addsOneOpening(present.table, granted)) return 'foreign'
+      if (!isTimely(opening.at, clock.now())) return 'untimely'
     }
     await record('escrow.opened', { ticket, master: opening.master }, 'operator')
     await files.writeTable(octets)
     return 'applied'
   })
 }
+
+const DAY_MS = 86_400_000
+
+/** Owners are told of openings for so many days after the one that stands there: who makes one must not choose it long ago. */
+const isTimely = (at: number, now: number): boolean => at > now - 7 * DAY_MS && at < now + DAY_MS
 
 function readable(octets: Bytes): SlotTable | null {
   try {

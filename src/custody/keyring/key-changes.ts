@@ -8,13 +8,8 @@ import { decodeTable } from '../vault/protocol/slot-table.ts'
 import { readAccount } from './account-reading.ts'
 import { type ChangeDesk, ownerOf, revealed } from './change-desk.ts'
 import { finishChange } from './finishing.ts'
-import {
-  AccountKeysDamaged,
-  type KeyAlgorithm,
-  type NewKeys,
-  type OwnerSecrets,
-  RecoveryCodeMistyped,
-} from './keyring.ts'
+import type { KeyAlgorithm } from './key-wishes.ts'
+import { AccountKeysDamaged, type NewKeys, type OwnerSecrets, RecoveryCodeMistyped } from './keyring.ts'
 import { digestText, type LockedKeyFile } from './locked-key-file.ts'
 import { asked, checkLength, unlessDenied } from './refusals.ts'
 

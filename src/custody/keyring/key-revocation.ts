@@ -4,7 +4,8 @@ import type { Bytes } from '#lib/bytes.ts'
 import { type AccountReading, endToEndOf } from './account-reading.ts'
 import { type ChangeDesk, ownerOf } from './change-desk.ts'
 import { beginChange } from './finishing.ts'
-import { KeyRefused, type OwnerSecrets, type RevocationWish, type UploadedRevocation } from './keyring.ts'
+import type { RevocationWish, UploadedRevocation } from './key-wishes.ts'
+import { KeyRefused, type OwnerSecrets } from './keyring.ts'
 import { asked, checkLength, refused, unlessDenied } from './refusals.ts'
 
 const isInUse = ({ table }: AccountReading, fingerprint: string) =>

@@ -8,7 +8,8 @@ import { keyringBench, PASSWORD } from '../../../test/support/vault-keyring.ts'
 import { BROUGHT_KEYS_MAX } from '../vault/protocol/protocol.ts'
 import { AccountFiles } from './account-files.ts'
 import { disk } from './durable-files.ts'
-import { type ImportWish, KeyRefused, PasswordRefused } from './keyring.ts'
+import type { ImportWish } from './key-wishes.ts'
+import { KeyRefused, PasswordRefused } from './keyring.ts'
 import { digestText } from './locked-key-file.ts'
 
 const bench = await keyringBench()

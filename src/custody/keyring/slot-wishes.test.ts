@@ -5,9 +5,9 @@ import { after, test } from 'node:test'
 import { silentLogger } from '#lib/log.ts'
 import { keyringBench, PASSWORD } from '../../../test/support/vault-keyring.ts'
 import type { AuditRecord } from '../audit/audit-log.ts'
+import type { AppPasswordWish } from './key-wishes.ts'
 import {
   AppPasswordRefused,
-  type AppPasswordWish,
   type CredentialUse,
   type Keyring,
   PassphraseNeeded,

@@ -10,7 +10,8 @@ import { PROTOCOL_WORDS, scopeText, scopeWords } from '../vault/protocol/scope.t
 import { isPrintable, type Keyslot, LABEL_MAX } from '../vault/protocol/slot-table.ts'
 import { type ChangeDesk, NO_PASSPHRASE, ownerOf, revealed } from './change-desk.ts'
 import { settle } from './key-changes.ts'
-import { AppPasswordRefused, type AppPasswordWish, type KeyslotFacts, type OwnerSecrets } from './keyring.ts'
+import type { AppPasswordWish } from './key-wishes.ts'
+import { AppPasswordRefused, type KeyslotFacts, type OwnerSecrets } from './keyring.ts'
 import { asked, checkLength, unlessDenied } from './refusals.ts'
 
 /** Throws AppPasswordRefused. */

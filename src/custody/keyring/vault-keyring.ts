@@ -18,7 +18,6 @@ import { finishInterrupted } from './finishing.ts'
 import * as changes from './key-changes.ts'
 import type {
   AppPasswordWish,
-  CredentialUse,
   CustodyFacts,
   EscrowApplied,
   EscrowFacts,
@@ -26,18 +25,14 @@ import type {
   ImportedKey,
   ImportWish,
   KeyAlgorithm,
-  Keyring,
-  KeyslotFacts,
   ManagedKey,
-  NewKeys,
   NewKeyWish,
-  OwnerSecrets,
   RevocationWish,
   RotatedKey,
   RotationWish,
-  UnlockedKeys,
   UploadedRevocation,
-} from './keyring.ts'
+} from './key-wishes.ts'
+import type { CredentialUse, Keyring, KeyslotFacts, NewKeys, OwnerSecrets, UnlockedKeys } from './keyring.ts'
 import { VaultGone } from './keyring.ts'
 import { LastUses } from './last-uses.ts'
 import type { VaultPlacement } from './launch.ts'
