@@ -15,6 +15,7 @@ import { readAccount } from './account-reading.ts'
 import { type ChangeDesk, ownerOf } from './change-desk.ts'
 import { type Disk, disk } from './durable-files.ts'
 import { finishInterrupted } from './finishing.ts'
+import { HeldHandles } from './held-handles.ts'
 import * as changes from './key-changes.ts'
 import type {
   AppPasswordWish,
@@ -38,7 +39,7 @@ import { LastUses } from './last-uses.ts'
 import type { VaultPlacement } from './launch.ts'
 import { asked, unlessDenied } from './refusals.ts'
 import { RevocationDesk } from './revocations.ts'
-import { type HandleFacts, UnlockedHandle } from './unlocked-handle.ts'
+import type { UnlockedHandle } from './unlocked-handle.ts'
 import { VaultProcess } from './vault-process.ts'
 
 export interface KeyringOptions {
@@ -94,7 +95,7 @@ class FileKeyring implements VaultKeyring {
   readonly #vault: VaultProcess
   readonly #revocations: RevocationDesk
   readonly #lastUses: LastUses
-  readonly #handles = new Map<AccountId, Set<UnlockedHandle>>()
+  readonly #handles: HeldHandles
 
   constructor(options: KeyringOptions) {
     this.#options = options
@@ -105,10 +106,10 @@ class FileKeyring implements VaultKeyring {
       configuration: { graceMs: options.graceMs, idleMs: options.idleMs ?? 0, ...(options.argon2 ?? ARGON2) },
       clock: options.clock,
       logger: options.logger,
-      onGone: () => {
-        for (const account of [...this.#handles.keys()]) this.#endHandles(account)
-      },
+      onGone: () => this.#handles.endAll(),
     })
+    const { clock, logger, metrics, idleMs = 0 } = options
+    this.#handles = new HeldHandles({ vault: this.#vault, clock, logger, metrics, idleMs })
   }
 
   #desk(account: AccountId): ChangeDesk {
@@ -161,7 +162,7 @@ class FileKeyring implements VaultKeyring {
         await asked(account, this.#vault.call('unlock', { account, table, keys, ...credential, ...login })),
       )
       if (!answer) return null
-      const handle = this.#hold(account, {
+      const handle = this.#handles.hold(account, {
         handle: answer.handle,
         slot: answer.slot,
         reads: answer.reads === 'yes',
@@ -206,37 +207,9 @@ class FileKeyring implements VaultKeyring {
     }
   }
 
-  #hold(account: AccountId, facts: HandleFacts): UnlockedHandle {
-    const { clock, logger, metrics } = this.#options
-    const held = this.#handles.get(account) ?? new Set()
-    const onEnd = (handle: UnlockedHandle) => {
-      held.delete(handle)
-      if (held.size === 0 && this.#handles.get(account) === held) this.#handles.delete(account)
-    }
-    const idleMs = this.#options.idleMs ?? 0
-    const handle = new UnlockedHandle(account, facts, {
-      idleMs,
-      vault: this.#vault,
-      clock,
-      logger,
-      metrics,
-      onEnd,
-    })
-    this.#handles.set(account, held.add(handle))
-    return handle
-  }
-
-  #endHandles(account: AccountId): void {
-    for (const handle of [...(this.#handles.get(account) ?? [])]) handle.end()
-  }
-
   async endSessions(account: AccountId, slots?: readonly string[]): Promise<void> {
-    if (slots) {
-      const held = [...(this.#handles.get(account) ?? [])].filter(({ slot }) => slots.includes(slot))
-      await Promise.all(held.map((handle) => handle.endAlone()))
-      return
-    }
-    this.#endHandles(account)
+    if (slots) return this.#handles.endSlots(account, slots)
+    this.#handles.end(account)
     try {
       await this.#vault.call('endAll', { account })
     } catch (error) {
@@ -382,7 +355,7 @@ class FileKeyring implements VaultKeyring {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const account of [...this.#handles.keys()]) this.#endHandles(account)
+    this.#handles.endAll()
     await this.#vault[Symbol.asyncDispose]()
     await this.#lastUses[Symbol.asyncDispose]()
   }
