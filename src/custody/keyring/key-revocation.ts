@@ -6,7 +6,7 @@ import { type ChangeDesk, ownerOf } from './change-desk.ts'
 import { beginChange } from './finishing.ts'
 import type { RevocationWish, UploadedRevocation } from './key-wishes.ts'
 import { KeyRefused, type OwnerSecrets } from './keyring.ts'
-import { asked, checkLength, refused, unlessDenied } from './refusals.ts'
+import { asked, refused, unlessDenied } from './refusals.ts'
 
 const isInUse = ({ table }: AccountReading, fingerprint: string) =>
   fingerprint === table.current || fingerprint === endToEndOf(table)
@@ -45,10 +45,8 @@ export async function revocationByOwner(
   { octets, keys }: AccountReading,
   { fingerprint, reason, text }: Omit<RevocationWish, 'isForced'>,
 ): Promise<Buffer | null> {
-  const secrets = ownerOf(owner)
-  checkLength(secrets.password, secrets.passphrase)
   const order = { fingerprint, reason, text, created: clock.now() }
-  const call = vault.call('revokeKey', { account, table: octets, keys, ...secrets, ...order })
+  const call = vault.call('revokeKey', { account, table: octets, keys, ...ownerOf(owner), ...order })
   const answer = unlessDenied(await asked(account, call))
   if (answer?.kind === 'unknown') {
     throw new KeyRefused([

@@ -26,8 +26,6 @@ function checkWish({ label, scope, expires }: AppPasswordWish, now: number): str
   return text
 }
 
-const lengthsOf = (owner: OwnerSecrets) => Object.values(ownerOf(owner))
-
 export async function addAppPassword(
   desk: ChangeDesk,
   owner: OwnerSecrets,
@@ -36,12 +34,12 @@ export async function addAppPassword(
   const { account, files, vault, clock, record } = desk
   const created = clock.now()
   const scope = checkWish(wish, created)
-  checkLength(...lengthsOf(owner))
+  const secrets = ownerOf(owner)
   const { label, expires } = wish
   return files.exclusively(async () => {
     const { octets } = await files.table()
     const order = { type: 'app', scope, label, created, expires: expires ?? 0 } as const
-    const request = { account, table: octets, ...ownerOf(owner), ...order }
+    const request = { account, table: octets, ...secrets, ...order }
     const answer = unlessDenied(await asked(account, vault.call('addCode', request)))
     if (!answer) return null
     await record('app-password.added', {
@@ -61,14 +59,14 @@ export async function revokeAppPasswords(
   owner: OwnerSecrets,
   ids: readonly string[],
 ): Promise<boolean> {
-  checkLength(...lengthsOf(owner))
+  const secrets = ownerOf(owner)
   const { account, files, vault, record } = desk
   return files.exclusively(async () => {
     const { table, octets } = await files.table()
     checkAppPasswords(table.slots, ids)
     const blocked = await files.blocked(table)
     const slots = [...new Set([...ids, ...blocked])]
-    const request = { account, table: octets, ...ownerOf(owner), slots }
+    const request = { account, table: octets, ...secrets, slots }
     const answer = unlessDenied(await asked(account, vault.call('dropSlots', request)))
     if (!answer) return false
     await record('app-password.revoked', { slots: slots.join(',') })
@@ -97,12 +95,12 @@ export async function blockSlots(desk: ChangeDesk, ids: readonly string[]): Prom
 
 /** The code before counts until the new one is on the disk and the table that has it was read back. */
 export async function reissueRecoveryCode(desk: ChangeDesk, owner: OwnerSecrets): Promise<Secret<string> | null> {
-  checkLength(...lengthsOf(owner))
+  const secrets = ownerOf(owner)
   const { account, files, vault, clock, record } = desk
   return files.exclusively(async () => {
     const { octets } = await files.table()
     const order = { type: 'recovery', scope: '', label: '', created: clock.now(), expires: 0 } as const
-    const request = { account, table: octets, ...ownerOf(owner), ...order }
+    const request = { account, table: octets, ...secrets, ...order }
     const answer = unlessDenied(await asked(account, vault.call('addCode', request)))
     if (!answer) return null
     await record('recovery.reissued')
@@ -115,11 +113,12 @@ export async function reissueRecoveryCode(desk: ChangeDesk, owner: OwnerSecrets)
 /** `next` null ends it. */
 export async function setPassphrase(desk: ChangeDesk, owner: OwnerSecrets, next: Buffer | null): Promise<boolean> {
   const passphrase = next ?? NO_PASSPHRASE
-  checkLength(...lengthsOf(owner), passphrase)
+  checkLength(passphrase)
+  const secrets = ownerOf(owner)
   const { account, files, vault, clock, record } = desk
   return files.exclusively(async () => {
     const { octets } = await files.table()
-    const request = { account, table: octets, ...ownerOf(owner), next: passphrase, created: clock.now() }
+    const request = { account, table: octets, ...secrets, next: passphrase, created: clock.now() }
     const answer = unlessDenied(await asked(account, vault.call('setPassphrase', request)))
     if (!answer) return false
     await record(next ? 'passphrase.set' : 'passphrase.removed')
