@@ -9,8 +9,9 @@
  * from the content, with a line in the log.
  *
  * In device mode a message becomes a PGP/MIME message to the owner's device before anything else, and its summary is made of that:
- * what lies at rest then opens to ciphertext. One that is encrypted already stays as it came, unless to the certificate at rest. After a change of certificate old mail stays
- * as it is, readable, until it is re-sealed (sealed-mail-store-resealing.ts).
+ * what lies at rest then opens to ciphertext. One that is encrypted already stays as it came, unless to the certificate at rest.
+ *
+ * After a change of certificate old mail stays as it is, readable, until it is re-sealed (sealed-mail-store-resealing.ts).
  *
  * In clear stay exactly: uid, modseq, internal date, flags, the mailbox's id, name and numbers, and the padded size. A message
  * that cannot be sealed is not stored.
