@@ -27,7 +27,7 @@ export async function signaturesBy(
   mode: SignatureMode,
 ): Promise<Buffer> {
   const keys = signersOf(await readSecretKeys(call, designators), call.now)
-  return Buffer.concat(keys.map((one) => signDetached(one, content, call.now, mode)))
+  return Buffer.concat(keys.map((one) => signDetached(one, content, call.now, { mode })))
 }
 
 /** RFC 9580 §6.1 */

@@ -83,7 +83,7 @@ export async function recordConsent(
   await new AccountFiles(dataDir, account, disk).exclusively(async () => {
     const number = Math.max(0, ...(await numbered(folder)).map((one) => one.number)) + 1
     const statement = JSON.stringify({ format: FORMAT, number, ...consent })
-    const signature = await keys.sign(Buffer.from(statement), at, 'statement')
+    const signature = await keys.sign(Buffer.from(statement), at, { purpose: 'statement' })
     await audit.record({ event, account, address, actor: 'owner', detail: { subject, version, hash: consent.hash } })
     const content = Buffer.from(`${JSON.stringify({ statement, signature: asBuffer(signature).toString('base64') })}\n`)
     await makeFolder(disk, folder)

@@ -57,6 +57,13 @@ export type CredentialUse = 'owner' | 'imap' | 'pop3' | 'smtp' | 'jmap'
 /** `mail`: by the end-to-end key; `statement`: what the owner declares to the provider, by the current one. */
 export type SignPurpose = 'mail' | 'statement'
 
+export interface SignWish {
+  /** `mail` when left out. */
+  readonly purpose?: SignPurpose
+  /** Certificates that the content will be encrypted to, as fingerprints in upper-case hex, at most 1024 (RFC 9580 §5.2.3.36). */
+  readonly recipients?: readonly string[]
+}
+
 /** An unlocked account. Dispose it when its session ends; the keys are wiped when the last handle goes and the grace period is over. */
 export interface UnlockedKeys extends AsyncDisposable {
   readonly account: AccountId
@@ -76,8 +83,11 @@ export interface UnlockedKeys extends AsyncDisposable {
   indexKey(): Promise<Bytes>
   /** Those of the AMKs before, newest first. */
   olderIndexKeys(): Promise<readonly Bytes[]>
-  /** A detached signature packet (RFC 9580 §5.2) over up to 7 MiB, as of `created`, milliseconds since the epoch. Throws NotWithThisCredential. */
-  sign(content: Bytes, created: number, purpose?: SignPurpose): Promise<Bytes>
+  /**
+   * A detached signature packet (RFC 9580 §5.2) over up to 64 MiB, as of `created`, milliseconds since the epoch. Throws
+   * NotWithThisCredential, TooLargeToSign, SessionEnded, VaultGone, and VaultBusy when too many large messages wait.
+   */
+  sign(content: Bytes, created: number, wish?: SignWish): Promise<Bytes>
   /** Aborts when the handle ends from the other side: password changed, account suspended or removed, vault gone. */
   readonly ended: AbortSignal
 }
@@ -261,6 +271,13 @@ export class NotWithThisCredential extends KeyringError {
   override readonly name = 'NotWithThisCredential'
   constructor() {
     super("this session may not read or sign with the account's keys")
+  }
+}
+/** More octets than one signature is made over. */
+export class TooLargeToSign extends KeyringError {
+  override readonly name = 'TooLargeToSign'
+  constructor() {
+    super('the message is too large to be signed')
   }
 }
 /** This account's files are damaged, or were changed by somebody; others are not concerned. The message names them and the remedy. */

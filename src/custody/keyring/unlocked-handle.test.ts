@@ -4,7 +4,7 @@ import { silentLogger } from '#lib/log.ts'
 import { noMetrics } from '#lib/metrics.ts'
 import { createFakeClock } from '../../../test/support/fake-clock.ts'
 import { SessionEnded } from './keyring.ts'
-import { UnlockedHandle } from './unlocked-handle.ts'
+import { largeContentsGate, UnlockedHandle } from './unlocked-handle.ts'
 import type { VaultProcess } from './vault-process.ts'
 
 const facts = { handle: 1, slot: 's', reads: true, signs: true, openings: [], expires: null }
@@ -19,7 +19,15 @@ function opened(idleMs: number, expiresIn: number | null = null) {
   const vault = { call } as unknown as VaultProcess
   const ends: UnlockedHandle[] = []
   const onEnd = (handle: UnlockedHandle) => ends.push(handle)
-  const duties = { vault, clock, logger: silentLogger, metrics: noMetrics, idleMs, onEnd }
+  const duties = {
+    vault,
+    clock,
+    logger: silentLogger,
+    metrics: noMetrics,
+    largeContents: largeContentsGate(),
+    idleMs,
+    onEnd,
+  }
   const expires = expiresIn === null ? null : clock.now() + expiresIn
   return { clock, asked, ends, handle: new UnlockedHandle('a', { ...facts, expires }, duties) }
 }

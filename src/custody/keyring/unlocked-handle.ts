@@ -4,15 +4,18 @@ import { type Bytes, wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
+import { Busy, WorkGate } from '#lib/work-gate.ts'
 import type { AccountId } from '../accounts/directory.ts'
-import { PKESK_OCTETS_MAX, PKESKS_MAX } from '../vault/protocol/protocol.ts'
+import { CONTENT_OCTETS_MAX, PKESK_OCTETS_MAX, PKESKS_MAX } from '../vault/protocol/protocol.ts'
 import type { EscrowOpening } from '../vault/protocol/slot-table.ts'
 import {
   NotWithThisCredential,
   SessionEnded,
   SessionKeysBroken,
-  type SignPurpose,
+  type SignWish,
+  TooLargeToSign,
   type UnlockedKeys,
+  VaultBusy,
 } from './keyring.ts'
 import { type VaultProcess, VaultRefusal } from './vault-process.ts'
 
@@ -21,6 +24,8 @@ export interface HandleDuties {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Shared by all handles: one large message at a time crosses the socket. */
+  readonly largeContents: WorkGate
   /** A handle that asked for nothing this long ends; 0 or left out for never. The vault ends it too, and cannot say so. */
   readonly idleMs?: number
   /** Called once, when the handle is of no more use. */
@@ -37,6 +42,12 @@ export interface HandleFacts {
   /** Milliseconds since the epoch, when the credential that it came in by ends; null for never. */
   readonly expires: number | null
 }
+
+/** Larger contents are signed one at a time, so that what is on its way to the vault has a bound. */
+const LARGE_OCTETS = 1024 * 1024
+const LARGE_WAITING = 32
+
+export const largeContentsGate = (): WorkGate => new WorkGate(1, LARGE_WAITING)
 
 /** How far ahead a timer looks: one for months would ring at once. */
 const LOOK_AHEAD_MS = 12 * 3_600_000
@@ -115,9 +126,16 @@ export class UnlockedHandle implements UnlockedKeys {
     return this.#ask(() => this.#duties.vault.call('indexKeys', { handle: this.#handle }))
   }
 
-  async sign(content: Bytes, created: number, purpose: SignPurpose = 'mail'): Promise<Bytes> {
-    const request = { handle: this.#handle, content, purpose, created }
-    return (await this.#ask(() => this.#duties.vault.call('sign', request))).signature
+  async sign(content: Bytes, created: number, { purpose = 'mail', recipients = [] }: SignWish = {}): Promise<Bytes> {
+    if (content.byteLength > CONTENT_OCTETS_MAX) throw new TooLargeToSign()
+    const request = { handle: this.#handle, content, purpose, created, recipients }
+    const call = async () => (await this.#ask(() => this.#duties.vault.call('sign', request))).signature
+    if (content.byteLength <= LARGE_OCTETS) return call()
+    try {
+      return await this.#duties.largeContents.run(call)
+    } catch (error) {
+      throw error instanceof Busy ? new VaultBusy('too many large messages wait to be signed') : error
+    }
   }
 
   /** The other side has ended it. */

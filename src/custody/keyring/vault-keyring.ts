@@ -39,7 +39,7 @@ import { LastUses } from './last-uses.ts'
 import type { VaultPlacement } from './launch.ts'
 import { asked, unlessDenied } from './refusals.ts'
 import { RevocationDesk } from './revocations.ts'
-import type { UnlockedHandle } from './unlocked-handle.ts'
+import { largeContentsGate, type UnlockedHandle } from './unlocked-handle.ts'
 import { VaultProcess } from './vault-process.ts'
 
 export interface KeyringOptions {
@@ -109,7 +109,8 @@ class FileKeyring implements VaultKeyring {
       onGone: () => this.#handles.endAll(),
     })
     const { clock, logger, metrics, idleMs = 0 } = options
-    this.#handles = new HeldHandles({ vault: this.#vault, clock, logger, metrics, idleMs })
+    const largeContents = largeContentsGate()
+    this.#handles = new HeldHandles({ vault: this.#vault, clock, logger, metrics, idleMs, largeContents })
   }
 
   #desk(account: AccountId): ChangeDesk {

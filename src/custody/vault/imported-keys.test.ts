@@ -56,8 +56,8 @@ test('an own key is locked under the AMK, and named by the table as its use says
     const opened = await vault.unlock({ account: 'a', table: answer.table, keys, ...login })
     assert.ok(opened.kind === 'unlocked')
     // both keys sign what they are for
-    await vault.sign({ handle: opened.handle, content: NONE, purpose: 'mail', created: NOW })
-    await vault.sign({ handle: opened.handle, content: STATEMENT, purpose: 'statement', created: NOW })
+    await vault.sign({ handle: opened.handle, content: NONE, purpose: 'mail', created: NOW, recipients: [] })
+    await vault.sign({ handle: opened.handle, content: STATEMENT, purpose: 'statement', created: NOW, recipients: [] })
   }
 })
 
@@ -76,7 +76,7 @@ test('no mail is signed as a statement, no statement as mail, and statements by 
   const byApp = await vault.unlock({ ...request, password: added.secret, passphrase: NONE })
   assert.ok(inPerson.kind === 'unlocked' && byApp.kind === 'unlocked')
   const sign = async (handle: number, content: Bytes, purpose: 'mail' | 'statement') =>
-    vault.sign({ handle, content, purpose, created: NOW })
+    vault.sign({ handle, content, purpose, created: NOW, recipients: [] })
   const statement = Buffer.concat([STATEMENT, Buffer.from('consent 1"}')])
   await sign(byApp.handle, Buffer.from('mail'), 'mail')
   await sign(inPerson.handle, statement, 'statement')

@@ -19,6 +19,8 @@ import { openVault, type Vault } from './vault.ts'
 
 const SOCKET_FD = 3
 const READ_OCTETS = 64 * 1024
+/** A request of this size is let go at once when it is answered. */
+const LARGE_OCTETS = 1024 * 1024
 /** Requests under way at once. */
 const PENDING_MAX = 1024
 
@@ -88,7 +90,7 @@ async function handle(frame: Frame): Promise<void> {
   const answer = await answerTo(frame)
   pending--
   socket.write(answer, () => wipe(answer))
-  if (!makesNoKeys.has(frame.kind)) collectSoon()
+  if (!makesNoKeys.has(frame.kind) || frame.content.length > LARGE_OCTETS) collectSoon()
 }
 
 const splitter = new FrameSplitter((frame) => {

@@ -81,7 +81,7 @@ test('an app password is for what its scope says and for nothing else', async ()
       assert.deepEqual([answer.reads, answer.signs], [reads ? 'yes' : 'no', signs ? 'yes' : 'no'])
       const read = async () => house.vault.indexKeys({ handle: answer.handle })
       const content = { handle: answer.handle, content: Buffer.from('x'), created: NOW }
-      const sign = async () => house.vault.sign({ ...content, purpose: 'mail' })
+      const sign = async () => house.vault.sign({ ...content, purpose: 'mail', recipients: [] })
       await (reads ? read() : assert.rejects(read, Forbidden))
       await (signs ? sign() : assert.rejects(sign, Forbidden))
       house.vault.close({ handle: answer.handle })

@@ -122,12 +122,13 @@ function openAccount(table: SlotTable, locked: RequestOf<'unlock'>['keys'], amk:
 /** So that no mail is a statement, and no statement mail: one key may sign both. */
 const isStatement = (content: Bytes): boolean => asBuffer(content.subarray(0, STATEMENT.length)).equals(STATEMENT)
 
-function sign({ handle, content, purpose, created }: RequestOf<'sign'>, unlocked: UnlockedAccounts): AnswerOf<'sign'> {
+function sign(request: RequestOf<'sign'>, unlocked: UnlockedAccounts): AnswerOf<'sign'> {
+  const { handle, content, purpose, created, recipients } = request
   const { keys, endToEnd } = unlocked.at(handle, purpose === 'statement' ? 'states' : 'signs')
   if (isStatement(content) !== (purpose === 'statement')) throw new Forbidden('not for this purpose')
   const key = purpose === 'statement' ? keys[0] : keys.find((one) => one.certificate.fingerprint === endToEnd)
   if (!key) throw new Forbidden('the key is not here')
-  return { signature: signDetached(key, content, created) }
+  return { signature: signDetached(key, content, created, { recipients }) }
 }
 
 async function takeSessionKeys(

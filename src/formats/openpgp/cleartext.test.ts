@@ -14,7 +14,7 @@ const keys = openSecretKeys(made.secret)
 
 function signed(text: string): Buffer {
   const signable = signableText(Buffer.from(text))
-  return writeCleartext(signable, signDetached(keys, signable, CREATED + 1000, 'text'))
+  return writeCleartext(signable, signDetached(keys, signable, CREATED + 1000, { mode: 'text' }))
 }
 
 const lines = fc.array(

@@ -5,11 +5,16 @@
 import { secretBuffer } from '#lib/bytes.ts'
 import { type Codec, Cursor, MalformedFrame, type Pieces } from './codec.ts'
 
-/** More than the largest request: a batch of PKESKs, or the locked keys of one account. */
+/** More than the largest request but one: a batch of PKESKs, or the locked keys of one account. */
 export const FRAME_MAX = 8 * 1024 * 1024
+/** The operation whose requests carry whole messages. */
+export const SIGN = 6
+const SIGN_FRAME_MAX = 65 * 1024 * 1024
 const HEADER = 9
 
 export const Status = { answer: 0, refusal: 1 } as const
+
+const frameMax = (kind: number): number => (kind === SIGN ? SIGN_FRAME_MAX : FRAME_MAX)
 
 export interface Frame {
   readonly id: number
@@ -24,7 +29,7 @@ export function encodeFrame<T>(id: number, kind: number, codec: Codec<T>, value:
   const pieces: Pieces = [header]
   codec.write(value, pieces)
   const length = pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
-  if (length - HEADER > FRAME_MAX) throw new RangeError('a frame is too long')
+  if (length - HEADER > frameMax(kind)) throw new RangeError('a frame is too long')
   header.writeUInt32BE(length - HEADER, 0)
   header.writeUInt32BE(id, 4)
   header[8] = kind
@@ -72,7 +77,7 @@ export class FrameSplitter {
     this.#filled = 0
     if (!this.#content) {
       const length = this.#header.readUInt32BE(0)
-      if (length > FRAME_MAX) throw new MalformedFrame('a frame is too long')
+      if (length > frameMax(this.#header[8]!)) throw new MalformedFrame('a frame is too long')
       this.#content = secretBuffer(length)
       if (length > 0) return
     }

@@ -7,6 +7,7 @@
  * operation gives out an AMK or a bare secret key.
  */
 import { bytes, type Carried, type Codec, integer, list, oneOf, record, text, uint32, word } from './codec.ts'
+import { SIGN } from './frames.ts'
 import { TABLE_OCTETS_MAX } from './slot-table.ts'
 
 /** Longer credentials are wrong before they are tried. */
@@ -15,7 +16,10 @@ export const CREDENTIAL_OCTETS_MAX = 1024
 export const PASSWORD_OCTETS_MIN = 8
 export const PKESKS_MAX = 512
 export const PKESK_OCTETS_MAX = 4096
-export const CONTENT_OCTETS_MAX = 7 * 1024 * 1024
+/** Of what is signed: the largest mail, and what is put in front of it. */
+export const CONTENT_OCTETS_MAX = 64 * 1024 * 1024
+/** Named in one signature; its hashed part has 65535 octets at most (RFC 9580 §5.2.3). */
+export const INTENDED_MAX = 1024
 /** Of one account, all generations: one for each generation, and those that its owner brought. */
 export const KEYS_MAX = 128
 /** All together fit into a frame beside the made ones, whatever their owner put into them. */
@@ -100,12 +104,19 @@ export const operations = {
   indexKeys: operation(5, record(handle), list(bytes(32), KEYS_MAX)),
   /**
    * A detached signature packet over `content`, verified before it is given out: `mail` by the end-to-end key, `statement` (what
-   * the owner declares to the provider) by the current one.
+   * the owner declares to the provider) by the current one. `recipients`: fingerprints of those that it is meant for, upper-case
+   * hex; none for everybody.
    */
   sign: operation(
-    6,
-    record({ ...handle, content: bytes(CONTENT_OCTETS_MAX), purpose: word('mail', 'statement'), created: integer }),
-    record({ signature: bytes(8192) }),
+    SIGN,
+    record({
+      ...handle,
+      purpose: word('mail', 'statement'),
+      created: integer,
+      recipients: list(text(64), INTENDED_MAX),
+      content: bytes(CONTENT_OCTETS_MAX),
+    }),
+    record({ signature: bytes(64 * 1024) }),
   ),
   close: operation(7, record(handle), record({})),
   endAll: operation(8, record({ account }), record({})),
