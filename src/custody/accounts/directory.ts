@@ -52,6 +52,16 @@ export interface StoredCertificate {
 
 export type NewCertificate = Omit<StoredCertificate, 'current' | 'endToEnd'>
 
+/** What becomes of mail that should be sealed to somebody who has no certificate. See privacy/e2e/e2e.ts. */
+export type WithoutKey = 'plain' | 'warn' | 'refuse' | 'pickup'
+
+/** What was chosen and where; who is not in it chose nothing. */
+export interface WithoutKeyPolicies {
+  readonly accounts: ReadonlyMap<AccountId, WithoutKey>
+  /** By domain, in lower case as it was added. */
+  readonly domains: ReadonlyMap<string, WithoutKey>
+}
+
 /** Where mail for an address goes. */
 export type Route =
   | { readonly kind: 'account'; readonly account: Account; readonly detail: string | null }
@@ -104,6 +114,16 @@ export interface Directory extends AsyncDisposable {
   ): Promise<void>
   /** Keeps the revocation with the certificate, to be published with it. Idempotent. */
   revokeCertificate(id: AccountId, fingerprint: string, revocation: Bytes): Promise<void>
+  /**
+   * What counts for mail that the account writes: its own choice, else that of the domain of its primary address; null when neither
+   * chose. A domain that lets nothing leave in clear (`refuse`, `pickup`) is not overruled by a choice that does.
+   */
+  policy(id: AccountId): Promise<WithoutKey | null>
+  /** null takes the choice back. */
+  setAccountPolicy(id: AccountId, policy: WithoutKey | null): Promise<void>
+  /** The same for all accounts of a domain of ours. Throws UnknownDomain. */
+  setDomainPolicy(domain: string, policy: WithoutKey | null): Promise<void>
+  policies(): Promise<WithoutKeyPolicies>
 }
 
 export class AddressTaken extends Error {

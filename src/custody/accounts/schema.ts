@@ -1,10 +1,10 @@
 import type { Kysely } from 'kysely'
 import type { Migrations } from '#lib/sqlite.ts'
-import type { AccountState, CertificateUse } from './directory.ts'
+import type { AccountState, CertificateUse, WithoutKey } from './directory.ts'
 
 /** Keys are those of address-key.ts; `local` and `domain` beside them are as given. */
 export interface DirectorySchema {
-  domain: { domain_key: string; domain: string; position: number }
+  domain: { domain_key: string; domain: string; position: number; without_key: WithoutKey | null }
   account: {
     account_id: string
     local: string
@@ -13,6 +13,7 @@ export interface DirectorySchema {
     state: AccountState
     created: number
     quota: number | null
+    without_key: WithoutKey | null
   }
   /** Every address that means somebody, so that one cannot be given twice. An alias has no account, but targets. */
   address: { address_key: string; local: string; domain: string; account_id: string | null }
@@ -91,4 +92,9 @@ async function certificatePurposes({ schema }: Kysely<unknown>): Promise<void> {
     .execute()
 }
 
-export const migrations: Migrations = [firstSchema, certificatePurposes]
+/** What becomes of mail to those who have no key; null where nobody chose. */
+async function withoutKeyPolicies({ schema }: Kysely<unknown>): Promise<void> {
+  for (const table of ['domain', 'account']) await schema.alterTable(table).addColumn('without_key', 'text').execute()
+}
+
+export const migrations: Migrations = [firstSchema, certificatePurposes, withoutKeyPolicies]

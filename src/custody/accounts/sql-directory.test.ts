@@ -192,3 +192,50 @@ test('keys fold case and composition, and nothing else', () => {
     }),
   )
 })
+
+test('what becomes of mail without a key: an account chooses, then its domain; strictness of a domain stands', () =>
+  inDirectory(async (directory) => {
+    assert.equal(await directory.policy('a1'), null)
+    assert.equal(await directory.policy('nobody'), null)
+    const kinds = [null, 'plain', 'warn', 'refuse', 'pickup'] as const
+    const counted: Record<string, string | null> = {}
+    for (const own of kinds) {
+      for (const shared of kinds) {
+        await directory.setAccountPolicy('a1', own)
+        await directory.setDomainPolicy('ALPHA.test', shared)
+        counted[`${own} in ${shared}`] = await directory.policy('a1')
+      }
+    }
+    assert.deepEqual(counted, {
+      'null in null': null,
+      'null in plain': 'plain',
+      'null in warn': 'warn',
+      'null in refuse': 'refuse',
+      'null in pickup': 'pickup',
+      'plain in null': 'plain',
+      'plain in plain': 'plain',
+      'plain in warn': 'plain',
+      'plain in refuse': 'refuse',
+      'plain in pickup': 'pickup',
+      'warn in null': 'warn',
+      'warn in plain': 'warn',
+      'warn in warn': 'warn',
+      'warn in refuse': 'refuse',
+      'warn in pickup': 'pickup',
+      'refuse in null': 'refuse',
+      'refuse in plain': 'refuse',
+      'refuse in warn': 'refuse',
+      'refuse in refuse': 'refuse',
+      'refuse in pickup': 'refuse',
+      'pickup in null': 'pickup',
+      'pickup in plain': 'pickup',
+      'pickup in warn': 'pickup',
+      'pickup in refuse': 'pickup',
+      'pickup in pickup': 'pickup',
+    })
+    await directory.addDomain('gamma.test')
+    const { accounts, domains } = await directory.policies()
+    assert.deepEqual([[...accounts], [...domains]], [[['a1', 'pickup']], [['alpha.test', 'pickup']]])
+    await assert.rejects(directory.setAccountPolicy('nobody', 'warn'), UnknownAccount)
+    await assert.rejects(directory.setDomainPolicy('beta.test', 'warn'), UnknownDomain)
+  }))

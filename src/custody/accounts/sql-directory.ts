@@ -16,7 +16,10 @@ import {
   type StoredCertificate,
   UnknownAccount,
   UnknownDomain,
+  type WithoutKey,
+  type WithoutKeyPolicies,
 } from './directory.ts'
+import { policyOf } from './policy.ts'
 import { createRouter, type Router, toAccount, toAddress } from './router.ts'
 import { type DirectorySchema, migrations } from './schema.ts'
 
@@ -57,6 +60,7 @@ class SqlDirectory implements Directory {
           domain_key: domainKey(domain),
           domain: domain.toLowerCase(),
           position: Number(last?.position ?? 0) + 1,
+          without_key: null,
         })
         .onConflict((conflict) => conflict.column('domain_key').doNothing())
         .execute()
@@ -135,6 +139,7 @@ class SqlDirectory implements Directory {
           state: account.state,
           created: account.created,
           quota: account.quota,
+          without_key: null,
         })
         .execute()
       await change
@@ -204,7 +209,10 @@ class SqlDirectory implements Directory {
     return this.#update(id, { quota: limit })
   }
 
-  async #update(id: AccountId, values: { state?: AccountState; quota?: number | null }): Promise<void> {
+  async #update(
+    id: AccountId,
+    values: { state?: AccountState; quota?: number | null; without_key?: WithoutKey | null },
+  ): Promise<void> {
     await this.#db.write(async (change) => {
       await checkThere(change, id)
       await change.updateTable('account').set(values).where('account_id', '=', id).execute()
@@ -287,6 +295,43 @@ class SqlDirectory implements Directory {
         .where('fingerprint', '=', fingerprint)
         .execute()
     })
+  }
+
+  async policy(id: AccountId): Promise<WithoutKey | null> {
+    const row = await this.#db.query
+      .selectFrom('account')
+      .innerJoin('domain', 'domain.domain_key', 'account.domain_key')
+      .select(['account.without_key as own', 'domain.without_key as shared'])
+      .where('account.account_id', '=', id)
+      .executeTakeFirst()
+    return row ? policyOf(row.own, row.shared) : null
+  }
+
+  setAccountPolicy(id: AccountId, policy: WithoutKey | null): Promise<void> {
+    return this.#update(id, { without_key: policy })
+  }
+
+  async setDomainPolicy(domain: string, policy: WithoutKey | null): Promise<void> {
+    await this.#db.write(async (change) => {
+      const changed = await change
+        .updateTable('domain')
+        .set({ without_key: policy })
+        .where('domain_key', '=', domainKey(domain))
+        .executeTakeFirst()
+      if (changed.numUpdatedRows === 0n) throw new UnknownDomain(`${domain} is not a domain of this server`)
+    })
+  }
+
+  async policies(): Promise<WithoutKeyPolicies> {
+    const { query } = this.#db
+    const [accounts, domains] = await Promise.all([
+      query.selectFrom('account').select(['account_id', 'without_key']).where('without_key', 'is not', null).execute(),
+      query.selectFrom('domain').select(['domain', 'without_key']).where('without_key', 'is not', null).execute(),
+    ])
+    return {
+      accounts: new Map(accounts.map(({ account_id, without_key }) => [account_id, without_key!])),
+      domains: new Map(domains.map(({ domain, without_key }) => [domain, without_key!])),
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
