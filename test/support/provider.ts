@@ -149,7 +149,10 @@ export async function makeProvider(options: ProviderOptions): Promise<Provider> 
   const provider: Provider = {
     host,
     ports: Object.fromEntries(
-      Object.entries(standardPorts).map(([name, port]) => [name, base + port]),
+      Object.entries(standardPorts).map(([name, port]) => [
+        name,
+        Number(options.settings?.[`ports.${name}`] ?? base + port),
+      ]),
     ) as unknown as Provider['ports'],
     data,
     ca: join(data, 'tls/ca.crt'),

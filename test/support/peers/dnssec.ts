@@ -1,10 +1,10 @@
 /**
- * A small signed Internet on two loopback addresses: Debian's Knot signs and serves `lab.test` and the zones below it, Debian's Unbound
- * validates from the key of `lab.test` down. Every zone is in one of the states that a validator can find a zone in.
+ * A small signed Internet on two loopback addresses: Debian's Knot signs and serves `lab.test` (or another domain) and the zones below it,
+ * Debian's Unbound validates from its key down. Every zone is in one of the states that a validator can find a zone in.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { freePort, ownLoopback, run, startDaemon } from './run.ts'
+import { type Daemon, freePort, ownLoopback, run, startDaemon } from './run.ts'
 
 export type ZoneState =
   | 'secure'
@@ -25,38 +25,69 @@ export interface LabZone {
   readonly records: string
 }
 
+export type LabZones = Readonly<Record<string, LabZone>>
+
 export interface DnssecLab extends AsyncDisposable {
   /** Of the validating resolver, as `address:port`. */
   readonly resolver: string
   /** Of the authoritative server, which validates nothing and sets no AD. */
   readonly authority: string
+  /** Other content for the same zones, signed with the same keys; all caches are empty afterwards. None may expire that had not. */
+  change(zones: LabZones): Promise<void>
 }
 
 export const LAB = 'lab.test'
 
-/** `zones` are named by their label below lab.test. */
-export async function startDnssecLab(directory: string, zones: Readonly<Record<string, LabZone>>): Promise<DnssecLab> {
-  const host = ownLoopback()
-  const signing = await startSigning(directory, Object.keys(zones))
+/** `zones` are named by their label below the apex. */
+export async function startDnssecLab(directory: string, zones: LabZones, apex = LAB): Promise<DnssecLab> {
+  const [host, resolverHost] = [ownLoopback(), ownLoopback()]
+  const place = { host, port: await freePort(host) }
+  const resolverPlace = { host: resolverHost, port: await freePort(resolverHost) }
+  const names = [apex, ...Object.keys(zones).map((label) => `${label}.${apex}`)]
+  const signing = await startSigning(directory, names)
+  const run = async (content: LabZones) => {
+    const anchor = await makeZones(content, { apex, host, signing })
+    const authority = await serve(directory, place, names)
+    const resolver = await startUnbound(directory, resolverPlace, { authority: place, names, anchor }).catch(
+      async (error) => {
+        await authority.stop()
+        throw error
+      },
+    )
+    return async () => {
+      await resolver.stop()
+      await authority.stop()
+    }
+  }
+  let stop = await run(zones)
+  return {
+    resolver: `${resolverPlace.host}:${resolverPlace.port}`,
+    authority: `${place.host}:${place.port}`,
+    change: async (content) => {
+      await stop()
+      stop = async () => {}
+      stop = await run(content)
+    },
+    [Symbol.asyncDispose]: () => stop(),
+  }
+}
+
+interface Making {
+  readonly apex: string
+  readonly host: string
+  readonly signing: Signing
+}
+
+/** Answers the trust anchor. */
+async function makeZones(zones: LabZones, { apex, host, signing }: Making): Promise<string> {
   let delegations = ''
   for (const [label, zone] of Object.entries(zones)) {
     delegations += `${label} NS ns.${label}\nns.${label} A ${host}\n`
-    delegations += await makeZone(`${label}.${LAB}`, zone, host, signing)
+    delegations += await makeZone(`${label}.${apex}`, zone, host, signing)
   }
-  await signing.write(LAB, zoneText(LAB, host, delegations))
-  await signing.sign(LAB)
-  const anchor = await signing.ds(LAB)
-  const names = [LAB, ...Object.keys(zones).map((label) => `${label}.${LAB}`)]
-  const authority = await serve(directory, host, names)
-  const resolver = await startUnbound(directory, { authority, names, anchor })
-  return {
-    resolver: resolver.address,
-    authority: authority.address,
-    async [Symbol.asyncDispose]() {
-      await resolver.daemon.stop()
-      await authority.daemon.stop()
-    },
-  }
+  await signing.write(apex, zoneText(apex, host, delegations))
+  await signing.sign(apex)
+  return await signing.ds(apex)
 }
 
 const zoneText = (zone: string, host: string, records: string) =>
@@ -98,11 +129,10 @@ interface Signing {
 
 const fileOf = (directory: string, zone: string) => join(directory, `${zone}.zone`)
 
-async function startSigning(directory: string, labels: readonly string[]): Promise<Signing> {
+async function startSigning(directory: string, names: readonly string[]): Promise<Signing> {
   const keys = join(directory, 'keys')
   await mkdir(keys, { recursive: true })
   const config = join(directory, 'signing.conf')
-  const names = [LAB, ...labels.map((label) => `${label}.${LAB}`)]
   const lines = ['database:', `  storage: ${keys}`, 'policy:', '  - id: lab', '    algorithm: ecdsap256sha256']
   lines.push('    single-type-signing: on', 'zone:')
   for (const zone of names) {
@@ -125,28 +155,28 @@ async function startSigning(directory: string, labels: readonly string[]): Promi
   }
 }
 
-async function serve(directory: string, host: string, zones: readonly string[]) {
-  const port = await freePort(host)
+interface Place {
+  readonly host: string
+  readonly port: number
+}
+
+async function serve(directory: string, { host, port }: Place, zones: readonly string[]): Promise<Daemon> {
   const rundir = join(directory, 'serving')
+  // With its journal: what is in the files counts, whatever their serial numbers.
+  await rm(rundir, { recursive: true, force: true })
   await mkdir(rundir)
   const config = join(directory, 'serving.conf')
   const lines = ['server:', `  listen: ${host}@${port}`, `  rundir: ${rundir}`, 'database:', `  storage: ${rundir}`]
   lines.push('zone:', ...zones.flatMap((zone) => [`  - domain: ${zone}`, `    file: ${fileOf(directory, zone)}`]))
   await writeFile(config, `${lines.join('\n')}\n`)
-  const daemon = await startDaemon('knotd', ['-c', config], { ready: [{ host, port }] })
-  return { host, port, address: `${host}:${port}`, daemon }
+  return await startDaemon('knotd', ['-c', config], { ready: [{ host, port }] })
 }
 
 async function startUnbound(
   directory: string,
-  lab: {
-    readonly authority: { host: string; port: number }
-    readonly names: readonly string[]
-    readonly anchor: string
-  },
-) {
-  const host = ownLoopback()
-  const port = await freePort(host)
+  { host, port }: Place,
+  lab: { readonly authority: Place; readonly names: readonly string[]; readonly anchor: string },
+): Promise<Daemon> {
   const { authority } = lab
   const lines = [
     'server:',
@@ -173,6 +203,5 @@ async function startUnbound(
   ]
   const config = join(directory, 'validating.conf')
   await writeFile(config, `${lines.join('\n')}\n`)
-  const daemon = await startDaemon('unbound', ['-d', '-c', config], { ready: [{ host, port }] })
-  return { address: `${host}:${port}`, daemon }
+  return await startDaemon('unbound', ['-d', '-c', config], { ready: [{ host, port }] })
 }
