@@ -18,6 +18,7 @@ function described(entry: QueueEntry) {
     id: entry.queueId,
     from: entry.envelope.reversePath ? formatAddress(entry.envelope.reversePath) : '',
     size: entry.size,
+    waitsForCertificate: entry.waitsForCertificate,
     arrived: day(entry.arrived),
     recipients: entry.recipients.map((one) => ({
       address: formatAddress(one.address),
@@ -75,6 +76,7 @@ export async function show(id: string, options: Options): Promise<void> {
       `from     ${shown.from || '<>'}`,
       `size     ${octets(shown.size)}`,
       `arrived  ${shown.arrived}`,
+      ...(shown.waitsForCertificate ? ['waits    for a certificate, sealed to nobody until it is found'] : []),
       ...shown.recipients.map(
         (one) =>
           `to       ${one.address}: ${one.tries} tries, next ${one.nextTry}${one.lastReply ? `\n         ${one.lastReply}` : ''}`,

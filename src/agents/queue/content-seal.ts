@@ -1,14 +1,17 @@
 /**
- * Seals the content of a waiting message: AES-256-GCM under a key of its own, that key under the queue key, both bound to the
- * queue id, so that rows cannot be exchanged.
+ * Seals the content of a waiting message, and what it waits with, under a key of its own, that key under the queue key; all
+ * bound to the queue id, so that rows cannot be exchanged.
  */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { type Bytes, wipe } from '#lib/bytes.ts'
+import { openOctets, sealOctets } from '#lib/sealed-octets.ts'
+import type { QueuedMail } from './queue.ts'
 
 export interface SealedContent {
   /** The message's key, sealed. */
   readonly key: Bytes
   readonly content: Bytes
+  readonly waiting: Bytes | null
 }
 
 /** The row was changed on the disk, or belongs to another queue key. */
@@ -16,18 +19,27 @@ export class ContentDamaged extends Error {
   override readonly name = 'ContentDamaged'
 }
 
-const CIPHER = 'aes-256-gcm'
 const KEY = 32
-const NONCE = 12
-const TAG = 16
+
+const keyOf = (queueId: string) => `queue key ${queueId}`
+const contentOf = (queueId: string) => `queue content ${queueId}`
+const waitingOf = (queueId: string) => `queue waiting ${queueId}`
+
+/** What is handed back to delivery agents; `waiting` is the caller's to wipe. */
+export interface OpenContent {
+  readonly content: Buffer
+  readonly waiting?: Buffer
+}
 
 /** `queueKey` has 32 octets. */
-export function sealContent(queueKey: Bytes, queueId: string, content: Bytes): SealedContent {
+export function sealContent(queueKey: Bytes, mail: Pick<QueuedMail, 'queueId' | 'content' | 'waiting'>): SealedContent {
+  const { queueId, content, waiting } = mail
   const key = randomBytes(KEY)
   try {
     return {
-      key: encrypt(queueKey, `queue key ${queueId}`, key),
-      content: encrypt(key, `queue content ${queueId}`, content),
+      key: sealOctets(queueKey, keyOf(queueId), key),
+      content: sealOctets(key, contentOf(queueId), content),
+      waiting: waiting ? sealOctets(key, waitingOf(queueId), waiting) : null,
     }
   } finally {
     wipe(key)
@@ -35,31 +47,18 @@ export function sealContent(queueKey: Bytes, queueId: string, content: Bytes): S
 }
 
 /** The inverse of sealContent. Throws ContentDamaged. */
-export function unsealContent(queueKey: Bytes, queueId: string, sealed: SealedContent): Buffer {
-  const key = decrypt(queueKey, `queue key ${queueId}`, sealed.key)
+export function unsealContent(queueKey: Bytes, queueId: string, sealed: SealedContent): OpenContent {
+  const key = open(queueKey, keyOf(queueId), sealed.key)
   try {
-    return decrypt(key, `queue content ${queueId}`, sealed.content)
+    const content = open(key, contentOf(queueId), sealed.content)
+    return sealed.waiting ? { content, waiting: open(key, waitingOf(queueId), sealed.waiting) } : { content }
   } finally {
     wipe(key)
   }
 }
 
-/** Nonce, ciphertext, tag. */
-function encrypt(key: Bytes, purpose: string, clear: Bytes): Buffer {
-  const nonce = randomBytes(NONCE)
-  const cipher = createCipheriv(CIPHER, key, nonce).setAAD(Buffer.from(purpose))
-  return Buffer.concat([nonce, cipher.update(clear), cipher.final(), cipher.getAuthTag()])
-}
-
-function decrypt(key: Bytes, purpose: string, sealed: Bytes): Buffer {
-  if (sealed.length < NONCE + TAG) throw new ContentDamaged('queue content is cut short')
-  const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, NONCE), { authTagLength: TAG })
-  decipher.setAAD(Buffer.from(purpose)).setAuthTag(sealed.subarray(-TAG))
-  const clear = decipher.update(sealed.subarray(NONCE, -TAG))
-  try {
-    decipher.final()
-  } catch {
-    throw new ContentDamaged('queue content does not open with this queue key')
-  }
+function open(key: Bytes, purpose: string, sealed: Bytes): Buffer {
+  const clear = openOctets(key, purpose, sealed)
+  if (!clear) throw new ContentDamaged('queue content does not open with this queue key')
   return clear
 }

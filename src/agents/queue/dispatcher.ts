@@ -2,9 +2,11 @@
  * Chooses what is tried next and runs the tries: up to a number at once, up to a number per domain, one probe at a time for a
  * domain that could not be reached. All state that must survive is in the tables; here is only what is under way.
  */
+import { wipe } from '#lib/bytes.ts'
 import { type Clock, pause } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { SqliteDatabase } from '#lib/sqlite.ts'
+import type { OpenContent } from './content-seal.ts'
 import type { DeliveryAgent, Outcome } from './queue.ts'
 import { type Batch, claim, dueRoutes, LOCAL, nextDue, type QueueSchema, release } from './queue-table.ts'
 import { delayAfter, type Schedule } from './schedule.ts'
@@ -39,7 +41,7 @@ const FAILING_KEPT = 10_000
 interface DispatcherOptions {
   readonly db: SqliteDatabase<QueueSchema>
   readonly agentOf: (route: string) => DeliveryAgent
-  readonly contentOf: (batch: Batch) => Promise<Buffer>
+  readonly contentOf: (batch: Batch) => Promise<OpenContent>
   /** Writes down what became of a batch; `putOffUntil` holds for the rest of its route. */
   readonly record: (
     batch: Batch,
@@ -199,8 +201,13 @@ export class Dispatcher {
     let content: Buffer = Buffer.alloc(0)
     let outcomes: readonly Outcome[]
     try {
-      content = await contentOf(batch)
-      outcomes = await this.#deliver(batch, content)
+      const open = await contentOf(batch)
+      content = open.content
+      try {
+        outcomes = await this.#deliver(batch, open)
+      } finally {
+        if (open.waiting) wipe(open.waiting)
+      }
     } catch (error) {
       logger.error({ queueId: batch.queueId, error: error as Error }, 'try failed by itself')
       outcomes = batch.recipients.map(() => TROUBLE)
@@ -208,10 +215,10 @@ export class Dispatcher {
     await this.#record(batch, content, outcomes)
   }
 
-  async #deliver({ queueId, route, arrived, envelope, recipients }: Batch, content: Buffer): Promise<Outcome[]> {
+  async #deliver({ queueId, route, arrived, envelope, recipients }: Batch, open: OpenContent): Promise<Outcome[]> {
     const { agentOf, givenUp } = this.#options
     const tried = recipients.filter((recipient) => !recipient.givenUp)
-    const mail = { queueId, envelope: { ...envelope, recipients: tried }, content, arrived }
+    const mail = { queueId, envelope: { ...envelope, recipients: tried }, ...open, arrived }
     const outcomes = tried.length > 0 ? await agentOf(route).deliver(mail, tried, this.#cut.signal) : []
     if (outcomes.length !== tried.length) throw new Error('an outcome is missing')
     const byRecipient = new Map(tried.map((recipient, at) => [recipient, outcomes[at]!]))

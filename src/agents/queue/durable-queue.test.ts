@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { parseAddress } from '#formats/message/address.ts'
 import { createMetrics } from '#lib/metrics.ts'
+import { openSqlite } from '#lib/sqlite.ts'
 import {
   createFakeAgent,
   DELIVERED,
@@ -18,9 +19,11 @@ import { createFakeClock, type FakeClock } from '../../../test/support/fake-cloc
 import { createFakeLog, type FakeLog } from '../../../test/support/fake-log.ts'
 import { envelope, queuedMail, recipient } from '../../../test/support/fake-mail.ts'
 import { type TemporaryDirectory, temporaryDirectory } from '../../../test/support/temporary.ts'
+import { sealContent } from './content-seal.ts'
 import { openQueue, type QueueOptions } from './durable-queue.ts'
 import type { Outcome, Queue } from './queue.ts'
 import { openQueueDesk } from './queue-desk.ts'
+import { type QueueSchema, queueMigrations } from './queue-table.ts'
 
 const HOUR = 3_600_000
 const key = randomBytes(32)
@@ -106,6 +109,89 @@ test('no octet of a waiting message is on the disk in clear', () =>
       assert.equal((await readFile(folder.join(name))).includes('canary'), false, name)
     }
   }))
+
+test('what a message waits with is handed to every try, sealed on the disk, and told to nobody', () =>
+  withQueue({ relay: LATER }, async ({ queue, relay, log, folder, nextTry }) => {
+    const waiting = Buffer.from('canary-waiting')
+    const seen: string[] = []
+    const { deliver } = relay
+    relay.deliver = (mail, ...rest) => {
+      seen.push(Buffer.from(mail.waiting ?? []).toString())
+      return deliver(mail, ...rest)
+    }
+    await queue.enqueue(queuedMail(envelope('anna@alpha.test', ['bob@beta.test']), { waiting }))
+    queue.start()
+    await log.heard('deferred')
+    await nextTry()
+    assert.deepEqual(seen, ['canary-waiting', 'canary-waiting'])
+    assert.ok(
+      relay.tries.every(({ mail }) => mail.waiting?.every((octet) => octet === 0)),
+      'wiped after each try',
+    )
+    const entry = await queue.entry('q1')
+    assert.equal(entry?.waitsForCertificate, true)
+    assert.equal(log.said('mail queued')[0]?.['waitsForCertificate'], true)
+    assert.doesNotMatch(JSON.stringify([entry, log.lines]), /canary/)
+    for (const name of await readdir(folder.path)) {
+      assert.equal((await readFile(folder.join(name))).includes('canary'), false, name)
+    }
+  }))
+
+test('several mails that belong together are taken together, or none of them', () =>
+  withQueue({}, async ({ queue, log, relay }) => {
+    const mails = ['a', 'b'].map((queueId) => queuedMail(envelope('anna@alpha.test', ['bob@beta.test']), { queueId }))
+    await queue.enqueueAll(mails)
+    assert.deepEqual((await queue.entries()).map(({ queueId }) => queueId).sort(), ['a', 'b'])
+    const clash = ['c', 'a'].map((queueId) => queuedMail(envelope('anna@alpha.test', ['x@beta.test']), { queueId }))
+    await assert.rejects(queue.enqueueAll(clash))
+    assert.equal(await queue.entry('c'), null)
+    await queue.enqueueAll([])
+    queue.start()
+    await log.heard('delivered', 2)
+    assert.equal(relay.tries.length, 2)
+  }))
+
+test('a queue that an older version wrote is read', async () => {
+  await using folder = await temporaryDirectory('queue')
+  const [first] = queueMigrations
+  const db = await openSqlite<QueueSchema>({ path: folder.join('queue.db'), migrations: [first!] })
+  const { waiting: _, ...sealed } = sealContent(key, { queueId: 'old', content: Buffer.from('old mail') })
+  const old = { queue_id: 'old', arrived: 1, size: 8, ...sealed }
+  const head = JSON.stringify({ reversePath: null, smtputf8: false, ret: null, envid: null })
+  await db.write(async (change) => {
+    await change
+      .insertInto('message')
+      .values({ ...old, envelope: head } as QueueSchema['message'])
+      .execute()
+    await change
+      .insertInto('recipient')
+      .values({
+        queue_id: 'old',
+        position: 0,
+        route: 'beta.test',
+        address: JSON.stringify({ local: 'bob', domain: 'beta.test' }),
+        notify: null,
+        orcpt: null,
+        state: 'waiting',
+        tries: 0,
+        next_try: 0,
+        last_reply: null,
+        remote: null,
+        warned: 0,
+        given_up: 0,
+      })
+      .execute()
+  })
+  await db[Symbol.asyncDispose]()
+  const relay = createFakeAgent(() => RELAYED)
+  const log = createFakeLog()
+  await using queue = await open(folder, { relay, local: relay, clock: createFakeClock(), logger: log })
+  assert.equal((await queue.entry('old'))?.waitsForCertificate, false)
+  queue.start()
+  await log.heard('delivered')
+  assert.equal(text(relay.tries[0]!), 'old mail')
+  assert.equal('waiting' in relay.tries[0]!.mail, false)
+})
 
 test('five days of a temporary failure: quick tries, then slower ones, one warning, and the end', () =>
   withQueue({ relay: LATER }, async ({ queue, relay, local, clock, log, nextTry }) => {

@@ -7,7 +7,7 @@ import { randomId } from '#lib/ids.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
 import { openSqlite, type SqliteDatabase } from '#lib/sqlite.ts'
-import { ContentDamaged, sealContent, unsealContent } from './content-seal.ts'
+import { ContentDamaged, type OpenContent, sealContent, unsealContent } from './content-seal.ts'
 import { Dispatcher, type QueueLimits, STANDARD_LIMITS } from './dispatcher.ts'
 import { logSettlement } from './journey-log.ts'
 import type { DeliveryAgent, Outcome, Queue, QueuedMail, QueueEntry, QueueId } from './queue.ts'
@@ -99,12 +99,22 @@ class DurableQueue implements Queue {
     })
   }
 
-  async enqueue(mail: QueuedMail): Promise<void> {
-    const { queueId, envelope, content } = mail
-    const routes = await Promise.all(envelope.recipients.map(({ address }) => this.#routeOf(address)))
-    const entry = this.#entryOf(mail, routes)
-    await this.#db.write((change) => insertEntry(change, entry))
-    this.#options.logger.info({ queueId, recipients: envelope.recipients.length, size: content.length }, 'mail queued')
+  enqueue(mail: QueuedMail): Promise<void> {
+    return this.enqueueAll([mail])
+  }
+
+  async enqueueAll(mails: readonly QueuedMail[]): Promise<void> {
+    const entries: NewEntry[] = []
+    for (const mail of mails) {
+      const routes = await Promise.all(mail.envelope.recipients.map(({ address }) => this.#routeOf(address)))
+      entries.push(this.#entryOf(mail, routes))
+    }
+    await this.#insertAll(entries)
+    for (const { queueId, envelope, size, sealed } of entries) {
+      const waitsForCertificate = sealed.waiting !== null || undefined
+      const fields = { queueId, recipients: envelope.recipients.length, size, waitsForCertificate }
+      this.#options.logger.info(fields, 'mail queued')
+    }
     this.#dispatcher.wake()
   }
 
@@ -159,15 +169,19 @@ class DurableQueue implements Queue {
     })
     const entries = await this.#reports(mail, settled)
     if (entries.length === 0) return
-    await this.#db.write(async (change) => {
-      for (const entry of entries) await insertEntry(change, entry)
-    })
+    await this.#insertAll(entries)
     this.#dispatcher.wake()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop(0)
     await this.#db[Symbol.asyncDispose]()
+  }
+
+  async #insertAll(entries: readonly NewEntry[]): Promise<void> {
+    await this.#db.write(async (change) => {
+      for (const entry of entries) await insertEntry(change, entry)
+    })
   }
 
   async #routeOf(address: Address): Promise<string> {
@@ -180,13 +194,13 @@ class DurableQueue implements Queue {
   #entryOf(mail: QueuedMail, routes: readonly string[]): NewEntry {
     const { queueId, arrived, envelope, content } = mail
     const { clock, key } = this.#options
-    const sealed = sealContent(key, queueId, content)
+    const sealed = sealContent(key, mail)
     const now = clock.now()
     const nextTry = (route: string) => Math.max(now, this.#dispatcher.notBefore(route))
     return { queueId, arrived, envelope, size: content.length, sealed, routes, nextTry }
   }
 
-  async #content(queueId: QueueId): Promise<Buffer> {
+  async #content(queueId: QueueId): Promise<OpenContent> {
     const sealed = await readContent(this.#db.query, queueId)
     if (!sealed) throw new ContentDamaged('the message is gone')
     return unsealContent(this.#options.key, queueId, sealed)

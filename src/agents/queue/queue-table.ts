@@ -10,7 +10,15 @@ import type { QueueEntry, QueueEntryRecipient, QueueId } from './queue.ts'
 import type { Settlement, WaitingRecipient } from './settlement.ts'
 
 export interface QueueSchema {
-  message: { queue_id: string; arrived: number; envelope: string; size: number; key: Bytes; content: Bytes }
+  message: {
+    queue_id: string
+    arrived: number
+    envelope: string
+    size: number
+    key: Bytes
+    content: Bytes
+    waiting: Bytes | null
+  }
   recipient: {
     queue_id: string
     position: number
@@ -66,6 +74,9 @@ export const queueMigrations: Migrations = [
       .addPrimaryKeyConstraint('recipient_key', ['queue_id', 'position'])
       .execute()
     await schema.schema.createIndex('recipient_due').on('recipient').columns(['state', 'route', 'next_try']).execute()
+  },
+  async (schema) => {
+    await schema.schema.alterTable('message').addColumn('waiting', 'blob').execute()
   },
 ]
 
@@ -279,7 +290,7 @@ export async function giveUp(change: Change, queueId: QueueId, now: number): Pro
 export async function readContent(query: Query<QueueSchema>, queueId: QueueId): Promise<SealedContent | null> {
   const row = await query
     .selectFrom('message')
-    .select(['key', 'content'])
+    .select(['key', 'content', 'waiting'])
     .where('queue_id', '=', queueId)
     .executeTakeFirst()
   return row ?? null
@@ -287,19 +298,23 @@ export async function readContent(query: Query<QueueSchema>, queueId: QueueId): 
 
 /** One message or all, in order of arrival. */
 export async function readEntries(query: Query<QueueSchema>, queueId: QueueId | null): Promise<QueueEntry[]> {
-  const messages = query.selectFrom('message').select(['queue_id', 'arrived', 'envelope', 'size'])
+  const messages = query
+    .selectFrom('message')
+    .select(['queue_id', 'arrived', 'envelope', 'size'])
+    .select((select) => select('waiting', 'is not', null).as('waits'))
   const recipients = query.selectFrom('recipient').selectAll().orderBy('position')
   const heads = await (queueId === null ? messages : messages.where('queue_id', '=', queueId))
     .orderBy('arrived')
     .execute()
   const rows = await (queueId === null ? recipients : recipients.where('queue_id', '=', queueId)).execute()
   const byMessage = Map.groupBy(rows, (row) => row.queue_id)
-  return heads.map(({ queue_id, arrived, envelope, size }) => {
+  return heads.map(({ queue_id, arrived, envelope, size, waits }) => {
     const left = (byMessage.get(queue_id) ?? []).map(entryRecipient)
     return {
       queueId: queue_id,
       arrived,
       size,
+      waitsForCertificate: Boolean(waits),
       recipients: left,
       envelope: { ...JSON.parse(envelope), recipients: left },
     }

@@ -7,7 +7,8 @@
  * reverse-path is never answered (RFC 5321 §4.5.5), so reports cannot breed reports.
  *
  * Every message in it is sealed under its own key, which is itself sealed under the queue key; with the row, the key is
- * overwritten (secure_delete). Its envelope is in clear: it says where to go.
+ * overwritten (secure_delete). Its envelope is in clear: it says where to go. Mail that waits for a certificate has what opens it
+ * sealed beside it in the same way; its content is ciphertext already, and so is what its sender is told of it.
  *
  * A try that a crash cut short is tried again: the one window in which a recipient may get a message twice, and, for our own
  * mailboxes, closed by the store's delivery key. One dead domain never holds up another.
@@ -29,6 +30,11 @@ export interface QueuedMail {
   readonly arrived: number
   /** Return-Path and then `content`, in one piece of memory, where they were made together: saves delivery a copy. */
   readonly stored?: Bytes
+  /**
+   * `content` is sealed to nobody yet, because the certificate of its recipient could not be known; these octets (waiting.ts) open
+   * it. Sealed in the file like the content, handed to delivery agents, and in no report, no log and no listing.
+   */
+  readonly waiting?: Bytes
 }
 
 /** What became of one recipient in one try. */
@@ -69,6 +75,7 @@ export interface QueueEntry {
   readonly envelope: Envelope
   readonly size: number
   readonly arrived: number
+  readonly waitsForCertificate: boolean
   readonly recipients: readonly QueueEntryRecipient[]
 }
 
@@ -83,6 +90,8 @@ export interface QueueEntryRecipient extends EnvelopeRecipient {
 export interface Queue extends AsyncDisposable {
   /** Durable when it resolves. The recipients are those of `mail.envelope`. */
   enqueue(mail: QueuedMail): Promise<void>
+  /** The same for several that belong together: all of them, or none. */
+  enqueueAll(mails: readonly QueuedMail[]): Promise<void>
   /** Starts trying; until then mail is only taken. */
   start(): void
   /** Stops starting tries, waits for those under way up to `graceMs`, then cuts them. */
