@@ -26,6 +26,7 @@ import { openKeyring, type VaultKeyring } from '#custody/keyring/vault-keyring.t
 import type { MailStore } from '#custody/store/mail-store.ts'
 import { createStorePool } from '#custody/store/store-pool.ts'
 import type { Address } from '#formats/message/address.ts'
+import { wipe } from '#lib/bytes.ts'
 import { type CertificateFiles, openCertificateFiles } from '#lib/certificate-files.ts'
 import { systemClock as clock } from '#lib/clock.ts'
 import { randomId } from '#lib/ids.ts'
@@ -33,6 +34,9 @@ import { loadKeyFile } from '#lib/key-file.ts'
 import { createLogger, type Logger } from '#lib/log.ts'
 import { createMetrics, type Metrics } from '#lib/metrics.ts'
 import { createResolver } from '#policy/dns/dns-client.ts'
+import type { RecordResolver } from '#policy/dns/resolver.ts'
+import { discovererSource } from '#privacy/discovery/discoverer-source.ts'
+import type { Discoverer, DiscovererSource } from '#privacy/discovery/discovery.ts'
 import { createAdminServer } from '#servers/admin/admin.ts'
 import { createHkpServer } from '#servers/hkp/hkp-server.ts'
 import { createImapServer } from '#servers/imap/imap-server.ts'
@@ -121,10 +125,29 @@ function smarthostOf({ relay }: LoadedConfig): Smarthost | undefined {
   return { host, port: Number(port), tls: relay.tls, ...login }
 }
 
+/** An idle server has none of it in memory. */
+async function openDiscoverer(
+  { config, directory, logger }: Foundation,
+  resolver: RecordResolver,
+  ca: readonly string[],
+): Promise<Discoverer> {
+  const { createDiscoverer } = await import('#privacy/discovery/discoverer.ts')
+  const key = await loadKeyFile(config.store.queueKey)
+  try {
+    const cache = { path: join(config.data, 'discovery.db'), key }
+    const { allowPrivate } = config.relay
+    return await createDiscoverer({ directory, resolver, cache, clock, logger, ca, allowPrivate })
+  } finally {
+    wipe(key)
+  }
+}
+
 async function openAgents(foundation: Foundation, closing: AsyncDisposableStack) {
   const { config, logger, metrics, directory, store } = foundation
   const ca = config.tls.trust.map((file) => readFileSync(file, 'utf8'))
   const resolver = createResolver({ ...config.dns, ca, clock })
+  // Whoever needs certificates of others is given this, and it is closed after them.
+  const discovery: DiscovererSource = closing.use(discovererSource(() => openDiscoverer(foundation, resolver, ca)))
   const relay = closing.use(
     createRelay({
       resolver,
@@ -164,7 +187,7 @@ async function openAgents(foundation: Foundation, closing: AsyncDisposableStack)
     savesSentCopy: config.submission.saveSent,
     recipientsPerHour: config.submission.recipientsPerHour,
   })
-  return { queue, inbound, submission }
+  return { queue, inbound, submission, discovery }
 }
 
 interface Listener {

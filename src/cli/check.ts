@@ -46,6 +46,7 @@ const EVIDENCE: Readonly<Record<Evidence, string>> = {
   'secure-srv': "the domain's own keyserver, which it names in DNS secured by DNSSEC",
   openpgpkey: 'DNS itself (OPENPGPKEY), secured by DNSSEC',
   wkd: "the domain's Web Key Directory; HTTPS alone vouches for it",
+  accepted: 'a certificate that the account accepted',
 }
 
 const MARKS: Readonly<Record<Step['outcome'], string>> = { found: '+', absent: '-', refused: '!', failed: '?' }

@@ -4,9 +4,9 @@
  * Whom our users write to is nobody's business: an address is only there as HMAC-SHA-256 under a key that stands elsewhere, and
  * everything about it is sealed with AES-256-GCM bound to that name. In clear are times and numbers alone.
  */
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import type { Clock } from '#lib/clock.ts'
-import { type Migrations, openSqlite, type SqliteDatabase } from '#lib/sqlite.ts'
+import { RowSeal } from '#lib/row-seal.ts'
+import { type Migrations, openSqlite, type Query, type SqliteDatabase } from '#lib/sqlite.ts'
 import type { Evidence, Sighting, Step } from './discovery.ts'
 
 /** A certificate that was found. Times in milliseconds since the epoch. */
@@ -25,6 +25,8 @@ export interface CertificateCache extends AsyncDisposable {
   get(address: string): Promise<Kept | null>
   /** Answers whether the address had another certificate before. */
   put(address: string, kept: Kept): Promise<boolean>
+  /** One that signatures are checked with, under other names than that of its address: no sighting. */
+  keep(names: readonly string[], kept: Kept): Promise<void>
   remove(address: string): Promise<void>
   /** Newest first. */
   sightings(address: string): Promise<readonly Sighting[]>
@@ -77,42 +79,34 @@ export async function openCertificateCache(options: CacheOptions): Promise<Certi
 class SealedCache implements CertificateCache {
   readonly #db: SqliteDatabase<CacheSchema>
   readonly #clock: Clock
-  readonly #nameKey: Buffer
-  readonly #sealKey: Buffer
+  readonly #rows: RowSeal
   #timer: Disposable | null = null
 
   constructor(db: SqliteDatabase<CacheSchema>, { key, clock }: CacheOptions) {
     this.#db = db
     this.#clock = clock
-    this.#nameKey = derived(key, 'name')
-    this.#sealKey = derived(key, 'seal')
+    this.#rows = new RowSeal(key, 'discovery')
   }
 
   async get(address: string): Promise<Kept | null> {
-    const name = this.#name(address)
+    const name = this.#rows.name(address)
     const row = await this.#db.query.selectFrom('found').selectAll().where('name', '=', name).executeTakeFirst()
     if (!row || row.until <= this.#clock.now()) return null
-    const opened = this.#open(name, row.sealed)
+    const opened = this.#rows.open(name, row.sealed)
     return opened === null ? null : keptOf(opened)
   }
 
   async put(address: string, kept: Kept): Promise<boolean> {
-    const name = this.#name(address)
-    const sealed = this.#seal(name, octetsOf(kept))
-    const values = { name, until: kept.until, sealed }
+    const name = this.#rows.name(address)
     return await this.#db.write(async (query) => {
-      await query
-        .insertInto('found')
-        .values(values)
-        .onConflict((clash) => clash.column('name').doUpdateSet(values))
-        .execute()
+      await this.#replace(query, name, kept)
       const seen = await query.selectFrom('sighting').selectAll().where('name', '=', name).execute()
-      const fingerprint = this.#name(`${address} ${kept.fingerprint}`)
+      const fingerprint = this.#rows.name(`${address} ${kept.fingerprint}`)
       const earlier = seen.find((one) => Buffer.compare(one.fingerprint, fingerprint) === 0)
       const first = (earlier && this.#sighting(name, earlier.sealed)?.first) ?? kept.at
       const sighting: Sighting = { fingerprint: kept.fingerprint, evidence: kept.evidence, first, last: kept.at }
       const text = Buffer.from(JSON.stringify(sighting))
-      const row = { name, fingerprint, last: kept.at, sealed: this.#seal(name, text) }
+      const row = { name, fingerprint, last: kept.at, sealed: this.#rows.seal(name, text) }
       await query
         .insertInto('sighting')
         .values(row)
@@ -122,13 +116,19 @@ class SealedCache implements CertificateCache {
     })
   }
 
+  async keep(names: readonly string[], kept: Kept): Promise<void> {
+    await this.#db.write(async (query) => {
+      for (const name of names) await this.#replace(query, this.#rows.name(name), kept)
+    })
+  }
+
   async remove(address: string): Promise<void> {
-    const name = this.#name(address)
+    const name = this.#rows.name(address)
     await this.#db.write((query) => query.deleteFrom('found').where('name', '=', name).execute())
   }
 
   async sightings(address: string): Promise<readonly Sighting[]> {
-    const name = this.#name(address)
+    const name = this.#rows.name(address)
     const rows = await this.#db.query.selectFrom('sighting').selectAll().where('name', '=', name).execute()
     const sightings = rows.flatMap((row) => this.#sighting(name, row.sealed) ?? [])
     return sightings.sort((a, b) => b.last - a.last || b.first - a.first)
@@ -151,45 +151,23 @@ class SealedCache implements CertificateCache {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer?.[Symbol.dispose]()
     await this.#db[Symbol.asyncDispose]()
-    this.#nameKey.fill(0)
-    this.#sealKey.fill(0)
+    this.#rows[Symbol.dispose]()
   }
 
-  #name(text: string): Buffer {
-    return createHmac('sha256', this.#nameKey).update(text, 'utf8').digest()
+  async #replace(query: Query<CacheSchema>, name: Buffer, kept: Kept): Promise<void> {
+    const values = { name, until: kept.until, sealed: this.#rows.seal(name, octetsOf(kept)) }
+    await query
+      .insertInto('found')
+      .values(values)
+      .onConflict((clash) => clash.column('name').doUpdateSet(values))
+      .execute()
   }
 
   #sighting(name: Buffer, sealed: Uint8Array): Sighting | null {
-    const opened = this.#open(name, sealed)
+    const opened = this.#rows.open(name, sealed)
     return opened === null ? null : (JSON.parse(opened.toString()) as Sighting)
   }
-
-  #seal(name: Buffer, octets: Buffer): Buffer {
-    const nonce = randomBytes(NONCE)
-    const cipher = createCipheriv(CIPHER, this.#sealKey, nonce).setAAD(name)
-    return Buffer.concat([nonce, cipher.update(octets), cipher.final(), cipher.getAuthTag()])
-  }
-
-  /** null for what was changed, or sealed under another key: a cache may forget. */
-  #open(name: Buffer, sealed: Uint8Array): Buffer | null {
-    if (sealed.length < NONCE + TAG) return null
-    const end = sealed.length - TAG
-    const decipher = createDecipheriv(CIPHER, this.#sealKey, sealed.subarray(0, NONCE), { authTagLength: TAG })
-    decipher.setAAD(name).setAuthTag(sealed.subarray(end))
-    try {
-      return Buffer.concat([decipher.update(sealed.subarray(NONCE, end)), decipher.final()])
-    } catch {
-      return null
-    }
-  }
 }
-
-const CIPHER = 'aes-256-gcm'
-const NONCE = 12
-const TAG = 16
-
-const derived = (key: Buffer, use: string) =>
-  Buffer.from(hkdfSync('sha256', key, '', `letterlock discovery ${use}`, 32))
 
 /** The facts as JSON behind their length, then the certificate. */
 function octetsOf({ certificate, ...facts }: Kept): Buffer {

@@ -5,10 +5,21 @@ import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import { WorkGate } from '#lib/work-gate.ts'
 import type { RecordResolver } from '#policy/dns/resolver.ts'
+import { keyIdOf, keysIn } from '../keyserver/publication.ts'
+import { withAccepted } from './accepted.ts'
 import { type CertificateCache, type Kept, openCertificateCache } from './certificate-cache.ts'
-import { type Discoverer, type Discovery, EVIDENCE, type Sighting, type Step } from './discovery.ts'
+import {
+  type AcceptedCertificates,
+  type Discoverer,
+  type DiscoverOptions,
+  type Discovery,
+  EVIDENCE,
+  type Sighting,
+  type Step,
+} from './discovery.ts'
 import type { Finding, Search, SearchTools } from './finding.ts'
-import { lookInDirectory } from './own-addresses.ts'
+import { hasKey, isKeyName, searchForKey } from './key-search.ts'
+import { findKeyInDirectory, lookInDirectory } from './own-addresses.ts'
 import { search } from './search.ts'
 import { ShortMemory } from './short-memory.ts'
 import { createWebClient } from './web-client.ts'
@@ -19,6 +30,8 @@ export interface DiscovererOptions {
   readonly resolver: RecordResolver
   /** Where what was found is kept, sealed under a key of 32 octets; null to keep nothing of it. */
   readonly cache: { readonly path: string; readonly key: Buffer } | null
+  /** What accounts accepted; closed by whoever opened it. */
+  readonly accepted?: AcceptedCertificates
   readonly clock: Clock
   readonly logger: Logger
   /** Certificates in PEM that keyservers may have theirs from, besides those of the runtime. */
@@ -45,6 +58,9 @@ const MOST_REMEMBERED = 4096
 const MOST_SEARCHES = 16
 
 type Failure = Exclude<Discovery, { kind: 'found' }>
+type LookAtHome = (directory: Directory, wanted: Search, now: number) => Promise<Finding | null>
+
+const STOPPING: Failure = { kind: 'temporary', why: 'this program is stopping', steps: [] }
 
 export async function createDiscoverer(options: DiscovererOptions): Promise<Discoverer> {
   const { cache, clock } = options
@@ -70,17 +86,38 @@ class RememberingDiscoverer implements Discoverer {
     this.#tools = { resolver, web, clock, random, httpsPort }
   }
 
-  async discover(address: Address, { fresh = false }: { readonly fresh?: boolean } = {}): Promise<Discovery> {
-    const own = await this.#lookAtHome(address)
+  async discover(address: Address, { fresh = false, account }: DiscoverOptions = {}): Promise<Discovery> {
+    const own = await this.#atHome(address, lookInDirectory)
     if (own) return own
+    const published = await this.#published(address, fresh)
+    const { accepted, clock } = this.#options
+    if (!accepted || account === undefined) return published
+    return await withAccepted(published, () => accepted.accepted(account, address), address, clock.now())
+  }
+
+  async #published(address: Address, fresh: boolean): Promise<Discovery> {
     const name = nameOf(address)
-    if (fresh) return await this.#once(name, address)
+    const look = () => this.#look(name, address)
+    if (fresh) return await this.#once(name, look)
     const kept = await this.#cache?.get(name)
     const recent = this.#recent.get(name)
-    if (!kept) return recent ?? (await this.#once(name, address))
+    if (!kept) return recent ?? (await this.#once(name, look))
     // In the background: who writes need not wait for what is good for days.
     if (kept.renew <= this.#now() && !recent) this.#renew(name, address)
     return remembered(kept)
+  }
+
+  async certificate(address: Address, key: string): Promise<Discovery> {
+    if (!isKeyName(key)) return { kind: 'none', steps: [] }
+    const own = await this.#atHome(address, (directory, wanted, now) => findKeyInDirectory(directory, wanted, key, now))
+    if (own) return own
+    const name = keyName(nameOf(address), key)
+    const kept = (await this.#cache?.get(name)) ?? null
+    const known = kept && hasKey(kept.certificate, key) ? kept : null
+    if (known && known.renew > this.#now()) return remembered(known)
+    const subject = `${name} ${key}`
+    const failed = this.#recent.get(subject) ?? (await this.#once(subject, () => this.#lookForKey(address, key, name)))
+    return failed.kind !== 'found' && known ? remembered(known, failed.steps) : failed
   }
 
   async forget(address: Address): Promise<void> {
@@ -100,38 +137,37 @@ class RememberingDiscoverer implements Discoverer {
   }
 
   /** What the directory says is never remembered: it is at hand, and always right. */
-  async #lookAtHome(address: Address): Promise<Discovery | null> {
+  async #atHome(address: Address, look: LookAtHome): Promise<Discovery | null> {
     const { directory, clock } = this.#options
     if (directory === null) return null
     const { wanted, steps } = newSearch(address, null)
-    const finding = await lookInDirectory(directory, wanted, clock.now())
-    if (finding === null) return null
-    return finding.kind === 'found' ? shown(keptOf(finding, steps, clock.now())) : { ...finding, steps }
+    const finding = await look(directory, wanted, clock.now())
+    return finding && concluded(finding, steps, clock.now())
   }
 
-  #once(name: string, address: Address): Promise<Discovery> {
-    const running = this.#underWay.get(name)
+  #once(subject: string, look: () => Promise<Discovery>): Promise<Discovery> {
+    const running = this.#underWay.get(subject)
     if (running) return running
-    const begun = this.#turnstile.run(() => this.#look(name, address)).finally(() => void this.#underWay.delete(name))
-    this.#underWay.set(name, begun)
+    const begun = this.#turnstile
+      .run(async () => (this.#closing.signal.aborted ? STOPPING : await look()))
+      .finally(() => void this.#underWay.delete(subject))
+    this.#underWay.set(subject, begun)
     return begun
   }
 
   #renew(name: string, address: Address): void {
-    this.#once(name, address).catch((error: Error) => {
+    this.#once(name, () => this.#look(name, address)).catch((error: Error) => {
       this.#options.logger.error({ error, recipient: address }, 'a certificate could not be looked up again')
     })
   }
 
   async #look(name: string, address: Address): Promise<Discovery> {
-    if (this.#closing.signal.aborted) return { kind: 'temporary', why: 'this program is stopping', steps: [] }
     const known = (await this.#cache?.get(name)) ?? null
     const { wanted, steps } = newSearch(address, known?.fingerprint ?? null)
     const finding = await search(wanted, this.#tools)
     if (finding.kind === 'found') return await this.#found(name, address, keptOf(finding, steps, this.#now()), known)
-    const failure: Failure =
-      finding.kind === 'none' ? { kind: 'none', steps } : { kind: finding.kind, why: finding.why, steps }
-    this.#recent.put(name, failure, finding.kind === 'temporary' ? TEMPORARY : NEGATIVE)
+    const failure = failureOf(finding, steps)
+    this.#recent.put(name, failure, lifeOf(failure))
     if (!known) return failure
     if (finding.kind === 'unusable' && finding.revoked.includes(known.fingerprint)) {
       await this.#cache?.remove(name)
@@ -147,16 +183,38 @@ class RememberingDiscoverer implements Discoverer {
       return remembered(known, kept.steps)
     }
     this.#recent.delete(name)
-    try {
-      const isChanged = await this.#cache?.put(name, kept)
+    await this.#keep(async (cache) => {
+      const isChanged = await cache.put(name, kept)
       const { evidence } = kept
       if (isChanged)
         this.#options.logger.info({ recipient: address, evidence }, 'a correspondent has another certificate')
+      // Only a keyserver can be asked for it again, and what it signed may come only now.
+      if (known && known.fingerprint !== kept.fingerprint)
+        await cache.keep(keyNames(name, known), { ...known, renew: 0 })
+    })
+    return shown(kept)
+  }
+
+  async #lookForKey(address: Address, key: string, name: string): Promise<Discovery> {
+    const { wanted, steps } = newSearch(address, null)
+    const finding = await searchForKey(wanted, key, this.#tools)
+    if (finding.kind !== 'found') {
+      const failure = failureOf(finding, steps)
+      this.#recent.put(`${name} ${key}`, failure, lifeOf(failure))
+      return failure
+    }
+    const kept = keptOf(finding, steps, this.#now())
+    await this.#keep((cache) => cache.keep([name], kept))
+    return shown(kept)
+  }
+
+  /** What cannot be remembered was found all the same. */
+  async #keep(write: (cache: CertificateCache) => Promise<void>): Promise<void> {
+    try {
+      if (this.#cache) await write(this.#cache)
     } catch (error) {
-      // What cannot be remembered was found all the same.
       this.#options.logger.warn({ error: error as Error }, 'a certificate that was found could not be kept')
     }
-    return shown(kept)
   }
 
   #now(): number {
@@ -167,6 +225,12 @@ class RememberingDiscoverer implements Discoverer {
 /** The local-part exactly: only its own provider knows whether case counts (RFC 5321 §2.4). */
 const nameOf = ({ local, domain }: Address) =>
   formatAddress({ local: local.normalize('NFC'), domain: domainOf({ local, domain }) })
+
+/** Key ids are enough to find it again; whether it is the right one is looked at then. */
+const keyName = (name: string, key: string) => `${name} key ${keyIdOf(key)}`
+
+const keyNames = (name: string, { certificate }: Kept) =>
+  keysIn(certificate).map(({ fingerprint }) => keyName(name, fingerprint))
 
 const rank = ({ evidence }: Kept) => EVIDENCE.indexOf(evidence)
 
@@ -182,6 +246,17 @@ function keptOf(finding: Extract<Finding, { kind: 'found' }>, steps: readonly St
   const again = Math.max(RENEW_LEAST, Math.min(RENEW, renew ?? RENEW))
   return { certificate, fingerprint, evidence, steps, at: now, renew: now + again, until }
 }
+
+function failureOf(finding: Exclude<Finding, { kind: 'found' }>, steps: readonly Step[]): Failure {
+  if (finding.kind === 'none') return { kind: 'none', steps }
+  const { kind, why } = finding
+  return kind === 'unusable' && finding.isUnproven ? { kind, why, steps, isUnproven: true } : { kind, why, steps }
+}
+
+const lifeOf = ({ kind }: Failure) => (kind === 'temporary' ? TEMPORARY : NEGATIVE)
+
+const concluded = (finding: Finding, steps: readonly Step[], now: number): Discovery =>
+  finding.kind === 'found' ? shown(keptOf(finding, steps, now)) : failureOf(finding, steps)
 
 function shown({ certificate, fingerprint, evidence, steps, at, until }: Kept): Discovery {
   return { kind: 'found', certificate, fingerprint, evidence, steps, at, until }

@@ -20,7 +20,13 @@ export type Finding =
       readonly expires: number | null
     }
   | { readonly kind: 'none' }
-  | { readonly kind: 'unusable'; readonly why: string; readonly revoked: readonly string[] }
+  | {
+      readonly kind: 'unusable'
+      readonly why: string
+      readonly revoked: readonly string[]
+      /** Only because DNSSEC does not prove what is published. */
+      readonly isUnproven?: boolean
+    }
   | { readonly kind: 'temporary'; readonly why: string }
 
 export interface Search {

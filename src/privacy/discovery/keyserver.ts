@@ -38,7 +38,7 @@ export async function askKeyservers(wanted: Search, tools: SearchTools): Promise
 
 type Found = { readonly kind: 'targets'; readonly targets: readonly Target[] } | AskedKeyservers
 
-async function findKeyservers({ domain, note }: Search, { resolver, random }: SearchTools): Promise<Found> {
+export async function findKeyservers({ domain, note }: Search, { resolver, random }: SearchTools): Promise<Found> {
   const names = SERVICES.map((service) => `${service}.${domain}`)
   const answers = await Promise.all(names.map((name) => resolver.srv(name)))
   let insecure: string | null = null
@@ -98,7 +98,7 @@ function pathsOf(address: Address): readonly string[] {
 }
 
 /** `isRefused`: trying again would not help. */
-type Failed = { readonly kind: 'failed'; readonly isRefused: boolean; readonly why: string }
+export type Failed = { readonly kind: 'failed'; readonly isRefused: boolean; readonly why: string }
 
 function failed(asked: Failed, { note }: Search): Failed {
   note('keyserver', asked.isRefused ? 'refused' : 'failed', asked.why)
@@ -113,8 +113,31 @@ type Got =
 /** What a server answers that does not know the address, or this form of the question. */
 const ABSENT: readonly number[] = [400, 404, 405, 410, 501]
 
-async function get({ host, port }: Target, path: string, wanted: Search, { web, clock }: SearchTools): Promise<Got> {
-  const answer = await web.get({ host, port, path, alias: wanted.domain })
+async function get(target: Target, path: string, wanted: Search, tools: SearchTools): Promise<Got> {
+  const fetched = await fetchFrom(target, path, wanted, tools)
+  if (fetched.kind !== 'body') return fetched
+  const { body, renew } = fetched
+  return { kind: 'certificates', choice: chooseCertificate([body], wanted.address, tools.clock.now()), renew }
+}
+
+export type Fetched =
+  | {
+      readonly kind: 'body'
+      readonly body: Buffer
+      /** Milliseconds after which to ask again, as the keyserver says; null when it does not. */
+      readonly renew: number | null
+    }
+  | { readonly kind: 'absent'; readonly status: number }
+  | Failed
+
+/** One question to one keyserver that `domain` names. */
+export async function fetchFrom(
+  { host, port }: Target,
+  path: string,
+  { domain }: Pick<Search, 'domain'>,
+  { web }: SearchTools,
+): Promise<Fetched> {
+  const answer = await web.get({ host, port, path, alias: domain })
   switch (answer.kind) {
     case 'failed':
       return { kind: 'failed', isRefused: false, why: answer.why }
@@ -126,8 +149,7 @@ async function get({ host, port }: Target, path: string, wanted: Search, { web, 
       if (ABSENT.includes(answer.status)) return { kind: 'absent', status: answer.status }
       // Redirects are among what is not taken: where they lead, nobody vouches for.
       if (answer.status !== 200) return { kind: 'failed', isRefused: false, why: `${host} answers ${answer.status}` }
-      const renew = answer.maxAge === null ? null : answer.maxAge * 1000
-      return { kind: 'certificates', choice: chooseCertificate([answer.body], wanted.address, clock.now()), renew }
+      return { kind: 'body', body: answer.body, renew: answer.maxAge === null ? null : answer.maxAge * 1000 }
     }
   }
 }

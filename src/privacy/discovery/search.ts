@@ -20,7 +20,7 @@ export async function search(wanted: Search, tools: SearchTools): Promise<Findin
     const finding = await askWebKeyDirectory(wanted, tools)
     if (finding) return finding
   }
-  return insecure === null ? { kind: 'none' } : { kind: 'unusable', why: insecure, revoked: [] }
+  return insecure === null ? { kind: 'none' } : { kind: 'unusable', why: insecure, revoked: [], isUnproven: true }
 }
 
 /** `insecure`: what is there and cannot be used, because nothing proves it. */

@@ -23,7 +23,7 @@ export type Choice =
   /** The octets are no certificates. */
   | { readonly kind: 'nothing' }
 
-const MOST_CERTIFICATES = 8
+export const MOST_CERTIFICATES = 8
 
 /** Of all that is there exactly one must be usable; old ones beside it do not count. */
 export function chooseCertificate(offers: readonly Bytes[], address: Address, now: number): Choice {
@@ -66,7 +66,7 @@ function whyNot({ fingerprint, refusals }: Judgement): string {
 }
 
 /** Each certificate by itself; none when the octets are something else. */
-function certificatesIn(octets: Bytes): readonly Bytes[] {
+export function certificatesIn(octets: Bytes): readonly Bytes[] {
   try {
     const blocks = isArmored(octets) ? dearmorAll(octets).map((one) => one.octets) : [octets]
     return blocks.flatMap(splitKeyring)
