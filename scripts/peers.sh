@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that the tests and benchmarks use as real peers: mail clients, other mail servers, OpenPGP
-# programs, DNS servers. None of them is started as a service. Quick when everything is there; safe to run again.
+# programs, DNS servers, scanners. None of them is started as a service. Quick when everything is there; safe to run again.
 # Without root or apt it says what is missing and ends well: tests that need a missing program are skipped.
 set -eu
 
@@ -10,6 +10,7 @@ sq=sq sqop=sqop gosop=gosop gpg=gnupg gpgconf=gpgconf
 nginx=nginx-light dirmngr=dirmngr swaks=swaks perl:Net::SSLeay=libnet-ssleay-perl curl=curl mbsync=isync mutt=mutt
 postfix=postfix dovecot=dovecot-core /usr/lib/dovecot/imap=dovecot-imapd /usr/lib/dovecot/lmtp=dovecot-lmtpd
 unbound=unbound knotd=knot kzonesign=knot-dnssecutils delv=bind9-dnsutils
+rspamd=rspamd clamd=clamav-daemon /usr/lib/gnupg/gpg-wks-client=gpg-wks-client
 python3=python3 openssl=openssl script=bsdutils prlimit=util-linux mount=mount mkfs.ext4=e2fsprogs rnp=rnp ps=procps
 '
 

@@ -5,6 +5,7 @@
  * Relative paths are relative to the file. Times are written as `30s`, `5m`, `4h`, `5d`; sizes as `25M`, `1G`.
  */
 import { z } from 'zod'
+import { isOutside, parseEndpoint } from '#lib/endpoint.ts'
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
 const SIZES: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 }
@@ -156,6 +157,41 @@ const submission = z
   })
   .prefault({})
 
+/** Mail goes there in clear. An empty text becomes null. */
+const scannerAddress = z.string().transform((text, check) => {
+  if (text === '') return null
+  const endpoint = parseEndpoint(text.replace(/^http:\/\/(.*?)\/?$/, '$1'))
+  const refuse = (message: string) => check.addIssue({ code: 'custom', message })
+  if (endpoint === null) refuse('is no address: write "host:port", "[::1]:port" or "unix:/path"')
+  else if (isOutside(endpoint))
+    refuse(
+      'is an address of the Internet, and mail goes there in clear: write a loopback or private one, or "unix:/path"',
+    )
+  return endpoint
+})
+
+const scan = z
+  .strictObject({
+    rspamd: doc(
+      scannerAddress.prefault(''),
+      'rspamd (its normal worker) that tells junk among mail that arrived sealed, when its owner opens it: `host:port`, `http://host:port` or `unix:/path`; empty for none',
+    ),
+    passwordFile: doc(z.string().default(''), 'file with the password that rspamd asks for; empty for none'),
+    clamd: doc(
+      scannerAddress.prefault(''),
+      'clamd that tells malware in the same way: `host:port` or `unix:/path`; empty for none',
+    ),
+    timeout: doc(
+      duration.prefault('15s').refine((ms) => ms >= 1000 && ms <= 300_000, 'must be from "1s" to "5m"'),
+      'how long a message waits for scanners; then it is shown unscanned',
+    ),
+  })
+  .refine(({ rspamd, passwordFile }) => passwordFile === '' || rspamd !== null, {
+    path: ['passwordFile'],
+    message: 'there is nobody to give it to: set `rspamd` too, or remove it',
+  })
+  .prefault({})
+
 const log = z
   .strictObject({
     level: doc(z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'), 'least weight of a line'),
@@ -221,6 +257,7 @@ export const configSchema = z.strictObject({
   submission,
   custody,
   escrow,
+  scan,
   log,
 })
 

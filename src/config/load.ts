@@ -82,6 +82,7 @@ export function parseConfig(text: string, file: string): LoadedConfig {
       trust: config.tls.trust.map(inData),
     },
     relay: { ...config.relay, passwordFile: inData(config.relay.passwordFile) },
+    scan: { ...config.scan, passwordFile: inData(config.scan.passwordFile) },
     store: { ...config.store, queueKey: inData(config.store.queueKey) },
     custody: { ...config.custody, termsText: inData(config.custody.termsText) },
     escrow: {
