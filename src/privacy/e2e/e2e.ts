@@ -39,6 +39,8 @@ export type Fate =
     }
   /** An account of this provider: it stays here and rests sealed. */
   | { readonly kind: 'kept' }
+  /** Its author encrypted it: it goes as it is. */
+  | { readonly kind: 'already' }
   | { readonly kind: 'plain'; readonly why: string; readonly warns: boolean }
   | { readonly kind: 'refused'; readonly why: string }
   | { readonly kind: 'pickup'; readonly why: string }

@@ -1,0 +1,234 @@
+/**
+ * The plan of a message: what becomes of it for each of its recipients, and in which copies, before anything is sent.
+ *
+ * Everybody is looked up at once; what is not known after the planner's patience counts as not known now, and goes on being looked up
+ * for the next try. Without a resolver that proves anything no answer could start sealing by itself: then nobody is asked for mail that
+ * may leave in clear, and nothing waits for an answer that cannot come.
+ */
+import type { AccountId, Directory } from '#custody/accounts/directory.ts'
+import { type Address, domainOf } from '#formats/message/address.ts'
+import type { Header } from '#formats/message/header.ts'
+import type { Bytes } from '#lib/bytes.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Logger } from '#lib/log.ts'
+import { WorkGate } from '#lib/work-gate.ts'
+import type { AcceptedCertificates, DiscovererSource } from '#privacy/discovery/discovery.ts'
+import { type Copies, copiesOf, recipientKey } from './copies.ts'
+import { demandOf } from './demand.ts'
+import { DEMAND_FIELD, DEMANDS, type Fate, type WithoutKey } from './e2e.ts'
+import { fateOf, isStrict, type Known, needsDiscovery, ruleOf, type Wish } from './fate.ts'
+import { protectedAlready } from './protected-already.ts'
+
+/** A message as its author gave it. */
+export interface Letter {
+  readonly content: Bytes
+  readonly header: Header
+  readonly recipients: readonly Address[]
+  readonly author: AccountId
+}
+
+export interface Plan {
+  readonly kind: 'plan'
+  /** One for each recipient, in order. */
+  readonly fates: readonly Fate[]
+  readonly copies: Copies
+  /** Without: what is sealed is signed by its author already. */
+  readonly signs: boolean
+  /** What becomes of mail that waits when there is no key after all. */
+  readonly rule: WithoutKey
+  /** The message itself asks to be sealed. */
+  readonly isDemanded: boolean
+  /** This provider seals mail: what leaves in clear is worth telling. */
+  readonly seals: boolean
+}
+
+/** The message asks for what is not to be had. */
+export interface Contradiction {
+  readonly kind: 'contradiction'
+  readonly why: string
+}
+
+/** What is known of one recipient, and what that means for an ordinary message. */
+export interface Forecast {
+  readonly known: Known
+  readonly fate: Fate
+}
+
+export interface Planner {
+  plan(letter: Letter): Promise<Plan | Contradiction>
+  /** For a message that asks for nothing. `author` null: of nobody in particular, by the policy of the provider. */
+  foresee(
+    recipients: readonly Address[],
+    author: AccountId | null,
+    options?: { readonly fresh?: boolean },
+  ): Promise<readonly Forecast[]>
+  /** What counts for mail of the account to those without key. */
+  policy(author: AccountId | null): Promise<WithoutKey>
+}
+
+export interface PlannerOptions {
+  readonly directory: Pick<Directory, 'route' | 'policy'>
+  readonly source: DiscovererSource
+  /** What accounts accepted themselves; null where nobody can have accepted anything. */
+  readonly accepted: AcceptedCertificates | null
+  /** Of accounts and domains that chose nothing. */
+  readonly withoutKey: WithoutKey
+  /** Whether this provider seals outgoing mail. */
+  readonly seals: boolean
+  /** Whether there is a resolver whose word on DNSSEC is believed. */
+  readonly proves: boolean
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Milliseconds for all recipients of one message together. */
+  readonly patience?: number
+}
+
+const PATIENCE = 10_000
+const MOST_AT_ONCE = 32
+/** Aliases in aliases, as far as delivery follows them. */
+const MOST_DEPTH = 10
+const MOST_TARGETS = 1000
+
+const CHOICES = `it is one of ${DEMANDS.join(', ')}, once`
+const NOT_KNOWN = `${DEMAND_FIELD} says what is not known: ${CHOICES}`
+const NOT_ALLOWED = `${DEMAND_FIELD}: no is not allowed here: mail of this account does not leave in clear`
+
+const LEADS_OUT: Known = { kind: 'keyless', why: 'it is an address of this provider that leads to others elsewhere' }
+const UNPROVABLE: Known = { kind: 'keyless', why: 'this provider has no resolver that validates DNSSEC' }
+const LATE: Known = {
+  kind: 'temporary',
+  why: 'looking up the certificate takes longer than can be waited for',
+  steps: [],
+}
+const TROUBLE: Known = { kind: 'temporary', why: 'local trouble while the certificate was looked up', steps: [] }
+
+export function createPlanner(options: PlannerOptions): Planner {
+  return new MessagePlanner(options)
+}
+
+interface Asking {
+  readonly author: AccountId | null
+  readonly wish: Wish
+  readonly fresh: boolean
+}
+
+class MessagePlanner implements Planner {
+  readonly #options: PlannerOptions
+  readonly #gate = new WorkGate(MOST_AT_ONCE, Number.POSITIVE_INFINITY)
+
+  constructor(options: PlannerOptions) {
+    this.#options = options
+  }
+
+  async policy(author: AccountId | null): Promise<WithoutKey> {
+    const { directory, withoutKey } = this.#options
+    return (author === null ? null : await directory.policy(author)) ?? withoutKey
+  }
+
+  async plan(letter: Letter): Promise<Plan | Contradiction> {
+    const { content, header, recipients, author } = letter
+    const { seals } = this.#options
+    const demand = demandOf(content, header)
+    if (demand === null) return { kind: 'contradiction', why: NOT_KNOWN }
+    const rule = ruleOf(await this.policy(author), demand)
+    if (rule === null) return { kind: 'contradiction', why: NOT_ALLOWED }
+    const wish: Wish = { rule, demand, already: protectedAlready(content, header), seals }
+    const fates = (await this.#look(recipients, { author, wish, fresh: false })).map((known) => fateOf(known, wish))
+    return {
+      kind: 'plan',
+      fates,
+      copies: copiesOf(recipients, fates, letter),
+      signs: wish.already === null,
+      rule,
+      isDemanded: demand === 'required' || demand === 'pickup',
+      seals,
+    }
+  }
+
+  async foresee(
+    recipients: readonly Address[],
+    author: AccountId | null,
+    { fresh = false }: { readonly fresh?: boolean } = {},
+  ): Promise<readonly Forecast[]> {
+    const { seals } = this.#options
+    const wish: Wish = { rule: await this.policy(author), demand: 'automatic', already: null, seals }
+    const found = await this.#look(recipients, { author, wish, fresh })
+    return found.map((known) => ({ known, fate: fateOf(known, wish) }))
+  }
+
+  /** What is known of each recipient when everybody answered, or patience ends. */
+  async #look(recipients: readonly Address[], asking: Asking): Promise<readonly Known[]> {
+    const { clock, patience = PATIENCE } = this.#options
+    const wanted = new Map(recipients.map((address) => [recipientKey(address), address]))
+    const found = new Map<string, Known>()
+    let isLate = false
+    const everybody = [...wanted].map(([key, address]) =>
+      this.#gate.run(async () => {
+        if (isLate) return
+        const known = await this.#lookUp(address, asking, (meanwhile) => found.set(key, meanwhile))
+        if (!isLate) found.set(key, known)
+      }),
+    )
+    const late = Promise.withResolvers<void>()
+    using _timer = clock.after(patience, () => {
+      isLate = true
+      late.resolve()
+    })
+    await Promise.race([Promise.all(everybody), late.promise])
+    return recipients.map((address) => found.get(recipientKey(address)) ?? LATE)
+  }
+
+  /** Never rejects: what cannot be looked up is not known now. `meanwhile` hears what counts until there is an answer. */
+  async #lookUp(address: Address, { author, wish, fresh }: Asking, meanwhile: (known: Known) => void): Promise<Known> {
+    try {
+      const place = await placeOf(this.#options.directory, address)
+      if (place !== 'elsewhere') return place === 'here' ? { kind: 'here' } : LEADS_OUT
+      if (!needsDiscovery(wish)) return UNPROVABLE
+      // What the author accepted needs no proof by DNS.
+      const canCount = this.#options.proves || (await this.#hasAccepted(address, author))
+      if (!canCount && !isStrict(wish.rule)) return UNPROVABLE
+      const timely = (known: Known): Known =>
+        known.kind === 'temporary' && !canCount ? { kind: 'keyless', why: known.why } : known
+      meanwhile(timely(LATE))
+      const discoverer = await this.#options.source.discoverer()
+      const found = await discoverer.discover(address, { fresh, ...(author === null ? {} : { account: author }) })
+      return timely(found)
+    } catch (error) {
+      this.#options.logger.error({ error: error as Error, recipient: address }, 'a certificate could not be looked up')
+      return TROUBLE
+    }
+  }
+
+  async #hasAccepted(address: Address, author: AccountId | null): Promise<boolean> {
+    const { accepted } = this.#options
+    return accepted !== null && author !== null && (await accepted.accepted(author, address)) !== null
+  }
+}
+
+/** `outward`: ours, and an alias that leads to somebody who is not, or nobody knows where. */
+async function placeOf(
+  directory: Pick<Directory, 'route'>,
+  recipient: Address,
+): Promise<'here' | 'outward' | 'elsewhere'> {
+  // RFC 5321 §4.1.1.3: the bare postmaster.
+  if (recipient.domain === '') return 'here'
+  const first = await directory.route(recipient)
+  if (first.kind === 'foreign') return 'elsewhere'
+  const seen = new Set([keyOfOurs(recipient)])
+  let level = first.kind === 'alias' ? first.targets : []
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth === MOST_DEPTH || seen.size > MOST_TARGETS) return 'outward'
+    const deeper: Address[] = []
+    for (const address of level) {
+      if (seen.has(keyOfOurs(address))) continue
+      seen.add(keyOfOurs(address))
+      const route = await directory.route(address)
+      if (route.kind === 'foreign') return 'outward'
+      if (route.kind === 'alias') deeper.push(...route.targets)
+    }
+    level = deeper
+  }
+  return 'here'
+}
+
+const keyOfOurs = (address: Address) => `${address.local.normalize('NFC').toLowerCase()}@${domainOf(address)}`
