@@ -11,7 +11,7 @@ import { join } from 'node:path'
 const directories = [...(process.env['PATH'] ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']
 
 /** The path of a command, or null. */
-function findCommand(command: string): string | null {
+export function findCommand(command: string): string | null {
   for (const directory of directories) {
     if (directory === '') continue
     const path = join(directory, command)
