@@ -17,7 +17,7 @@ import { createSubmissionAgent } from '#agents/submission/submission-agent.ts'
 import { controlSocket } from '#cli/control.ts'
 import type { LoadedConfig } from '#config/load.ts'
 import { domainKey } from '#custody/accounts/address-key.ts'
-import type { Directory } from '#custody/accounts/directory.ts'
+import type { AccountId, Directory } from '#custody/accounts/directory.ts'
 import { sealingFrom } from '#custody/accounts/sealing.ts'
 import { openDirectory } from '#custody/accounts/sql-directory.ts'
 import type { AuditLog } from '#custody/audit/audit-log.ts'
@@ -33,10 +33,12 @@ import { randomId } from '#lib/ids.ts'
 import { loadKeyFile } from '#lib/key-file.ts'
 import { createLogger, type Logger } from '#lib/log.ts'
 import { createMetrics, type Metrics } from '#lib/metrics.ts'
+import { once } from '#lib/once.ts'
 import { createResolver } from '#policy/dns/dns-client.ts'
 import type { RecordResolver } from '#policy/dns/resolver.ts'
 import { discovererSource } from '#privacy/discovery/discoverer-source.ts'
 import type { Discoverer, DiscovererSource } from '#privacy/discovery/discovery.ts'
+import { createUnsealingAid } from '#privacy/e2e/unsealing-aid.ts'
 import { createAdminServer } from '#servers/admin/admin.ts'
 import { createHkpServer } from '#servers/hkp/hkp-server.ts'
 import { createImapServer } from '#servers/imap/imap-server.ts'
@@ -142,6 +144,26 @@ async function openDiscoverer(
   }
 }
 
+/** What opening mail that its sender sealed needs besides keys; loaded with the first such message. */
+function aidOf({ config, directory, logger, metrics }: Foundation, discovery: DiscovererSource) {
+  const signers = once(async () => (await import('#privacy/e2e/signers.ts')).createSigners({ discovery, clock }))
+  const { rspamd, clamd, passwordFile, timeout: timeoutMs } = config.scan
+  const { hostname } = config
+  const scanner = once(async () => {
+    const { createScanner } = await import('#privacy/scanning/scanning.ts')
+    return createScanner({ rspamd, clamd, passwordFile, timeoutMs, hostname, clock, logger, metrics })
+  })
+  return (account: AccountId) =>
+    createUnsealingAid({
+      account,
+      directory,
+      signers: async (...question) => (await signers())(...question),
+      scan: rspamd || clamd ? async (message) => (await scanner()).scan(message) : null,
+      authservId: hostname,
+      clock,
+    })
+}
+
 async function openAgents(foundation: Foundation, closing: AsyncDisposableStack) {
   const { config, logger, metrics, directory, store } = foundation
   const ca = config.tls.trust.map((file) => readFileSync(file, 'utf8'))
@@ -206,6 +228,7 @@ function createServers(
     keyring,
     store,
     submission: agents.submission,
+    aid: aidOf(foundation, agents.discovery),
     logger,
     metrics,
     failedLogins: limits.failedLogins,

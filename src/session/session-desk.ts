@@ -9,12 +9,13 @@ import {
   PassphraseNeeded,
   type UnlockedKeys,
 } from '#custody/keyring/keyring.ts'
-import type { AccountMail, MailStore } from '#custody/store/mail-store.ts'
+import type { AccountMail, MailStore, UnsealingAid } from '#custody/store/mail-store.ts'
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
 import { overwriteStackSoon } from '#lib/stack.ts'
+import { withAid } from '#privacy/e2e/unsealing-aid.ts'
 import { openingNotices } from './openings.ts'
 import type { Resealing } from './resealing.ts'
 import { mergeSentCopies } from './sent-copies.ts'
@@ -25,6 +26,8 @@ export interface SessionDeskOptions {
   readonly keyring: Keyring
   readonly store: MailStore
   readonly submission: SubmissionAgent
+  /** For mail that its sender sealed; without it, its signatures stay unchecked. */
+  readonly aid?: (account: AccountId) => UnsealingAid
   readonly logger: Logger
   readonly metrics: Metrics
   /** Failures per ten minutes and IP address before logins from there are put off; for one name, ten times as many. */
@@ -167,9 +170,9 @@ class Session implements UserSession {
 
   async #openMail(): Promise<AccountMail> {
     if (!this.#keys.reads) throw new NotWithThisCredential()
-    const { store, logger, now, joinResealing } = this.#desk
+    const { store, logger, now, joinResealing, aid } = this.#desk
     const { id } = this.account
-    const mail = await store.open(id, this.#keys)
+    const mail = await store.open(id, aid ? withAid(this.#keys, aid(id)) : this.#keys)
     if (this.#keys.reads)
       this.#resealing = joinResealing(id, mail).catch((error) => {
         logger.warn({ account: id, error }, 're-sealing: cannot say whether it goes on')

@@ -86,25 +86,32 @@ class RememberingDiscoverer implements Discoverer {
     this.#tools = { resolver, web, clock, random, httpsPort }
   }
 
-  async discover(address: Address, { fresh = false, account }: DiscoverOptions = {}): Promise<Discovery> {
+  async discover(address: Address, options: DiscoverOptions = {}): Promise<Discovery> {
     const own = await this.#atHome(address, lookInDirectory)
     if (own) return own
-    const published = await this.#published(address, fresh)
+    const published = await this.#published(address, options)
+    const { account } = options
     const { accepted, clock } = this.#options
     if (!accepted || account === undefined) return published
     return await withAccepted(published, () => accepted.accepted(account, address), address, clock.now())
   }
 
-  async #published(address: Address, fresh: boolean): Promise<Discovery> {
+  async #published(address: Address, { fresh = false, quiet = false }: DiscoverOptions): Promise<Discovery> {
     const name = nameOf(address)
     const look = () => this.#look(name, address)
     if (fresh) return await this.#once(name, look)
     const kept = await this.#cache?.get(name)
-    const recent = this.#recent.get(name)
+    const recent = this.#recent.get(name) ?? (quiet ? this.#knownNothing(name) : null)
     if (!kept) return recent ?? (await this.#once(name, look))
     // In the background: who writes need not wait for what is good for days.
-    if (kept.renew <= this.#now() && !recent) this.#renew(name, address)
+    if (kept.renew <= this.#now() && !recent && !quiet) this.#renew(name, address)
     return remembered(kept)
+  }
+
+  /** Trouble is asked about again. */
+  #knownNothing(name: string): Discovery | null {
+    const last = this.#recent.last(name, DAY)
+    return last?.kind === 'temporary' ? null : last
   }
 
   async certificate(address: Address, key: string): Promise<Discovery> {
@@ -116,8 +123,9 @@ class RememberingDiscoverer implements Discoverer {
     const known = kept && hasKey(kept.certificate, key) ? kept : null
     if (known && known.renew > this.#now()) return remembered(known)
     const subject = `${name} ${key}`
-    const failed = this.#recent.get(subject) ?? (await this.#once(subject, () => this.#lookForKey(address, key, name)))
-    return failed.kind !== 'found' && known ? remembered(known, failed.steps) : failed
+    const look = () => this.#lookForKey(address, key, name)
+    const answer = this.#recent.get(subject) ?? (await this.#once(subject, look))
+    return answer.kind !== 'found' && known ? remembered(known, answer.steps) : answer
   }
 
   async forget(address: Address): Promise<void> {
@@ -200,7 +208,7 @@ class RememberingDiscoverer implements Discoverer {
     const finding = await searchForKey(wanted, key, this.#tools)
     if (finding.kind !== 'found') {
       const failure = failureOf(finding, steps)
-      this.#recent.put(`${name} ${key}`, failure, lifeOf(failure))
+      this.#recent.put(`${name} ${key}`, failure, failure.kind === 'temporary' ? TEMPORARY : DAY)
       return failure
     }
     const kept = keptOf(finding, steps, this.#now())

@@ -79,6 +79,8 @@ export interface DiscoverOptions {
   readonly fresh?: boolean
   /** Whose accepted certificates count too. */
   readonly account?: AccountId
+  /** Nobody is asked while an answer of the last day or a certificate is remembered: who reads mail must not be seen by who wrote it. */
+  readonly quiet?: boolean
 }
 
 /** Disposing ends what is under way with `temporary`. */

@@ -1,0 +1,46 @@
+/**
+ * What the mail store asks while it opens mail that its sender sealed, answered for one account. Light: every session that reads has
+ * one, and few have such mail, so what answers is loaded when it is asked.
+ */
+import type { AccountId, Directory } from '#custody/accounts/directory.ts'
+import type { ReadingKeys, ScanVerdict, UnsealingAid } from '#custody/store/mail-store.ts'
+import type { Bytes } from '#lib/bytes.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { FindSigners } from './signers.ts'
+
+export interface UnsealingAidOptions {
+  readonly account: AccountId
+  readonly directory: Pick<Directory, 'certificates'>
+  readonly signers: FindSigners
+  /** null: nobody scans here. */
+  readonly scan: ((message: Bytes) => Promise<ScanVerdict>) | null
+  readonly authservId: string
+  readonly clock: Clock
+}
+
+export function createUnsealingAid(options: UnsealingAidOptions): UnsealingAid {
+  const { account, directory, signers, scan, authservId, clock } = options
+  return {
+    authservId,
+    now: () => clock.now(),
+    async own() {
+      const { keyIdOf, keysIn, unlessMalformed } = await import('../keyserver/publication.ts')
+      const held = (await directory.certificates(account)).filter(({ custody }) => custody === 'held')
+      const keys = held.flatMap(({ certificate }) => unlessMalformed(() => keysIn(certificate)) ?? [])
+      return {
+        certificates: held.map(({ fingerprint }) => fingerprint),
+        keys: keys.flatMap(({ fingerprint }) => [fingerprint, keyIdOf(fingerprint)]),
+      }
+    },
+    signers: (author, issuers) => signers(author, issuers, account),
+    scan: async (message) => (scan ? await scan(message) : 'unscanned'),
+  }
+}
+
+/** The same keys, with the aid. */
+export const withAid = (keys: ReadingKeys, aid: UnsealingAid): ReadingKeys => ({
+  aid,
+  sessionKeys: (pkesks) => keys.sessionKeys(pkesks),
+  indexKey: () => keys.indexKey(),
+  olderIndexKeys: async () => (await keys.olderIndexKeys?.()) ?? [],
+})
