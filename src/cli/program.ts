@@ -247,6 +247,14 @@ asking(queue, 'drop <id>', 'give a message up')
   .option('--bounce', 'tell its sender')
   .action(async (id, options) => (await import('#cli/queue.ts')).drop(id, options))
 
+const pickup = program.command('pickup').description('sealed mail kept for recipients who have no certificate')
+asking(pickup, 'list [address]', 'all of it, or that of one account').action(async (address, options) =>
+  (await import('#cli/pickup.ts')).list(address, options),
+)
+asking(pickup, 'drop <id>', 'delete one message; nobody is told').action(async (id, options) =>
+  (await import('#cli/pickup.ts')).drop(id, options),
+)
+
 withSecrets(
   asking(program, 'import <address>', 'take mail in from elsewhere, sealed as it is read; repeated, it continues'),
 )
