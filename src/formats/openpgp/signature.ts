@@ -41,6 +41,8 @@ export interface Signature {
   readonly ciphersuites: readonly number[]
   /** Upper-case hex, from the issuer fingerprint or issuer key id subpacket. */
   readonly issuer: string | null
+  /** Upper-case hex, fingerprints of the certificates it was made for; empty when it does not say (RFC 9580 §5.2.3.36). */
+  readonly recipients: readonly string[]
   readonly revocationReason: number | null
   /** Body of the primary key binding that a signing subkey carries. */
   readonly embedded: Bytes | null
@@ -83,6 +85,7 @@ export function parseSignature(body: Bytes): Signature | null {
     ciphers: [],
     ciphersuites: [],
     issuer: null,
+    recipients: [],
     revocationReason: null,
     embedded: null,
     hasUnknownCritical: false,
@@ -125,8 +128,11 @@ export function* subpacketsIn(area: Bytes): Generator<Subpacket, void> {
   }
 }
 
-/** Types that say nothing this program acts on: exportable, trust, revocable, servers, policy URI, signer, target, recipients ... */
-const NOTED = new Set([4, 5, 7, 21, 22, 23, 24, 26, 28, 31, 34, 35])
+/** Types that say nothing this program acts on: exportable, trust, revocable, servers, policy URI, signer, target ... */
+const NOTED = new Set([4, 5, 7, 21, 22, 23, 24, 26, 28, 31, 34])
+
+/** Intended recipients that are read. */
+const MOST_RECIPIENTS = 1000
 
 /** Answers whether the type is understood. Only issuer and embedded signature may stand in the unhashed area. */
 function readSubpacket(type: number, reader: OctetReader, into: Mutable<Signature>, hashed: boolean): boolean {
@@ -168,6 +174,12 @@ function readSubpacket(type: number, reader: OctetReader, into: Mutable<Signatur
       return true
     case 30:
       into.features = reader.left > 0 ? reader.u8() : 0
+      return true
+    case 35:
+      reader.u8()
+      if (into.recipients.length < MOST_RECIPIENTS) {
+        into.recipients = [...into.recipients, reader.rest().toString('hex').toUpperCase()]
+      }
       return true
     case 39:
       while (reader.left >= 2) into.ciphersuites = [...into.ciphersuites, reader.u16()]

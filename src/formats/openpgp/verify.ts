@@ -2,6 +2,7 @@
 import type { Bytes } from '#lib/bytes.ts'
 import { canonicalText } from './canonical-text.ts'
 import { type Certificate, verifyCertificate } from './certificate.ts'
+import { splitCertificate, subkeyOf } from './certificate-components.ts'
 import type { PublicKeyPacket } from './key-packet.ts'
 import { MalformedOpenPgp } from './openpgp.ts'
 import { parseSignature, type Signature, SignatureType, signatureHolds } from './signature.ts'
@@ -35,6 +36,70 @@ export function verifySignatures(
   })
 }
 
+export type SignatureCheck =
+  | {
+      readonly kind: 'holds'
+      readonly verification: Verification
+      /** User ids of its certificate. */
+      readonly userIds: readonly string[]
+      /** Upper-case hex, fingerprints of the certificates it was made for; empty when it does not say. */
+      readonly recipients: readonly string[]
+    }
+  /** No key of this certificate made it, as far as it says itself. */
+  | { readonly kind: 'not-issuer' }
+  /** The certificate, or its key, was revoked when the signature was made, or for a reason that looks back. */
+  | { readonly kind: 'revoked' }
+  /** The key had expired when the signature was made. */
+  | { readonly kind: 'expired' }
+  /** The certificate does not bind the key for signing. */
+  | { readonly kind: 'not-bound' }
+  /** It was not made by this key over this content. */
+  | { readonly kind: 'altered' }
+
+/**
+ * What one certificate (binary, from outside) says of one signature (packet body) over `content` that is known to be alive, see
+ * `readSignature`. The certificate counts as it was when the signature was made. One whose self-signatures are all newer, because
+ * its owner renewed it and publishes nothing older, counts as it is at `now`.
+ */
+export function checkSignature(signature: Signature, content: Bytes, certificate: Bytes, now: number): SignatureCheck {
+  if (!keysIn(certificate).some((key) => isIssuer(signature, key))) return { kind: 'not-issuer' }
+  const then = checkAt(signature, content, certificateAt(certificate, signature.created!))
+  return then.kind === 'not-bound' ? checkAt(signature, content, certificateAt(certificate, now)) : then
+}
+
+function checkAt(signature: Signature, content: Bytes, certificate: Certificate | null): SignatureCheck {
+  if (!certificate) return { kind: 'not-bound' }
+  if (certificate.revoked) return { kind: 'revoked' }
+  const created = signature.created!
+  const mode = signature.type === SignatureType.text ? 'text' : 'binary'
+  const signed = mode === 'text' ? canonicalText(content) : content
+  const keys = certificate.signingKeys.filter(({ key }) => isIssuer(signature, key) && key.created <= created)
+  const live = keys.filter(({ expires }) => expires === null || expires > created)
+  if (live.length === 0) return { kind: keys.length > 0 ? 'expired' : 'not-bound' }
+  const found = live.find(({ key }) => signatureHolds(signature, key, [signed]))
+  if (!found) return { kind: 'altered' }
+  const { fingerprint, userIds } = certificate
+  const verification: Verification = { created, mode, signingKey: found.key.fingerprint, certificate: fingerprint }
+  return { kind: 'holds', verification, userIds, recipients: signature.recipients }
+}
+
+/** All keys of a certificate, whatever they are for; none of what is no certificate. */
+function keysIn(certificate: Bytes): readonly PublicKeyPacket[] {
+  try {
+    const { primary, others } = splitCertificate(certificate)
+    return [primary, ...others.flatMap((one) => subkeyOf(one, primary) ?? [])]
+  } catch (error) {
+    if (error instanceof MalformedOpenPgp) return []
+    throw error
+  }
+}
+
+/** A signature over octets or text that is complete and has a time; `null` for everything else. */
+export function readSignature(body: Bytes): Signature | null {
+  const signature = readable(body)
+  return signature && isOverContent(signature) ? signature : null
+}
+
 function readable(body: Bytes): Signature | null {
   try {
     return parseSignature(body)
@@ -44,9 +109,14 @@ function readable(body: Bytes): Signature | null {
   }
 }
 
-function isAlive({ type, created, expiresAfter, hasUnknownCritical }: Signature, now: number): boolean {
-  if (hasUnknownCritical || (type !== SignatureType.binary && type !== SignatureType.text)) return false
-  return created !== null && created <= now && (expiresAfter === null || created + expiresAfter > now)
+function isOverContent({ type, created, hasUnknownCritical }: Signature): boolean {
+  return created !== null && !hasUnknownCritical && (type === SignatureType.binary || type === SignatureType.text)
+}
+
+function isAlive(signature: Signature, now: number): boolean {
+  const { created, expiresAfter } = signature
+  if (!isOverContent(signature) || created! > now) return false
+  return expiresAfter === null || created! + expiresAfter > now
 }
 
 function verification(signature: Signature, content: Bytes, certificates: readonly Bytes[]): Verification | null {

@@ -3,6 +3,8 @@
  * message, from its outermost cryptographic layers alone).
  */
 
+import { asBuffer, type Bytes } from '#lib/bytes.ts'
+
 /** How the certificate that a signature was checked with was found, the strongest first. See privacy/discovery. */
 export type SignerEvidence = 'local' | 'secure-srv' | 'openpgpkey' | 'wkd' | 'accepted'
 
@@ -45,3 +47,59 @@ export interface Protection {
   /** When this was found out, in milliseconds since the epoch. */
   readonly at: number
 }
+
+const VERSION = 1
+const LARGEST = 4096
+
+type Packed = readonly [version: number, encryption: string, author: string | null, at: number, ...signature: unknown[]]
+
+/** JSON: an array without names. */
+export function encodeProtection({ encryption, signature, author, at }: Protection): Buffer {
+  const packed: Packed = [VERSION, encryption, author, at, ...packVerdict(signature)]
+  return Buffer.from(JSON.stringify(packed))
+}
+
+function packVerdict(verdict: SignatureVerdict): readonly unknown[] {
+  if (verdict.kind === 'none') return [verdict.kind]
+  if (verdict.kind !== 'good') return [verdict.kind, verdict.why]
+  const { kind, fingerprint, evidence, isCurrent, signed } = verdict
+  return [kind, fingerprint, evidence, isCurrent, signed]
+}
+
+/** null for whatever `encodeProtection` does not write. */
+export function decodeProtection(octets: Bytes): Protection | null {
+  const packed = octets.length > LARGEST ? null : parseArray(octets)
+  if (!packed || packed[0] !== VERSION) return null
+  const [, encryption, author, at, ...rest] = packed
+  const signature = unpackVerdict(rest)
+  if (!isOneOf(encryption, ENCRYPTIONS) || !isTime(at) || !signature) return null
+  return author === null || typeof author === 'string' ? { encryption, signature, author, at } : null
+}
+
+function parseArray(octets: Bytes): readonly unknown[] | null {
+  try {
+    const parsed: unknown = JSON.parse(asBuffer(octets).toString())
+    return Array.isArray(parsed) ? parsed : null
+  } catch {
+    return null
+  }
+}
+
+function unpackVerdict([kind, ...rest]: readonly unknown[]): SignatureVerdict | null {
+  if (kind === 'none') return rest.length === 0 ? { kind } : null
+  if (kind === 'bad' || kind === 'unknown' || kind === 'unchecked') {
+    const [why] = rest
+    return rest.length === 1 && typeof why === 'string' ? { kind, why } : null
+  }
+  const [fingerprint, evidence, isCurrent, signed] = rest
+  if (kind !== 'good' || rest.length !== 4 || typeof fingerprint !== 'string' || !/^[0-9A-F]{40,64}$/.test(fingerprint))
+    return null
+  if (!isOneOf(evidence, EVIDENCES) || typeof isCurrent !== 'boolean' || !isTime(signed)) return null
+  return { kind, fingerprint, evidence, isCurrent, signed }
+}
+
+const ENCRYPTIONS: readonly Encryption[] = ['none', 'opened', 'closed', 'damaged']
+const EVIDENCES: readonly SignerEvidence[] = ['local', 'secure-srv', 'openpgpkey', 'wkd', 'accepted']
+
+const isOneOf = <T>(value: unknown, all: readonly T[]): value is T => all.includes(value as T)
+const isTime = (value: unknown): value is number => Number.isSafeInteger(value)
