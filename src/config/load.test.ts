@@ -50,6 +50,20 @@ test('a login at the smarthost needs a checked certificate', () => {
   )
 })
 
+test('scanners are on this machine or its own network', () => {
+  const scan = (lines: string) => parseConfig(`hostname = "m.test"\n[scan]\n${lines}\n`, '/etc/c.toml').scan
+  assert.deepEqual([scan('').rspamd, scan('').clamd, scan('').timeout], [null, null, 15_000])
+  const { rspamd, clamd, passwordFile } = scan(
+    'rspamd = "http://[::1]:11333/"\nclamd = "unix:/run/c"\npasswordFile = "p"',
+  )
+  assert.deepEqual(rspamd, { kind: 'tcp', host: '::1', port: 11_333 })
+  assert.deepEqual([clamd, passwordFile], [{ kind: 'unix', path: '/run/c' }, '/etc/p'])
+  assert.throws(() => scan('rspamd = "9.9.9.9:11333"'), /c\.toml:3: scan\.rspamd: is an address of the Internet/)
+  assert.throws(() => scan('clamd = "https://127.0.0.1"'), /c\.toml:3: scan\.clamd: is no address: write "host:port"/)
+  assert.throws(() => scan('timeout = "0s"'), /scan\.timeout: must be from "1s" to "5m"/)
+  assert.throws(() => scan('passwordFile = "p"'), /scan\.passwordFile: there is nobody to give it to/)
+})
+
 test('broken TOML names its line', () => {
   assert.throws(
     () => parseConfig('hostname = "m.test"\nbind = = 3\n', 'c.toml'),

@@ -47,7 +47,8 @@ async function exchange(endpoint: Endpoint, command: Iterable<Bytes>, signal: Ab
   }
 }
 
-function read(answer: string): Finding {
+/** What an answer to INSTREAM means. */
+export function readClamd(answer: string): Finding {
   if (answer === 'stream: OK') return { kind: 'found', verdict: 'clean', names: [] }
   const name = /^stream: (.+) FOUND$/.exec(answer)?.[1]
   // With AlertExceedsMax: nothing was found in the part that was looked at.
@@ -63,7 +64,7 @@ function read(answer: string): Finding {
 
 export async function askClamd(endpoint: Endpoint, message: Bytes, signal: AbortSignal): Promise<Finding> {
   try {
-    return read(await exchange(endpoint, instream(message), signal))
+    return readClamd(await exchange(endpoint, instream(message), signal))
   } catch (error) {
     return failureOf(error, signal)
   }

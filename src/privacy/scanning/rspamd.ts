@@ -64,7 +64,8 @@ async function call({ endpoint }: Rspamd, { method, path, fields = {}, content }
 
 const unable = (why: string): Finding => ({ kind: 'unable', why })
 
-function read(text: string): Finding {
+/** What an answer of /checkv2 means. */
+export function readRspamd(text: string): Finding {
   let answer: { action?: unknown; symbols?: unknown } | null
   try {
     answer = JSON.parse(text)
@@ -101,7 +102,7 @@ export async function askRspamd(rspamd: Rspamd, message: Bytes, signal: AbortSig
   }
   try {
     const { status, text } = await call(rspamd, { method: 'POST', path: '/checkv2', fields, content: message }, signal)
-    return status === 200 ? read(text) : unable(`it answers with status ${status}`)
+    return status === 200 ? readRspamd(text) : unable(`it answers with status ${status}`)
   } catch (error) {
     return failureOf(error, signal)
   }
