@@ -38,6 +38,7 @@ import { createResolver } from '#policy/dns/dns-client.ts'
 import type { RecordResolver } from '#policy/dns/resolver.ts'
 import { discovererSource } from '#privacy/discovery/discoverer-source.ts'
 import type { Discoverer, DiscovererSource } from '#privacy/discovery/discovery.ts'
+import { createLookAhead } from '#privacy/discovery/look-ahead.ts'
 import { createUnsealingAid } from '#privacy/e2e/unsealing-aid.ts'
 import { createAdminServer } from '#servers/admin/admin.ts'
 import { createHkpServer } from '#servers/hkp/hkp-server.ts'
@@ -200,7 +201,16 @@ async function openAgents(foundation: Foundation, closing: AsyncDisposableStack)
       schedule: { warnAfter: config.relay.warnAfter, giveUpAfter: config.relay.giveUpAfter },
     }),
   )
-  const delivery = createDeliveryAgent({ directory, store, queue, hostname: config.hostname, clock, logger, metrics })
+  const delivery = createDeliveryAgent({
+    directory,
+    store,
+    queue,
+    hostname: config.hostname,
+    clock,
+    logger,
+    metrics,
+    sealedMailFrom: createLookAhead(discovery, logger),
+  })
   later.delivery = delivery
   const shared = { directory, store, delivery, queue, hostname: config.hostname, clock, logger, metrics }
   const inbound = createInboundAgent(shared)

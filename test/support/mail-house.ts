@@ -7,7 +7,7 @@ import type { Account, Directory } from '#custody/accounts/directory.ts'
 import { openDirectory } from '#custody/accounts/sql-directory.ts'
 import type { MailStore, NewMessage } from '#custody/store/mail-store.ts'
 import { createMemoryMailStore } from '#custody/store/memory-mail-store.ts'
-import { formatAddress } from '#formats/message/address.ts'
+import { type Address, formatAddress } from '#formats/message/address.ts'
 import type { EnvelopeRecipient } from '#formats/message/envelope.ts'
 import { noMetrics } from '#lib/metrics.ts'
 import { createFakeClock } from './fake-clock.ts'
@@ -37,6 +37,8 @@ export interface MailHouse extends AsyncDisposable {
   readonly delivery: LocalDelivery
   readonly inbound: ReturnType<typeof createInboundAgent>
   readonly submission: ReturnType<typeof createSubmissionAgent>
+  /** Authors that delivery told of. */
+  readonly sealedMailFrom: string[]
   readonly clock: ReturnType<typeof createFakeClock>
   readonly log: ReturnType<typeof createFakeLog>
   addAccount(name: string, quota?: number): Promise<Account>
@@ -84,7 +86,9 @@ export async function openMailHouse(
   const log = createFakeLog()
   const queue = createFakeQueue()
   const shared = { directory, store, queue, hostname: 'mx.alpha.test', clock, logger: log, metrics: noMetrics }
-  const delivery = createDeliveryAgent(shared)
+  const authors: string[] = []
+  const sealedMailFrom = (author: Address) => void authors.push(formatAddress(author))
+  const delivery = createDeliveryAgent({ ...shared, sealedMailFrom })
   const house: MailHouse = {
     directory,
     store,
@@ -93,6 +97,7 @@ export async function openMailHouse(
     delivery,
     inbound: createInboundAgent({ ...shared, delivery }),
     submission: createSubmissionAgent({ ...shared, delivery, savesSentCopy: true, recipientsPerHour: 100, ...options }),
+    sealedMailFrom: authors,
     clock,
     log,
     async addAccount(name, quota) {

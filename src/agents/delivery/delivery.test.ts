@@ -184,3 +184,33 @@ test('mail for an account without keys waits until its owner has set them up', (
     await house.clock.advance(3000)
     assert.equal(await check(house, 'carol@alpha.test'), null)
   }))
+
+test('authors of sealed mail are told of when it is stored, once a message, and nobody else', () =>
+  inHouse(async (house) => {
+    const sealed = (type: string, from = 'Eve <eve@beta.test>') =>
+      Buffer.from(
+        `From: ${from}\r\nContent-Type: ${type}; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n`,
+      )
+    const ENCRYPTED = 'multipart/encrypted; protocol="application/pgp-encrypted"'
+    const tell = async (content: Buffer, to = ['anna@alpha.test'], queueId = `q${++last}`) => {
+      house.sealedMailFrom.length = 0
+      await deliver(house, to, { content, queueId })
+      return [...house.sealedMailFrom]
+    }
+    let last = 0
+    assert.deepEqual(await tell(sealed(ENCRYPTED), ['anna@alpha.test', 'bob@alpha.test']), ['eve@beta.test'])
+    assert.deepEqual(await tell(sealed('multipart/signed; protocol="application/PGP-signature"')), ['eve@beta.test'])
+    assert.deepEqual(await tell(sealed(ENCRYPTED, 'bob <"b b"@beta.test>')), ['"b b"@beta.test'])
+    for (const [type, from] of [
+      ['multipart/encrypted'],
+      ['multipart/mixed; protocol="application/pgp-encrypted"'],
+      ['multipart/signed; protocol="application/pkcs7-signature"'],
+      [ENCRYPTED, 'eve@beta.test, mallory@beta.test'],
+      [ENCRYPTED, 'nobody:;'],
+      [ENCRYPTED, 'eve@[bad'],
+    ] as const)
+      assert.deepEqual(await tell(sealed(type, from)), [], `${type} ${from}`)
+    assert.deepEqual(await tell(Buffer.from(LETTER)), [])
+    house.broken.set('anna', new OverQuota('full'))
+    assert.deepEqual(await tell(sealed(ENCRYPTED)), [])
+  }))

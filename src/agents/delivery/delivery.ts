@@ -25,6 +25,7 @@ import { isDiskFull } from '#lib/sqlite.ts'
 import type { LocalDelivery, Outcome, Queue, QueuedMail } from '../queue/queue.ts'
 import { type AccountTarget, type Expansion, expand } from './expansion.ts'
 import { RecentView } from './recent-view.ts'
+import { sealedAuthor } from './sealed-author.ts'
 
 export interface DeliveryOptions {
   readonly directory: Directory
@@ -36,6 +37,8 @@ export interface DeliveryOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Hears of the author of each message that came encrypted or signed, once it is stored. Returns at once and never throws. */
+  readonly sealedMailFrom?: (author: Address) => void
   /** What becomes of mail for a full mailbox: wait for room (452), or return it (552). */
   readonly overQuota?: 'wait' | 'return'
   readonly newQueueId?: () => string
@@ -183,7 +186,8 @@ class Filing {
   readonly mail: QueuedMail
   readonly #options: DeliveryOptions
   readonly #stored = new Map<string, Promise<Outcome>>()
-  #ready: { readonly content: Bytes; readonly summary: Bytes } | null = null
+  #ready: Ready | null = null
+  #isTold = false
 
   constructor(mail: QueuedMail, options: DeliveryOptions) {
     this.mail = mail
@@ -206,10 +210,17 @@ class Filing {
   async #store(account: AccountId, mailbox: { id: number; name: string } | null): Promise<Outcome> {
     const { mail } = this
     this.#ready ??= ready(mail)
+    const { content, summary } = this.#ready
     const deliveryKey = mailbox ? `${mail.queueId}.${mailbox.id}` : mail.queueId
-    const message = { ...this.#ready, internalDate: mail.arrived, flags: [], deliveryKey }
+    const message = { content, summary, internalDate: mail.arrived, flags: [], deliveryKey }
     await this.#options.store.append(account, mailbox?.name ?? 'INBOX', message)
+    this.#tell(this.#ready.author)
     return DELIVERED
+  }
+
+  #tell(author: Address | null): void {
+    if (author && !this.#isTold) this.#options.sealedMailFrom?.(author)
+    this.#isTold = true
   }
 
   #excuse(account: AccountId, error: unknown): Outcome {
@@ -231,8 +242,16 @@ class Filing {
   }
 }
 
+interface Ready {
+  readonly content: Bytes
+  readonly summary: Bytes
+  /** Of what came encrypted or signed. */
+  readonly author: Address | null
+}
+
 // RFC 5321 §4.4: Return-Path in front of everything.
-function ready({ envelope, content, stored }: QueuedMail): { content: Bytes; summary: Bytes } {
+function ready({ envelope, content, stored }: QueuedMail): Ready {
   const whole = stored ?? Buffer.concat([Buffer.from(formatReturnPath(envelope.reversePath)), content])
-  return { content: whole, summary: encodeSummary(summarize(whole)) }
+  const summary = summarize(whole)
+  return { content: whole, summary: encodeSummary(summary), author: sealedAuthor(summary.root) }
 }
