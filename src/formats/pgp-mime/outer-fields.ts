@@ -3,23 +3,39 @@
 import type { Header } from '#formats/message/header.ts'
 import { asBuffer, type Bytes } from '#lib/bytes.ts'
 
-/** What mail programs list and thread by. Everything else, Received and Return-Path too, is inside only. */
-const COPIED = ['from', 'to', 'cc', 'date', 'message-id', 'in-reply-to', 'references']
+/** `device`: the message rests, its owner's devices open it; `travel`: it goes to others, whose servers and programs work by its header. */
+export type Form = 'device' | 'travel'
 
-/** Octets of one field; a longer one is inside only. */
-const LONGEST_FIELD = 16 << 10
+/** What mail programs list and thread by. Everything else, Received and Return-Path too, is inside only. */
+const FOR_LISTING = ['from', 'to', 'cc', 'date', 'message-id', 'in-reply-to', 'references']
+
+/** What servers and programs on the way act on before anybody opens it. */
+const FOR_TRANSPORT = [
+  'sender',
+  'reply-to',
+  'auto-submitted',
+  'precedence',
+  'disposition-notification-to',
+  'tls-required',
+]
+
+/** Octets of one field; a longer one is inside only. To and Cc of what travels may name hundreds. */
+const LONGEST_FIELD = { device: 16 << 10, travel: 64 << 10 } as const
 
 /** RFC 9788 §3.2.1: `hcp_baseline` puts this in place of the subject. */
 const SUBJECT = Buffer.from('Subject: [...]\r\n')
+
+const standsOutside = (name: string, form: Form): boolean =>
+  FOR_LISTING.includes(name) || (form === 'travel' && (FOR_TRANSPORT.includes(name) || name.startsWith('list-')))
 
 /**
  * Fields of the message for outside, exactly as they stand in it, the first of each name, in their order; then the subject that
  * says nothing.
  */
-export function outerFields(message: Bytes, { fields }: Header): readonly Bytes[] {
+export function outerFields(message: Bytes, { fields }: Header, form: Form): readonly Bytes[] {
   const found = new Map<string, Bytes>()
   for (const { name, start, end } of fields) {
-    if (!COPIED.includes(name) || found.has(name) || end - start > LONGEST_FIELD) continue
+    if (!standsOutside(name, form) || found.has(name) || end - start > LONGEST_FIELD[form]) continue
     const octets = asBuffer(message).subarray(start, end)
     if (isWholeField(octets)) found.set(name, octets)
   }

@@ -5,10 +5,11 @@ import { indexMessage } from '#formats/message/mime-index.ts'
 import { armor } from '#formats/openpgp/armor.ts'
 import { parseCertificate } from '#formats/openpgp/certificate.ts'
 import { generateKeys } from '#formats/openpgp/generate.ts'
+import { MalformedOpenPgp } from '#formats/openpgp/openpgp.ts'
 import { seal } from '#formats/openpgp/seal.ts'
 import { openSecretKeys, sessionKeyOf } from '#formats/openpgp/secret-key.ts'
 import { splitMessage, unseal } from '#formats/openpgp/unseal.ts'
-import { isEncrypted, originalOf, payloadOf, unwrapEncrypted, wrapEncrypted } from './pgp-mime.ts'
+import { isEncrypted, originalOf, payloadOf, unwrapEncrypted, withMessage, wrapEncrypted } from './pgp-mime.ts'
 
 const lines = (...all: string[]) => Buffer.from(`${all.join('\r\n')}\r\n`)
 
@@ -242,4 +243,41 @@ test('any octets have an answer', () => {
     ),
     { numRuns: 500 },
   )
+})
+
+test('what travels keeps outside what others act on, and its payload lists exactly that', () => {
+  const travelling = lines(
+    'Received: from client.alpha.test',
+    'From: Ada <ada@alpha.test>',
+    'Sender: list@alpha.test',
+    'Reply-To: list@alpha.test',
+    'To: Bob <bob@beta.test>',
+    'List-Id: <list.alpha.test>',
+    'LIST-UNSUBSCRIBE: <mailto:u@alpha.test>',
+    'Auto-Submitted: auto-generated',
+    'Precedence: bulk',
+    'Disposition-Notification-To: ada@alpha.test',
+    'TLS-Required: No',
+    'User-Agent: secret',
+    'Subject: The merger',
+    '',
+    'It is on.',
+  )
+  const outside = (wrappedMessage: Buffer) => wrappedMessage.toString().split('MIME-Version: ')[0]!
+  assert.equal(
+    outside(wrapEncrypted(travelling, sealed, 'travel')),
+    [...travelling.toString().split('\r\n').slice(1, 11), 'Subject: [...]', ''].join('\r\n'),
+  )
+  for (const form of ['device', 'travel'] as const) {
+    const listed = payloadOf(travelling, form).toString().split('Received: ')[0]!
+    assert.equal(listed.replaceAll('HP-Outer: ', ''), outside(wrapEncrypted(travelling, sealed, form)))
+  }
+})
+
+test('another message in the place of the one that is wrapped; all else, trace fields too, stays', () => {
+  const trace = 'Received: from a.test by b.test; Fri, 1 Mar 2024 10:00:00 +0000\r\n'
+  const other = packet(SEIPD, Buffer.alloc(300, 9))
+  const replaced = withMessage(Buffer.from(trace + wrapped), other)
+  assert.equal(replaced.toString('latin1'), trace + wrapEncrypted(letter, other).toString('latin1'))
+  assert.throws(() => withMessage(letter, other), MalformedOpenPgp)
 })

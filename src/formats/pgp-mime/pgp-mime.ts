@@ -3,7 +3,8 @@
  * the header protected inside (RFC 9788).
  *
  * `payloadOf` says what to encrypt of a message, `wrapEncrypted` makes the message around the result, `unwrapEncrypted` takes
- * the OpenPGP message out again, `originalOf` gives the message back from the decrypted payload, to the octet.
+ * the OpenPGP message out again, `originalOf` gives the message back from the decrypted payload, to the octet. Two forms: `device`
+ * for what rests, `travel` for what goes to others.
  *
  * Promises: nothing of the message but a few fields for listing and threading is outside; for every octets an answer, never an
  * exception; the same octets always make the same message. Must never: encrypt, decrypt, or change an octet of the original.
@@ -15,9 +16,11 @@ import { indexMessage, type MimePart } from '#formats/message/mime-index.ts'
 import { armorOctets, dearmor } from '#formats/openpgp/armor.ts'
 import { MalformedOpenPgp } from '#formats/openpgp/openpgp.ts'
 import { splitMessage } from '#formats/openpgp/unseal.ts'
-import type { Bytes } from '#lib/bytes.ts'
-import { outerFields } from './outer-fields.ts'
-import { protectHeader, unprotectHeader } from './protected-header.ts'
+import { asBuffer, type Bytes } from '#lib/bytes.ts'
+import { withDisplay, withoutDisplay } from './legacy-display.ts'
+import { type Form, outerFields } from './outer-fields.ts'
+import { attached, protectDisplayed, protectHeader, unprotectHeader } from './protected-header.ts'
+import { edited } from './type-parameters.ts'
 
 /** No line of armor begins with `--=`, so this stands in no part. */
 const BOUNDARY = '=_sealed'
@@ -46,25 +49,54 @@ const HEAD = Buffer.from(
 const TAIL = Buffer.from(`\r\n--${BOUNDARY}--\r\n`)
 
 /**
- * What to encrypt of a message: the message itself, its header announced as the protected one, so that mail programs show it. See
- * protected-header.ts for the form.
+ * What to encrypt of a message: the message itself, its header announced as the protected one, so that mail programs show it; see
+ * protected-header.ts for the form. What travels also has the subject in its text, for programs that know no protected headers; a
+ * Bcc field must not be in it.
  */
-export function payloadOf(message: Bytes): Buffer {
-  return protectHeader(message)
+export function payloadOf(message: Bytes, form: Form = 'device'): Buffer {
+  if (form === 'device') return protectHeader(message, form)
+  return displayedPayload(message) ?? exactly(message, protectHeader(message, form)) ?? attached(message)
+}
+
+function displayedPayload(message: Bytes): Buffer | null {
+  const displayed = withDisplay(asBuffer(message))
+  const payload = displayed && protectDisplayed(displayed, 'travel')
+  displayed?.fill(0)
+  return payload && exactly(message, payload)
+}
+
+/** The payload, unless it would give another message back. */
+function exactly(message: Bytes, payload: Buffer): Buffer | null {
+  const original = originalOf(payload)
+  const isExact = original.equals(message)
+  if (original.buffer !== payload.buffer) original.fill(0)
+  if (!isExact) payload.fill(0)
+  return isExact ? payload : null
 }
 
 /** The message whose payload this is, to the octet; payloads that others made are answered as they are. */
 export function originalOf(payload: Bytes): Buffer {
-  return unprotectHeader(payload)
+  const { message, hasDisplay } = unprotectHeader(payload)
+  return hasDisplay ? withoutDisplay(message) : message
 }
 
 /**
  * The message that stands for `message` outside: its fields for listing and threading, and `sealed`, which is the binary OpenPGP
- * message made of `payloadOf(message)`. Lines end with CRLF and those we write are short.
+ * message made of `payloadOf(message, form)`. Lines end with CRLF and those we write are short.
  */
-export function wrapEncrypted(message: Bytes, sealed: Bytes): Buffer {
-  const fields = outerFields(message, scanHeader(message))
-  return Buffer.concat([...fields, HEAD, armorOctets('MESSAGE', sealed, { lineEnd: '\r\n' }), TAIL])
+export function wrapEncrypted(message: Bytes, sealed: Bytes, form: Form = 'device'): Buffer {
+  const fields = outerFields(message, scanHeader(message), form)
+  return Buffer.concat([...fields, HEAD, armored(sealed), TAIL])
+}
+
+const armored = (sealed: Bytes): Buffer => armorOctets('MESSAGE', sealed, { lineEnd: '\r\n' })
+
+/** The wrapped message with another OpenPGP message in it, everything else as it is. Throws MalformedOpenPgp for what is none. */
+export function withMessage(wrapped: Bytes, sealed: Bytes): Buffer {
+  const content = encryptedPart(indexMessage(wrapped), wrapped)
+  if (content?.encoding !== '7bit') throw new MalformedOpenPgp('not a PGP/MIME message')
+  const { start, end } = content.body
+  return edited(asBuffer(wrapped), [{ start, end, text: armored(sealed) }])
 }
 
 /** The binary OpenPGP message when all of the message is one PGP/MIME encrypted part, else null. */

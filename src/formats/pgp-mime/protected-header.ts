@@ -10,89 +10,60 @@
  *     Content-Type: text/plain; charset=utf-8;
  *      protected-headers="v1"; hp="cipher"
  *
- * `protected-headers` is what Thunderbird and Mutt look for, `hp` is RFC 9788's. A message whose header cannot carry that (lines
- * that are no fields, two Content-Types, insertions like ours) is inside as message/rfc822, which is exact as well.
+ * `protected-headers` is what Thunderbird and Mutt look for, `hp` is RFC 9788's. They stand the other way round where a legacy
+ * display is in the message too (legacy-display.ts), so that it is looked for in nothing else. A message whose header cannot carry
+ * that (lines that are no fields, two Content-Types, insertions like ours) is inside as message/rfc822, which is exact as well.
  */
 
-import { parseContentType } from '#formats/message/content-fields.ts'
-import { fieldValue, type Header, type HeaderField, scanHeader } from '#formats/message/header.ts'
+import { scanHeader } from '#formats/message/header.ts'
 import { asBuffer, type Bytes } from '#lib/bytes.ts'
-import { isWholeField, outerFields } from './outer-fields.ts'
+import { type Form, outerFields } from './outer-fields.ts'
+import { edited, TypeParameters } from './type-parameters.ts'
 
 const HP_OUTER = Buffer.from('HP-Outer: ')
-/** A line of its own: behind a parameter, behind a semicolon that was there already, and where there was no Content-Type. */
-const BEHIND_PARAMETER = Buffer.from(';\r\n protected-headers="v1"; hp="cipher"\r\n')
-const BEHIND_SEMICOLON = Buffer.from('\r\n\tprotected-headers="v1"; hp="cipher"\r\n')
-const WHOLE_FIELD = Buffer.from('Content-Type: text/plain; charset=us-ascii; protected-headers="v1"; hp="cipher"\r\n')
+const AS_WRITTEN = new TypeParameters('protected-headers="v1"; hp="cipher"')
+const WITH_DISPLAY = new TypeParameters('hp="cipher"; protected-headers="v1"')
 const AS_ATTACHMENT = Buffer.from('Content-Type: message/rfc822\r\nContent-Disposition: inline\r\n\r\n')
 
-/** The message with its header announced as the protected one. */
-export function protectHeader(message: Bytes): Buffer {
+/** The message with its header announced as the protected one, attached where its header cannot carry that. */
+export function protectHeader(message: Bytes, form: Form): Buffer {
+  return announced(message, form, AS_WRITTEN) ?? attached(message)
+}
+
+/** The same of a message with a legacy display in it; null where its header cannot carry that. */
+export function protectDisplayed(message: Bytes, form: Form): Buffer | null {
+  return announced(message, form, WITH_DISPLAY)
+}
+
+export const attached = (message: Bytes): Buffer => Buffer.concat([AS_ATTACHMENT, message])
+
+function announced(message: Bytes, form: Form, parameters: TypeParameters): Buffer | null {
   const octets = asBuffer(message)
   const header = scanHeader(octets)
-  const insertion = insertionFor(octets, header)
-  if (!insertion) return Buffer.concat([AS_ATTACHMENT, octets])
-  const outer = outerFields(octets, header).flatMap((field) => [HP_OUTER, field])
-  const { at, text } = insertion
-  return Buffer.concat([...outer, octets.subarray(0, at.start), text, octets.subarray(at.end)])
+  const insertion = parameters.insertion(octets, header)
+  if (!insertion || header.fields.some(({ name }) => name === 'hp-outer')) return null
+  const outer = outerFields(octets, header, form).flatMap((field) => [HP_OUTER, field])
+  return edited(octets, [{ start: 0, end: 0, text: Buffer.concat(outer) }, insertion])
 }
 
-interface Insertion {
-  readonly text: Buffer
-  /** What it stands in place of: nothing, or the field's last line end. */
-  readonly at: { readonly start: number; readonly end: number }
+export interface Unprotected {
+  readonly message: Buffer
+  readonly hasDisplay: boolean
 }
 
-/** What is beyond is not looked at as a header everywhere. */
-const LONGEST_HEADER = 256 << 10
-const MOST_FIELDS = 1000
-const LF = 10
-const SEMICOLON = 59
-
-/** null: the header cannot carry it. */
-function insertionFor(octets: Buffer, header: Header): Insertion | null {
-  const { fields, range } = header
-  const isHeader = range.end > (fields.at(-1)?.end ?? 0) && octets.at(range.end - 1) === LF
-  if (!isHeader || range.end > LONGEST_HEADER || fields.length > MOST_FIELDS) return null
-  if (fields.some((field) => !isPlain(octets, field))) return null
-  const types = fields.filter(({ name }) => name === 'content-type')
-  if (types.length > 1) return null
-  const [type] = types
-  if (!type) return { text: WHOLE_FIELD, at: { start: 0, end: 0 } }
-  if (!carriesParameters(octets, type)) return null
-  const at = { start: type.end - 2, end: type.end }
-  let last = at.start - 1
-  while (octets[last] === 32 || octets[last] === 9) last--
-  return { text: octets[last] === SEMICOLON ? BEHIND_SEMICOLON : BEHIND_PARAMETER, at }
-}
-
-function isPlain(octets: Buffer, { name, start, end }: HeaderField): boolean {
-  if (name === '' || name === 'hp-outer') return false
-  const field = octets.subarray(start, end)
-  return isWholeField(field) && !field.equals(WHOLE_FIELD)
-}
-
-function carriesParameters(octets: Buffer, field: HeaderField): boolean {
-  const value = fieldValue(octets, field)
-  const type = parseContentType(value)
-  // a parameter behind an open comment or quotation would be part of it
-  if (!type || /[()"\\]/.test(value.replace(/"[^"\\]*"|\([^()\\]*\)/g, ''))) return false
-  return !type.parameters.some(([name]) => name === 'hp' || name === 'protected-headers')
-}
-
-/** The inverse, to the octet; what was not made by `protectHeader` is answered as it is. */
-export function unprotectHeader(payload: Bytes): Buffer {
+/** The inverse, to the octet; what was not made here is answered as it is. */
+export function unprotectHeader(payload: Bytes): Unprotected {
   const octets = asBuffer(payload)
-  if (octets.subarray(0, AS_ATTACHMENT.length).equals(AS_ATTACHMENT)) return octets.subarray(AS_ATTACHMENT.length)
-  const { fields } = scanHeader(octets)
+  if (octets.subarray(0, AS_ATTACHMENT.length).equals(AS_ATTACHMENT))
+    return { message: octets.subarray(AS_ATTACHMENT.length), hasDisplay: false }
+  const { fields, range } = scanHeader(octets)
   const outer = fields.findIndex(({ name }) => name !== 'hp-outer')
   const start = fields[outer]?.start ?? 0
-  const type = fields.find(({ name }) => name === 'content-type')
-  if (start === 0 || !type) return octets
-  const field = octets.subarray(type.start, type.end)
-  if (type.start === start && field.equals(WHOLE_FIELD)) return octets.subarray(type.end)
-  const text = [BEHIND_PARAMETER, BEHIND_SEMICOLON].find((one) => field.subarray(-one.length).equals(one))
-  if (!text) return octets
-  const end = type.end - text.length
-  return Buffer.concat([octets.subarray(start, end), octets.subarray(type.end - 2)])
+  if (start === 0) return { message: octets, hasDisplay: false }
+  const header = { fields: fields.slice(outer), range: { start, end: range.end } }
+  const written = AS_WRITTEN.removal(octets, header)
+  const removal = written ?? WITH_DISPLAY.removal(octets, header)
+  if (!removal) return { message: octets, hasDisplay: false }
+  const message = edited(octets, [{ start: 0, end: start, text: Buffer.alloc(0) }, removal])
+  return { message, hasDisplay: removal !== written }
 }
