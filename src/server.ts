@@ -8,11 +8,13 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { createDeliveryAgent } from '#agents/delivery/delivery.ts'
 import { createInboundAgent } from '#agents/inbound/mx-agent.ts'
+import { createAuthorDesk } from '#agents/notices/author-desk.ts'
 import { watchExpiry } from '#agents/notices/expiry-watch.ts'
-import { createNotices } from '#agents/notices/notices.ts'
+import { createNotices, type Notices } from '#agents/notices/notices.ts'
 import { openQueue } from '#agents/queue/durable-queue.ts'
 import type { DeliveryAgent, Queue } from '#agents/queue/queue.ts'
 import { createRelay, type Smarthost } from '#agents/relay/relay.ts'
+import { createSealingAgent } from '#agents/sealing/sealing.ts'
 import { createSubmissionAgent } from '#agents/submission/submission-agent.ts'
 import { controlSocket } from '#cli/control.ts'
 import type { LoadedConfig } from '#config/load.ts'
@@ -40,6 +42,7 @@ import { discovererSource } from '#privacy/discovery/discoverer-source.ts'
 import type { Discoverer, DiscovererSource } from '#privacy/discovery/discovery.ts'
 import { createLookAhead } from '#privacy/discovery/look-ahead.ts'
 import { createUnsealingAid } from '#privacy/e2e/unsealing-aid.ts'
+import { type PickupSource, pickupSource } from '#privacy/pickup/pickup-source.ts'
 import { createAdminServer } from '#servers/admin/admin.ts'
 import { createHkpServer } from '#servers/hkp/hkp-server.ts'
 import { createImapServer } from '#servers/imap/imap-server.ts'
@@ -165,7 +168,22 @@ function aidOf({ config, directory, logger, metrics }: Foundation, discovery: Di
     })
 }
 
-async function openAgents(foundation: Foundation, closing: AsyncDisposableStack) {
+/** Opened when mail is kept for pickup, or was once. */
+function openPickup({ config, logger }: Foundation, author: ReturnType<typeof createAuthorDesk>): PickupSource {
+  const path = join(config.data, 'pickup.db')
+  const open = async () => {
+    const { openPickupStore } = await import('#privacy/pickup/pickup-store.ts')
+    const key = await loadKeyFile(config.store.queueKey)
+    try {
+      return await openPickupStore({ path, key, clock, logger, tell: author.pickupExpired })
+    } finally {
+      wipe(key)
+    }
+  }
+  return pickupSource({ path, open, clock, logger })
+}
+
+async function openAgents(foundation: Foundation, notices: Notices, closing: AsyncDisposableStack) {
   const { config, logger, metrics, directory, store } = foundation
   const ca = config.tls.trust.map((file) => readFileSync(file, 'utf8'))
   const resolver = createResolver({ ...config.dns, ca, clock })
@@ -183,6 +201,11 @@ async function openAgents(foundation: Foundation, closing: AsyncDisposableStack)
       allowPrivate: config.relay.allowPrivate,
     }),
   )
+  const author = createAuthorDesk(notices)
+  const pickup = closing.use(openPickup(foundation, author))
+  /** What waits for a certificate is sealed, or what its policy says, before it goes on. */
+  const sealing = (next: DeliveryAgent) =>
+    createSealingAgent({ next, discovery, pickup: pickup.store, author, logger, metrics })
   const isLocal = async (domain: string) => (await directory.domains()).some((own) => domainKey(own) === domain)
   // The queue hands mail to the delivery agent, and delivery hands forwarded mail to the queue: one of the two is named first.
   const later: { delivery?: DeliveryAgent } = {}
@@ -191,8 +214,8 @@ async function openAgents(foundation: Foundation, closing: AsyncDisposableStack)
     await openQueue({
       path: join(config.data, 'queue.db'),
       key: await loadKeyFile(config.store.queueKey),
-      local,
-      relay,
+      local: sealing(local),
+      relay: sealing(relay),
       isLocal,
       hostname: config.hostname,
       clock,
@@ -323,7 +346,8 @@ async function bind(name: string, host: string, port: number, listen: () => Prom
 export async function startServer(config: LoadedConfig): Promise<RunningServer> {
   await using closing = new AsyncDisposableStack()
   const foundation = await openFoundation(config, closing)
-  const agents = await openAgents(foundation, closing)
+  const notices = createNotices({ ...foundation, hostname: config.hostname, clock })
+  const agents = await openAgents(foundation, notices, closing)
   const servers = createServers(foundation, agents)
   const ports: Record<string, number> = {}
   const admin = createAdminServer({
@@ -346,9 +370,7 @@ export async function startServer(config: LoadedConfig): Promise<RunningServer> 
   if (adminPort !== 0) ports['admin'] = await bind('admin', '127.0.0.1', adminPort, () => admin.listen(adminPort))
   await admin.listenControl(controlSocket(config.data))
   agents.queue.start()
-  closing.use(
-    watchExpiry({ ...foundation, notices: createNotices({ ...foundation, hostname: config.hostname, clock }), clock }),
-  )
+  closing.use(watchExpiry({ ...foundation, notices, clock }))
   foundation.logger.info({ hostname: config.hostname, bind: config.bind, ports }, 'ready')
   const open = closing.move()
   return {
