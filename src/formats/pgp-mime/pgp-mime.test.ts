@@ -259,6 +259,7 @@ test('what travels keeps outside what others act on, and its payload lists exact
     'Disposition-Notification-To: ada@alpha.test',
     'TLS-Required: No',
     'User-Agent: secret',
+    'Content-Type: text/plain',
     'Subject: The merger',
     '',
     'It is on.',
