@@ -73,8 +73,9 @@ const ADVICE = new Map<string, string>([
   ['2.2', 'The mailbox is full. The recipient must make room first; tell them in another way.'],
   ['2.3', 'The message is too large for this mailbox. Send it without attachments, or in pieces.'],
   ['3.4', 'The message is too large for the other side. Send it without attachments, or in pieces.'],
-  ['4.7', 'The other side could not be reached in all the time that we tried.'],
+  ['4.7', 'It could not be handed on in all the time that we tried.'],
   ['6.7', 'The other side cannot take addresses with letters beyond ASCII. Use another address of the recipient.'],
+  ['7.5', "The recipient's key could not be looked up, so the message is kept here, encrypted."],
   ['7.10', 'The connection was not as secure as this message demands, so it was not sent.'],
   ['7.30', 'The other side does not promise the secure transport that this message demands, so it was not sent.'],
 ])
@@ -85,9 +86,13 @@ const ADVICE_BY_SUBJECT = new Map<string, string>([
   ['7', 'The other side refuses the message by its own rules. Ask the recipient or their provider in another way.'],
 ])
 
+/** Where we decided ourselves, nobody on the other side can help. */
+const OWN_RULES = 'The rules of this provider, or of your account, do not let the message leave like this.'
+
 function adviceFor(recipient: DsnRecipient): string | null {
   if (recipient.action !== 'failed' && recipient.action !== 'delayed') return null
   const [, subject, detail] = statusOf(recipient).split('.')
+  if (recipient.remote === null && subject === '7' && detail === '1') return OWN_RULES
   return ADVICE.get(`${subject}.${detail}`) ?? ADVICE_BY_SUBJECT.get(subject!) ?? null
 }
 
