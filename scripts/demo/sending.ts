@@ -1,8 +1,8 @@
 /** Sends by swaks where it is installed, else by a client of our own. */
 
+import { submit } from '../../test/support/correspondence.ts'
 import { swaks } from '../../test/support/peers/swaks.ts'
 import type { Provider, ProviderAccount } from '../../test/support/provider.ts'
-import { dotStuffed, openLine } from '../../test/support/smtp-line.ts'
 
 export interface Sending {
   readonly provider: Provider
@@ -23,15 +23,7 @@ export async function sendBySwaks({ provider, author, to, message }: Sending): P
 }
 
 export async function sendByHand({ provider, author, to, message }: Sending): Promise<string> {
-  const line = await openLine(provider.host, provider.ports.submission)
-  await line.say('', '220')
-  await line.say('EHLO demo.test\r\n', '250')
-  await line.startTls()
-  await line.say('EHLO demo.test\r\n', '250')
-  const plain = Buffer.from(`\0${author.address}\0${author.password}`).toString('base64')
-  await line.say(`AUTH PLAIN ${plain}\r\n`, '235')
-  await line.say(`MAIL FROM:<${author.address}>\r\nRCPT TO:<${to}>\r\nDATA\r\n`, '250', '250', '354')
-  const [reply = ''] = await line.say(dotStuffed(message), '250')
-  line.end()
-  return reply
+  const { code, lines } = await submit({ author: { ...author, provider }, to: [to], message })
+  if (code !== 250) throw new Error(`${lines.join('\n')}`)
+  return lines.at(-1)!
 }

@@ -2,7 +2,7 @@
 import { createDeliveryAgent } from '#agents/delivery/delivery.ts'
 import { createInboundAgent } from '#agents/inbound/mx-agent.ts'
 import type { LocalDelivery, Queue, QueuedMail } from '#agents/queue/queue.ts'
-import { createSubmissionAgent } from '#agents/submission/submission-agent.ts'
+import { createSubmissionAgent, type SubmissionOptions } from '#agents/submission/submission-agent.ts'
 import type { Account, Directory } from '#custody/accounts/directory.ts'
 import { openDirectory } from '#custody/accounts/sql-directory.ts'
 import type { MailStore, NewMessage } from '#custody/store/mail-store.ts'
@@ -10,6 +10,7 @@ import { createMemoryMailStore } from '#custody/store/memory-mail-store.ts'
 import { type Address, formatAddress } from '#formats/message/address.ts'
 import type { EnvelopeRecipient } from '#formats/message/envelope.ts'
 import { noMetrics } from '#lib/metrics.ts'
+import { createPlanner, type Planner } from '#privacy/e2e/plan.ts'
 import { createFakeClock } from './fake-clock.ts'
 import { createFakeLog } from './fake-log.ts'
 import { address } from './fake-mail.ts'
@@ -20,7 +21,7 @@ export interface Kept {
   readonly flags: readonly string[]
 }
 
-export interface FakeQueue extends Pick<Queue, 'enqueue' | 'reportDelivered'> {
+export interface FakeQueue extends Pick<Queue, 'enqueue' | 'enqueueAll' | 'reportDelivered'> {
   readonly mails: QueuedMail[]
   readonly reported: { readonly queueId: string; readonly delivered: readonly EnvelopeRecipient[] }[]
   /** Thrown by every enqueue while set. */
@@ -51,8 +52,12 @@ function createFakeQueue(): FakeQueue {
     reported: [],
     trouble: null,
     async enqueue(mail) {
+      await queue.enqueueAll([mail])
+    },
+    async enqueueAll(mails) {
       if (queue.trouble) throw queue.trouble
-      queue.mails.push(mail)
+      // Who hands it over wipes it.
+      queue.mails.push(...mails.map((mail) => (mail.waiting ? { ...mail, waiting: Buffer.from(mail.waiting) } : mail)))
     },
     async reportDelivered({ queueId }, delivered) {
       queue.reported.push({ queueId, delivered })
@@ -61,10 +66,19 @@ function createFakeQueue(): FakeQueue {
   return queue
 }
 
+type HouseOptions = Partial<
+  Pick<SubmissionOptions, 'savesSentCopy' | 'recipientsPerHour' | 'sealer' | 'pickup' | 'tell'>
+> & {
+  /** Makes the planner of this house; without one nothing is sealed. */
+  readonly plannerOf?: (directory: Directory) => Planner
+}
+
+const unexpected = async () => {
+  throw new Error('nothing is sealed in this house')
+}
+
 /** Our domain is alpha.test; accounts `anna` and `bob` exist, their ids are their names. */
-export async function openMailHouse(
-  options: { savesSentCopy?: boolean; recipientsPerHour?: number } = {},
-): Promise<MailHouse> {
+export async function openMailHouse({ plannerOf, ...options }: HouseOptions = {}): Promise<MailHouse> {
   const folder = await temporaryDirectory('mail-house')
   const directory = await openDirectory(folder.join('directory.db'))
   await directory.addDomain('alpha.test')
@@ -89,6 +103,18 @@ export async function openMailHouse(
   const authors: string[] = []
   const sealedMailFrom = (author: Address) => void authors.push(formatAddress(author))
   const delivery = createDeliveryAgent({ ...shared, sealedMailFrom })
+  const planner =
+    plannerOf?.(directory) ??
+    createPlanner({
+      directory,
+      source: { discoverer: unexpected },
+      accepted: null,
+      withoutKey: 'plain',
+      seals: false,
+      proves: false,
+      clock,
+      logger: log,
+    })
   const house: MailHouse = {
     directory,
     store,
@@ -96,7 +122,17 @@ export async function openMailHouse(
     queue,
     delivery,
     inbound: createInboundAgent({ ...shared, delivery }),
-    submission: createSubmissionAgent({ ...shared, delivery, savesSentCopy: true, recipientsPerHour: 100, ...options }),
+    submission: createSubmissionAgent({
+      ...shared,
+      delivery,
+      planner: async () => planner,
+      sealer: unexpected,
+      pickup: unexpected,
+      tell: unexpected,
+      savesSentCopy: true,
+      recipientsPerHour: 100,
+      ...options,
+    }),
     sealedMailFrom: authors,
     clock,
     log,

@@ -28,7 +28,7 @@ export class MailLine implements Disposable {
   }
 
   /** Says the pieces one after the other, each in a record of its own, and answers what came up to the wanted text. */
-  async say(wanted: RegExp, ...pieces: readonly string[]): Promise<string> {
+  async say(wanted: RegExp, ...pieces: readonly (string | Buffer)[]): Promise<string> {
     for (const piece of pieces) await new Promise((resolve) => this.#socket.write(piece, resolve))
     return this.hear(wanted)
   }

@@ -83,9 +83,10 @@ export class Reader implements AsyncDisposable {
     return Number(found[1])
   }
 
-  /** Messages of the inbox, whole, by a sequence set such as "1:*"; nothing is marked as seen. */
-  async fetch(numbers: string): Promise<Buffer[]> {
-    await this.command('EXAMINE INBOX')
+  /** Messages of a mailbox, whole, by a sequence set such as "1:*"; nothing is marked as seen. */
+  async fetch(numbers: string, mailbox = 'INBOX'): Promise<Buffer[]> {
+    const opened = (await this.command(`EXAMINE "${mailbox}"`)).toString('latin1')
+    if (/^\* 0 EXISTS\r$/m.test(opened)) return []
     return literalsOf(await this.command(`FETCH ${numbers} BODY.PEEK[]`))
   }
 

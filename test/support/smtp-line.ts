@@ -52,8 +52,8 @@ export class SmtpLine {
     resolve(finals)
   }
 
-  /** Writes and waits for as many replies; each must begin with its code. Answers their last lines. */
-  async say(octets: string | Buffer, ...codes: readonly string[]): Promise<readonly string[]> {
+  /** Writes and waits for as many replies; each must begin with its code. */
+  async say(octets: string | Buffer, ...codes: readonly string[]): Promise<void> {
     if (this.#broken !== null) throw this.#broken
     const answered = new Promise<string[]>((resolve, reject) => {
       this.#wanted = { count: codes.length, resolve, reject }
@@ -64,7 +64,6 @@ export class SmtpLine {
     for (const [index, code] of codes.entries()) {
       if (!replies[index]!.startsWith(code)) throw new Refused(replies[index])
     }
-    return replies
   }
 
   async startTls(): Promise<void> {
