@@ -182,8 +182,8 @@ const scan = z
       'clamd that tells malware in the same way: `host:port` or `unix:/path`; empty for none',
     ),
     timeout: doc(
-      duration.prefault('15s').refine((ms) => ms >= 1000 && ms <= 300_000, 'must be from "1s" to "5m"'),
-      'how long a message waits for scanners; then it is shown unscanned',
+      duration.prefault('15s').refine((ms) => ms >= 1000 && ms <= 15_000, 'must be from "1s" to "15s"'),
+      'how long a message waits for scanners, at most `15s`; then it is shown unscanned',
     ),
   })
   .refine(({ rspamd, passwordFile }) => passwordFile === '' || rspamd !== null, {

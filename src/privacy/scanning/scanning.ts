@@ -16,7 +16,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Endpoint } from '#lib/endpoint.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
-import { WorkGate } from '#lib/work-gate.ts'
+import { Admission } from './admission.ts'
 import { askClamd, pingClamd } from './clamd.ts'
 import { type Finding, failureOf } from './finding.ts'
 import { askRspamd, pingRspamd } from './rspamd.ts'
@@ -41,11 +41,6 @@ export interface ScannerOptions {
   readonly logger: Logger
   readonly metrics: Metrics
 }
-
-const AT_ONCE = 8
-const WAITING_MAX = 256
-/** Octets of messages that are being scanned or wait for it. */
-const HELD_MAX = 256 * 1024 ** 2
 
 /** So many times in a row without an answer, and a scanner is left alone for REST_MS. */
 const PATIENCE = 3
@@ -104,11 +99,11 @@ function complaints({ clock, logger }: ScannerOptions): (scanner: string, why: s
   }
 }
 
-/** Runs with a signal that comes when the time is over. */
-async function inTime<T>(clock: Clock, ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/** A signal that comes when the time is over. */
+function deadline(clock: Clock, ms: number): { readonly signal: AbortSignal } & Disposable {
   const late = new AbortController()
-  using _timer = clock.after(ms, () => late.abort())
-  return await work(late.signal)
+  const timer = clock.after(ms, () => late.abort())
+  return { signal: late.signal, [Symbol.dispose]: () => timer[Symbol.dispose]() }
 }
 
 function worst(findings: readonly Finding[]): ScanVerdict {
@@ -120,12 +115,11 @@ export function createScanner(options: ScannerOptions): Scanner {
   const { clock, logger, metrics, timeoutMs } = options
   const engines = enginesOf(options).map((engine) => ({ ...engine, ask: patient(engine, clock) }))
   const complain = complaints(options)
-  const gate = new WorkGate(AT_ONCE, WAITING_MAX)
-  let held = 0
+  const admission = new Admission()
 
-  const ask = async ({ name, ask: askEngine }: Engine, message: Bytes): Promise<Finding> => {
+  const ask = async ({ name, ask: askEngine }: Engine, message: Bytes, signal: AbortSignal): Promise<Finding> => {
     const began = clock.now()
-    const finding = await inTime(clock, timeoutMs, (signal) => askEngine(message, signal))
+    const finding = await askEngine(message, signal)
     metrics.observe('scan', (clock.now() - began) / 1000, { scanner: name })
     const verdict = finding.kind === 'found' ? finding.verdict : 'unscanned'
     metrics.count('scans', { scanner: name, verdict })
@@ -138,28 +132,24 @@ export function createScanner(options: ScannerOptions): Scanner {
   return {
     async scan(message) {
       if (engines.length === 0) return 'unscanned'
-      if (held + message.length > HELD_MAX) {
-        complain('all', 'too much mail waits to be scanned')
-        return 'unscanned'
-      }
-      held += message.length
+      using late = deadline(clock, timeoutMs)
       try {
-        return worst(await gate.run(() => Promise.all(engines.map((engine) => ask(engine, message)))))
+        const all = () => Promise.all(engines.map((engine) => ask(engine, message, late.signal)))
+        return worst(await admission.run(message.length, late.signal, all))
       } catch (error) {
         complain('all', (error as Error).message)
         return 'unscanned'
-      } finally {
-        held -= message.length
       }
     },
     async ping(name) {
       const engine = engines.find((one) => one.name === name)
       if (!engine) throw new Error('it is not configured')
-      await inTime(clock, timeoutMs, (signal) =>
-        engine.ping(signal).catch((error: unknown) => {
-          throw new Error(`${name} does not answer: ${failureOf(error, signal).why}`)
-        }),
-      )
+      using late = deadline(clock, timeoutMs)
+      try {
+        await engine.ping(late.signal)
+      } catch (error) {
+        throw new Error(`${name} does not answer: ${failureOf(error, late.signal).why}`)
+      }
     },
   }
 }
