@@ -43,6 +43,7 @@ import type { Discoverer, DiscovererSource } from '#privacy/discovery/discovery.
 import { createLookAhead } from '#privacy/discovery/look-ahead.ts'
 import { createUnsealingAid } from '#privacy/e2e/unsealing-aid.ts'
 import { type PickupSource, pickupSource } from '#privacy/pickup/pickup-source.ts'
+import type { Scanner } from '#privacy/scanning/scanning.ts'
 import { createAdminServer } from '#servers/admin/admin.ts'
 import { createHkpServer } from '#servers/hkp/hkp-server.ts'
 import { createImapServer } from '#servers/imap/imap-server.ts'
@@ -77,6 +78,8 @@ interface Foundation {
   readonly store: MailStore
   /** Whom a bare `<postmaster>` means: that of the domain which this host belongs to (RFC 5321 §4.1.1.3). */
   readonly postmaster: Address
+  /** Loaded when it is asked; null: none is configured. */
+  readonly scanner: (() => Promise<Scanner>) | null
 }
 
 /** A master certificate that is not the pinned one must not take anybody's consent. Throws EscrowRefused. */
@@ -121,7 +124,17 @@ async function openFoundation(config: LoadedConfig, closing: AsyncDisposableStac
     domains[0] ??
     hostname
   const postmaster: Address = { local: 'postmaster', domain: home }
-  return { config, logger, metrics, certificates, audit, directory, keyring, store, postmaster }
+  const scanner = scannerOf(config, logger, metrics)
+  return { config, logger, metrics, certificates, audit, directory, keyring, store, postmaster, scanner }
+}
+
+function scannerOf({ scan, hostname }: LoadedConfig, logger: Logger, metrics: Metrics): Foundation['scanner'] {
+  const { timeout: timeoutMs, ...scanners } = scan
+  if (scanners.rspamd === null && scanners.clamd === null) return null
+  return once(async () => {
+    const { createScanner } = await import('#privacy/scanning/scanning.ts')
+    return createScanner({ ...scanners, timeoutMs, hostname, clock, logger, metrics })
+  })
 }
 
 function smarthostOf({ relay }: LoadedConfig): Smarthost | undefined {
@@ -149,21 +162,15 @@ async function openDiscoverer(
 }
 
 /** What opening mail that its sender sealed needs besides keys; loaded with the first such message. */
-function aidOf({ config, directory, logger, metrics }: Foundation, discovery: DiscovererSource) {
+function aidOf({ config, directory, scanner }: Foundation, discovery: DiscovererSource) {
   const signers = once(async () => (await import('#privacy/e2e/signers.ts')).createSigners({ discovery, clock }))
-  const { rspamd, clamd, passwordFile, timeout: timeoutMs } = config.scan
-  const { hostname } = config
-  const scanner = once(async () => {
-    const { createScanner } = await import('#privacy/scanning/scanning.ts')
-    return createScanner({ rspamd, clamd, passwordFile, timeoutMs, hostname, clock, logger, metrics })
-  })
   return (account: AccountId) =>
     createUnsealingAid({
       account,
       directory,
       signers: async (...question) => (await signers())(...question),
-      scan: rspamd || clamd ? async (message) => (await scanner()).scan(message) : null,
-      authservId: hostname,
+      scan: scanner && (async (message) => (await scanner()).scan(message)),
+      authservId: config.hostname,
       clock,
     })
 }
@@ -386,7 +393,8 @@ export async function startServer(config: LoadedConfig): Promise<RunningServer> 
 /** Below this, mail is about to be refused. */
 const LOW_DISK = 256 * 1024 ** 2
 
-async function health({ config, directory, keyring }: Foundation, queue: Queue, { https }: Record<string, number>) {
+async function health(foundation: Foundation, queue: Queue, { https }: Record<string, number>) {
+  const { config, directory, keyring, scanner } = foundation
   const check = async (name: string, look: () => Promise<string>) => {
     try {
       return { name, ok: true, detail: await look() }
@@ -405,6 +413,14 @@ async function health({ config, directory, keyring }: Foundation, queue: Queue, 
     }),
     check('queue', async () => `${(await queue.entries()).length} messages waiting`),
     check('keyserver', async () => (https ? `listens on port ${https}` : 'off')),
+    ...(['rspamd', 'clamd'] as const)
+      .filter((name) => config.scan[name] !== null)
+      .map((name) =>
+        check(name, async () => {
+          await (await scanner?.())?.ping(name)
+          return 'answers'
+        }),
+      ),
   ])
 }
 

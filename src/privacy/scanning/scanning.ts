@@ -46,6 +46,7 @@ export interface ScannerOptions {
 const PATIENCE = 3
 const REST_MS = 30_000
 const COMPLAINT_MS = 60_000
+const PING_MS = 3000
 
 interface Engine {
   readonly name: ScannerName
@@ -144,7 +145,7 @@ export function createScanner(options: ScannerOptions): Scanner {
     async ping(name) {
       const engine = engines.find((one) => one.name === name)
       if (!engine) throw new Error('it is not configured')
-      using late = deadline(clock, timeoutMs)
+      using late = deadline(clock, PING_MS)
       try {
         await engine.ping(late.signal)
       } catch (error) {
