@@ -150,12 +150,16 @@ async function openDiscoverer(
   resolver: RecordResolver,
   ca: readonly string[],
 ): Promise<Discoverer> {
-  const { createDiscoverer } = await import('#privacy/discovery/discoverer.ts')
+  const [{ createDiscoverer }, { openCorrespondents }] = await Promise.all([
+    import('#privacy/discovery/discoverer.ts'),
+    import('#privacy/correspondents/correspondents.ts'),
+  ])
   const key = await loadKeyFile(config.store.queueKey)
   try {
     const cache = { path: join(config.data, 'discovery.db'), key }
+    const accepted = await openCorrespondents({ path: join(config.data, 'correspondents.db'), key, clock })
     const { allowPrivate } = config.relay
-    return await createDiscoverer({ directory, resolver, cache, clock, logger, ca, allowPrivate })
+    return await createDiscoverer({ directory, resolver, cache, accepted, clock, logger, ca, allowPrivate })
   } finally {
     wipe(key)
   }

@@ -249,8 +249,12 @@ export async function remove(text: string, options: RemoveOptions): Promise<void
   await premises.tell(`/accounts/${account.id}/end-sessions`)
   const folder = join(premises.config.data, 'accounts', account.id)
   const kept = join(premises.config.data, 'removed', account.id)
-  if (options.purge) await rm(folder, { recursive: true, force: true })
-  else {
+  if (options.purge) {
+    await rm(folder, { recursive: true, force: true })
+    const { openAccepted } = await import('./correspondent.ts')
+    await using correspondents = await openAccepted(premises)
+    await correspondents.forgetAll(account.id)
+  } else {
     await mkdir(join(premises.config.data, 'removed'), { recursive: true, mode: 0o700 })
     await rename(folder, kept)
   }

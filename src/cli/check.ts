@@ -7,17 +7,20 @@ import { addressOf, type PlaceOptions, Premises } from './premises.ts'
 
 export interface CheckOptions extends PlaceOptions, OutputOptions {
   readonly fresh?: boolean
+  /** An account. */
+  readonly for?: string
 }
 
 export async function check(texts: readonly string[], options: CheckOptions): Promise<void> {
   const addresses = texts.map(addressOf)
   await using premises = new Premises(options)
   if (!premises.config.dns.validating) notice(UNPROVEN)
+  const author = options.for === undefined ? {} : { account: (await premises.account(options.for)).id }
   using resolver = openResolver(premises.config)
   await using discoverer = await openDiscoverer(premises, resolver, false)
   const checked = await Promise.all(
     addresses.map(async (address): Promise<Checked> => {
-      const found = await discoverer.discover(address, { fresh: options.fresh === true })
+      const found = await discoverer.discover(address, { fresh: options.fresh === true, ...author })
       return { address: formatAddress(address), found, sightings: await discoverer.sightings(address) }
     }),
   )
@@ -46,7 +49,7 @@ const EVIDENCE: Readonly<Record<Evidence, string>> = {
   'secure-srv': "the domain's own keyserver, which it names in DNS secured by DNSSEC",
   openpgpkey: 'DNS itself (OPENPGPKEY), secured by DNSSEC',
   wkd: "the domain's Web Key Directory; HTTPS alone vouches for it",
-  accepted: 'a certificate that the account accepted',
+  accepted: 'what the account itself accepted; nobody publishes one that can be believed',
 }
 
 const MARKS: Readonly<Record<Step['outcome'], string>> = { found: '+', absent: '-', refused: '!', failed: '?' }
@@ -70,7 +73,8 @@ function headOf(found: Discovery): string[] {
   switch (found.kind) {
     case 'found': {
       const lines = [`Certificate ${found.fingerprint}`, `from ${EVIDENCE[found.evidence]}`]
-      if (found.evidence !== 'local')
+      if (found.evidence === 'accepted') lines.push(`accepted ${time(found.at)}`)
+      else if (found.evidence !== 'local')
         lines.push(`looked up ${time(found.at)}, deleted ${time(found.until)} at the latest`)
       return lines
     }

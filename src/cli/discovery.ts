@@ -9,6 +9,7 @@ import { silentLogger } from '#lib/log.ts'
 import { createResolver, type DnsClient } from '#policy/dns/dns-client.ts'
 import { createDiscoverer } from '#privacy/discovery/discoverer.ts'
 import type { Discoverer } from '#privacy/discovery/discovery.ts'
+import { openAccepted } from './correspondent.ts'
 import type { Premises } from './premises.ts'
 
 export const trustedBy = ({ tls }: LoadedConfig): readonly string[] =>
@@ -37,7 +38,8 @@ export async function openDiscoverer(
   const key = await loadKeyFile(config.store.queueKey)
   try {
     const cache = { path: join(config.data, 'discovery.db'), key }
-    return await createDiscoverer({ ...common, directory: await premises.directory(), cache })
+    const directory = await premises.directory()
+    return await createDiscoverer({ ...common, directory, cache, accepted: await openAccepted(premises) })
   } finally {
     wipe(key)
   }

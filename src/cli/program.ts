@@ -228,8 +228,26 @@ asking(alias, 'remove <alias>', 'end an alias').action(async (name, options) =>
   (await import('#cli/domain.ts')).removeAlias(name, options),
 )
 
+const correspondent = program
+  .command('correspondent')
+  .description('certificates of others that an account accepts where nobody publishes one')
+withSecrets(asking(correspondent, 'accept <account> <address>', 'write to the address with the certificate in a file'))
+  .requiredOption('--file <file>', 'the certificate, as gpg --export writes it')
+  .option('--fingerprint <fingerprint>', 'that it must have; nothing is asked then')
+  .option('--yes', 'the fingerprint was compared')
+  .action(async (account, address, options) =>
+    (await import('#cli/correspondent.ts')).accept(account, address, options),
+  )
+withSecrets(asking(correspondent, 'list <account>', 'what the account accepts')).action(async (account, options) =>
+  (await import('#cli/correspondent.ts')).list(account, options),
+)
+withSecrets(asking(correspondent, 'forget <account> <address>', 'accept it no longer')).action(
+  async (account, address, options) => (await import('#cli/correspondent.ts')).forget(account, address, options),
+)
+
 asking(program, 'check <address...>', "recipients' certificates: what is found, where, and what it means")
   .option('--fresh', 'ask again whatever is remembered')
+  .option('--for <account>', 'also with what this account accepts')
   .action(async (addresses, options) => (await import('#cli/check.ts')).check(addresses, options))
 asking(program, 'doctor <domain>', 'what others see of a domain of ours: what is wrong, and the remedy').action(
   async (name, options) => (await import('#cli/doctor.ts')).doctor(name, options),

@@ -46,6 +46,8 @@ export type AuditEvent =
   | 'reseal.finished'
   | 'mail.exported'
   | 'mail.imported'
+  | 'correspondent.accepted'
+  | 'correspondent.forgotten'
   | 'consent.given'
   | 'consent.withdrawn'
   | 'escrow.enabled'

@@ -1,12 +1,13 @@
 /** The Discoverer: searches, remembers what was found, and lets nothing weaker or broken replace it. */
 import type { Directory } from '#custody/accounts/directory.ts'
-import { type Address, domainOf, formatAddress } from '#formats/message/address.ts'
+import { type Address, domainOf } from '#formats/message/address.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import { WorkGate } from '#lib/work-gate.ts'
 import type { RecordResolver } from '#policy/dns/resolver.ts'
 import { keyIdOf, keysIn } from '../keyserver/publication.ts'
 import { withAccepted } from './accepted.ts'
+import { addressName } from './address-name.ts'
 import { type CertificateCache, type Kept, openCertificateCache } from './certificate-cache.ts'
 import {
   type AcceptedCertificates,
@@ -30,8 +31,8 @@ export interface DiscovererOptions {
   readonly resolver: RecordResolver
   /** Where what was found is kept, sealed under a key of 32 octets; null to keep nothing of it. */
   readonly cache: { readonly path: string; readonly key: Buffer } | null
-  /** What accounts accepted; closed by whoever opened it. */
-  readonly accepted?: AcceptedCertificates
+  /** What accounts accepted; closed with the discoverer. */
+  readonly accepted?: AcceptedCertificates & AsyncDisposable
   readonly clock: Clock
   readonly logger: Logger
   /** Certificates in PEM that keyservers may have theirs from, besides those of the runtime. */
@@ -63,8 +64,13 @@ type LookAtHome = (directory: Directory, wanted: Search, now: number) => Promise
 const STOPPING: Failure = { kind: 'temporary', why: 'this program is stopping', steps: [] }
 
 export async function createDiscoverer(options: DiscovererOptions): Promise<Discoverer> {
-  const { cache, clock } = options
-  return new RememberingDiscoverer(options, cache && (await openCertificateCache({ ...cache, clock })))
+  const { cache, clock, accepted } = options
+  try {
+    return new RememberingDiscoverer(options, cache && (await openCertificateCache({ ...cache, clock })))
+  } catch (error) {
+    await accepted?.[Symbol.asyncDispose]()
+    throw error
+  }
 }
 
 class RememberingDiscoverer implements Discoverer {
@@ -97,7 +103,7 @@ class RememberingDiscoverer implements Discoverer {
   }
 
   async #published(address: Address, { fresh = false, quiet = false }: DiscoverOptions): Promise<Discovery> {
-    const name = nameOf(address)
+    const name = addressName(address)
     const look = () => this.#look(name, address)
     if (fresh) return await this.#once(name, look)
     const kept = await this.#cache?.get(name)
@@ -118,7 +124,7 @@ class RememberingDiscoverer implements Discoverer {
     if (!isKeyName(key)) return { kind: 'none', steps: [] }
     const own = await this.#atHome(address, (directory, wanted, now) => findKeyInDirectory(directory, wanted, key, now))
     if (own) return own
-    const name = keyName(nameOf(address), key)
+    const name = keyName(addressName(address), key)
     const kept = (await this.#cache?.get(name)) ?? null
     const known = kept && hasKey(kept.certificate, key) ? kept : null
     if (known && known.renew > this.#now()) return remembered(known)
@@ -129,19 +135,20 @@ class RememberingDiscoverer implements Discoverer {
   }
 
   async forget(address: Address): Promise<void> {
-    const name = nameOf(address)
+    const name = addressName(address)
     this.#recent.delete(name)
     await this.#cache?.remove(name)
   }
 
   async sightings(address: Address): Promise<readonly Sighting[]> {
-    return (await this.#cache?.sightings(nameOf(address))) ?? []
+    return (await this.#cache?.sightings(addressName(address))) ?? []
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort()
     await Promise.allSettled(this.#underWay.values())
     await this.#cache?.[Symbol.asyncDispose]()
+    await this.#options.accepted?.[Symbol.asyncDispose]()
   }
 
   /** What the directory says is never remembered: it is at hand, and always right. */
@@ -229,10 +236,6 @@ class RememberingDiscoverer implements Discoverer {
     return this.#options.clock.now()
   }
 }
-
-/** The local-part exactly: only its own provider knows whether case counts (RFC 5321 §2.4). */
-const nameOf = ({ local, domain }: Address) =>
-  formatAddress({ local: local.normalize('NFC'), domain: domainOf({ local, domain }) })
 
 /** Key ids are enough to find it again; whether it is the right one is looked at then. */
 const keyName = (name: string, key: string) => `${name} key ${keyIdOf(key)}`
