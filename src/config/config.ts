@@ -192,6 +192,19 @@ const scan = z
   })
   .prefault({})
 
+const e2e = z
+  .strictObject({
+    seal: doc(
+      z.boolean().default(true),
+      'encrypt outgoing mail to whom it can be; off: nothing is, and mail that policy wants encrypted is refused',
+    ),
+    withoutKey: doc(
+      z.enum(['plain', 'warn', 'refuse', 'pickup']).default('plain'),
+      'what becomes of mail to people elsewhere without a key, where neither account nor domain chose: it leaves in clear, the same and its author is told, it is refused, or it is kept here encrypted',
+    ),
+  })
+  .prefault({})
+
 const log = z
   .strictObject({
     level: doc(z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'), 'least weight of a line'),
@@ -257,6 +270,7 @@ export const configSchema = z.strictObject({
   submission,
   custody,
   escrow,
+  e2e,
   scan,
   log,
 })
