@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { dirname } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { formsOf, sweep } from '../support/canary.ts'
-import { type Correspondent, fieldsOf, queueEmpty } from '../support/correspondence.ts'
+import { type Correspondent, currentKeyOf, fieldsOf, queueEmpty } from '../support/correspondence.ts'
 import { letters, traceOf } from '../support/letters.ts'
 import { needs } from '../support/needs.ts'
 import { asSent, mbsync } from '../support/peers/mbsync.ts'
@@ -77,7 +77,7 @@ describe('between two providers', needs('knotd', 'keymgr', 'kzonesign', 'unbound
     assert.equal(code, 0, output)
     const read = (await client.messages('INBOX')).map(({ content }) => asSent(content))
     assert.equal(read.length, sent.length)
-    const { fingerprint } = await currentKey(alice)
+    const { fingerprint } = await currentKeyOf(alice)
     for (const { name, content } of sent) {
       // A line that is no field ends a header for one reader and not for another: such a message is compared by its body.
       const got = read.find((message) => message.includes(`<${name}@journey.test>`))
@@ -107,16 +107,6 @@ describe('between two providers', needs('knotd', 'keymgr', 'kzonesign', 'unbound
     assert.ok(kept?.includes(canaries.subject))
     const [protection = ''] = fieldsOf(kept!, 'Letterlock-Protection')
     assert.match(protection, /^sealed; to=bob@beta\.test; key=[0-9A-F]{40}; found=secure-srv/)
-    assert.ok(protection.includes((await currentKey(bob)).fingerprint))
+    assert.ok(protection.includes((await currentKeyOf(bob)).fingerprint))
   })
 })
-
-interface ShownKey {
-  readonly fingerprint: string
-  readonly current: boolean
-}
-
-async function currentKey({ provider, address }: Correspondent): Promise<ShownKey> {
-  const { certificates } = await provider.json<{ certificates: ShownKey[] }>(['account', 'show', address])
-  return certificates.find(({ current }) => current)!
-}

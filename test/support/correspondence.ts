@@ -66,8 +66,8 @@ export function mailArrived(reader: Correspondent, count: number): Promise<Buffe
 }
 
 /** Waits until nothing is left in the queue. */
-export async function queueEmpty({ provider }: Correspondent): Promise<void> {
-  await eventually('an empty queue', async () => (await provider.json<unknown[]>(['queue', 'list'])).length === 0)
+export async function queueEmpty(author: Correspondent): Promise<void> {
+  await eventually('an empty queue', async () => (await queueOf(author)).length === 0)
 }
 
 export function letter(fields: Readonly<Record<string, string>>, ...body: readonly string[]): Buffer {
@@ -82,4 +82,28 @@ export function fieldsOf(message: Buffer, name: string): string[] {
   const text = message.toString('latin1')
   const header = `${text.slice(0, text.indexOf('\r\n\r\n'))}\r\n`.replace(/\r\n(?=[ \t])/g, '')
   return [...header.matchAll(new RegExp(`^${name}:[ \t]*(.*)\r$`, 'gim'))].map(([, value]) => value!)
+}
+
+interface ShownKey {
+  readonly fingerprint: string
+  readonly current: boolean
+}
+
+/** The one that others write to. */
+export async function currentKeyOf({ provider, address }: Correspondent): Promise<ShownKey> {
+  const { certificates } = await provider.json<{ certificates: ShownKey[] }>(['account', 'show', address])
+  return certificates.find(({ current }) => current)!
+}
+
+export interface Queued {
+  readonly id: string
+  readonly recipients: readonly {
+    readonly address: string
+    readonly tries: number
+    readonly lastReply: string | null
+  }[]
+}
+
+export function queueOf({ provider }: Correspondent): Promise<Queued[]> {
+  return provider.json<Queued[]>(['queue', 'list'])
 }
