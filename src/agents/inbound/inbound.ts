@@ -3,7 +3,8 @@
  *
  * Mail that cannot be delivered is refused while its sender is still on the line; accepting and bouncing later is left for
  * what only turns up in between. It never relays: only our own addresses are taken. It adds the Received field (RFC 5321
- * §4.4), ends loops by counting them (§6.3), and waits for nothing but the store.
+ * §4.4), ends loops by counting them (§6.3), and waits for nothing but the store. Authentication-Results fields that claim to be
+ * ours are taken out (RFC 8601 §5), so that what mail programs believe is what we say.
  */
 import type { Address } from '#formats/message/address.ts'
 import type { Envelope } from '#formats/message/envelope.ts'

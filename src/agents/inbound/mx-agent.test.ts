@@ -114,6 +114,35 @@ test('mail with fifty Received fields goes round in circles', () =>
     ])
   }))
 
+test('results that claim to be ours are taken out, those of others stay', () =>
+  inHouse(async (house) => {
+    const forged = [
+      'Authentication-Results: mx.alpha.test; openpgp=pass',
+      'authentication-results : (so\r\n they say) "MX.Alpha.test" 1;\r\n\tdkim=pass',
+      'Authentication-Results: ; dkim=pass',
+      'Authentication-Results: mx.beta.test (open; dkim=pass',
+    ]
+    const others = 'Authentication-Results: mx.alpha.test.evil.test; dkim=pass'
+    for (const mode of ['smtp', 'lmtp'] as const) {
+      const content = Buffer.from(`${[...forged, others].join('\r\n')}\r\n${LETTER}`)
+      await house.inbound.receive(received(mode, ['anna@alpha.test'], { content, queueId: mode }))
+      const text = (await house.kept('anna')).at(-1)!.text
+      assert.ok(text.endsWith(`\r\n${others}\r\n${LETTER}`))
+      assert.equal(text.match(/authentication-results/gi)?.length, 1)
+    }
+  }))
+
+test('a header that cannot be looked through is refused', () =>
+  inHouse(async (house) => {
+    const content = Buffer.from(
+      `${'X:\r\n'.repeat(10_000)}Authentication-Results: mx.alpha.test; openpgp=pass\r\n${LETTER}`,
+    )
+    assert.deepEqual(spell(await house.inbound.receive(received('smtp', ['anna@alpha.test'], { content }))), [
+      '552 5.3.4',
+    ])
+    assert.equal((await house.kept('anna')).length, 0)
+  }))
+
 test('success is told to those who asked, once the mail is there', () =>
   inHouse(async (house) => {
     const anna = recipient('anna@alpha.test', { notify: ['success'] })

@@ -1,8 +1,10 @@
 /** The MX agent over the delivery agent and the queue. See inbound.ts for what it promises. */
 import type { Address } from '#formats/message/address.ts'
-import { scanHeader } from '#formats/message/header.ts'
+import { claimsResults } from '#formats/message/authentication-results.ts'
+import { editHeader, type Header, type HeaderField, isCutShort, scanHeader } from '#formats/message/header.ts'
 import { countReceived, formatReceived, formatReturnPath, HOP_LIMIT } from '#formats/message/trace.ts'
 import { isPositive, type Reply, reply } from '#formats/smtp/reply.ts'
+import type { Bytes } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import { isDiskFull } from '#lib/sqlite.ts'
@@ -23,6 +25,7 @@ export function createInboundAgent(options: InboundOptions): InboundAgent {
 }
 
 const TOO_MANY_HOPS = reply(554, '5.4.6', 'too many Received fields: mail loop')
+const LARGE_HEADER = reply(552, '5.3.4', 'the header is too large')
 const NO_SPACE = reply(452, '4.3.1', 'no space left here, try again later')
 const TROUBLE = reply(451, '4.3.0', 'local trouble, try again later')
 
@@ -40,11 +43,16 @@ class MailReceiver implements InboundAgent {
   async receive(received: ReceivedMail): Promise<readonly Reply[]> {
     const { queueId, envelope, mode } = received
     const { recipients } = envelope
-    if (countReceived(scanHeader(received.content)) >= HOP_LIMIT) {
+    const header = scanHeader(received.content)
+    if (isCutShort(header)) {
+      this.#options.logger.warn({ queueId }, 'refused: header too large')
+      return recipients.map(() => LARGE_HEADER)
+    }
+    if (countReceived(header) >= HOP_LIMIT) {
       this.#options.logger.warn({ queueId }, 'refused: too many hops')
       return recipients.map(() => TOO_MANY_HOPS)
     }
-    const mail = this.#traced(received)
+    const mail = this.#traced(received, header)
     const outcomes = await this.#options.delivery.deliver(mail, recipients, NEVER)
     const replies = outcomes.map((outcome) => replyTo(outcome, queueId))
     this.#log(mail, outcomes)
@@ -57,7 +65,7 @@ class MailReceiver implements InboundAgent {
     return recipients.map(() => answer)
   }
 
-  #traced({ queueId, peer, envelope, content }: ReceivedMail): QueuedMail {
+  #traced({ queueId, peer, envelope, content }: ReceivedMail, header: Header): QueuedMail {
     const { clock, hostname } = this.#options
     const time = clock.now()
     const { helo, ip, protocol, tls } = peer
@@ -65,8 +73,14 @@ class MailReceiver implements InboundAgent {
     const recipients = envelope.recipients.map(({ address }) => address).filter(({ domain }) => domain !== '')
     const trace = formatReceived({ helo, ip, protocol, tls, by: hostname, queueId, recipients, time })
     const returnPath = Buffer.from(formatReturnPath(envelope.reversePath))
-    const stored = Buffer.concat([returnPath, Buffer.from(trace), content])
+    const stored = Buffer.concat([returnPath, Buffer.from(trace), this.#unclaimed(content, header)])
     return { queueId, envelope, content: stored.subarray(returnPath.length), arrived: time, stored }
+  }
+
+  /** RFC 8601 §5: nobody but us says that results are ours. */
+  #unclaimed(content: Bytes, header: Header): Bytes {
+    const isClaim = (field: HeaderField) => claimsResults(content, field, this.#options.hostname)
+    return header.fields.some(isClaim) ? editHeader(content, header, '', isClaim) : content
   }
 
   /**

@@ -72,6 +72,11 @@ export function scanHeader(
   return { fields, range: { start, end: at + empty } }
 }
 
+/** Whether what was read is not all of the header, because it has too many fields or octets. */
+export function isCutShort({ fields, range }: Header): boolean {
+  return fields.length === FIELDS_LIMIT || range.end - range.start >= HEADER_LIMIT
+}
+
 // Most lines are short, so looking at each octet costs less than a call out of the engine.
 function lineEnd(bytes: Buffer, start: number, limit: number): number {
   const near = Math.min(start + 128, limit)

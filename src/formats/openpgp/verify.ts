@@ -48,7 +48,7 @@ export type SignatureCheck =
   /** No key of this certificate made it, as far as it says itself. */
   | { readonly kind: 'not-issuer' }
   /** The certificate, or its key, was revoked when the signature was made, or for a reason that looks back. */
-  | { readonly kind: 'revoked' }
+  | { readonly kind: 'revoked'; readonly certificate: string }
   /** The key had expired when the signature was made. */
   | { readonly kind: 'expired' }
   /** The certificate does not bind the key for signing. */
@@ -69,18 +69,24 @@ export function checkSignature(signature: Signature, content: Bytes, certificate
 
 function checkAt(signature: Signature, content: Bytes, certificate: Certificate | null): SignatureCheck {
   if (!certificate) return { kind: 'not-bound' }
-  if (certificate.revoked) return { kind: 'revoked' }
+  // judged at the signature's time: hard revocations look back by themselves
+  if (certificate.revoked) return { kind: 'revoked', certificate: certificate.fingerprint }
   const created = signature.created!
-  const mode = signature.type === SignatureType.text ? 'text' : 'binary'
-  const signed = mode === 'text' ? canonicalText(content) : content
   const keys = certificate.signingKeys.filter(({ key }) => isIssuer(signature, key) && key.created <= created)
   const live = keys.filter(({ expires }) => expires === null || expires > created)
   if (live.length === 0) return { kind: keys.length > 0 ? 'expired' : 'not-bound' }
+  const mode = signature.type === SignatureType.text ? 'text' : 'binary'
+  const signed = mode === 'text' ? canonicalText(content) : content
   const found = live.find(({ key }) => signatureHolds(signature, key, [signed]))
   if (!found) return { kind: 'altered' }
   const { fingerprint, userIds } = certificate
   const verification: Verification = { created, mode, signingKey: found.key.fingerprint, certificate: fingerprint }
   return { kind: 'holds', verification, userIds, recipients: signature.recipients }
+}
+
+/** The user ids that a certificate from outside binds at `now`; none of what is no certificate. */
+export function userIdsAt(certificate: Bytes, now: number): readonly string[] {
+  return certificateAt(certificate, now)?.userIds ?? []
 }
 
 /** All keys of a certificate, whatever they are for; none of what is no certificate. */
@@ -120,18 +126,9 @@ function isAlive(signature: Signature, now: number): boolean {
 }
 
 function verification(signature: Signature, content: Bytes, certificates: readonly Bytes[]): Verification | null {
-  const mode = signature.type === SignatureType.text ? 'text' : 'binary'
-  const signed = mode === 'text' ? canonicalText(content) : content
-  const created = signature.created!
   for (const octets of certificates) {
-    const certificate = certificateAt(octets, created)
-    // judged at the signature's time: hard revocations look back by themselves
-    if (!certificate || certificate.revoked) continue
-    for (const { key, expires } of certificate.signingKeys) {
-      if (!isIssuer(signature, key) || (expires !== null && expires <= created) || key.created > created) continue
-      if (!signatureHolds(signature, key, [signed])) continue
-      return { created, mode, signingKey: key.fingerprint, certificate: certificate.fingerprint }
-    }
+    const check = checkAt(signature, content, certificateAt(octets, signature.created!))
+    if (check.kind === 'holds') return check.verification
   }
   return null
 }

@@ -6,7 +6,7 @@ import { type Address, parseAddress, sameAddress } from '#formats/message/addres
 import { formatResultValue } from '#formats/message/authentication-results.ts'
 import type { Signature } from '#formats/openpgp/signature.ts'
 import { addressInUserId } from '#formats/openpgp/user-id.ts'
-import { checkSignature, readSignature, type SignatureCheck } from '#formats/openpgp/verify.ts'
+import { checkSignature, readSignature, type SignatureCheck, userIdsAt } from '#formats/openpgp/verify.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { Protection, SignatureVerdict, SignerEvidence } from './protection.ts'
 
@@ -66,11 +66,15 @@ function judgeOne(body: Bytes, signed: Bytes, author: Address, around: Surroundi
     .map((signer) => ({ signer, check: checkSignature(signature, signed, signer.certificate, now) }))
     .filter(({ check }) => check.kind !== 'not-issuer')
   if (checks.length === 0) return withoutCertificate(signers.trouble)
-  // one source may not know yet what another says of the same certificate
-  const revoked = checks.find(({ check }) => check.kind === 'revoked')
   const held = checks.flatMap(({ signer, check }) => (check.kind === 'holds' ? [{ signer, check }] : []))
+  const own = held.find(
+    ({ signer, check }) => isOf(check.userIds, author) || isOf(userIdsAt(signer.certificate, now), author),
+  )
+  // one source may know what another does not know yet of the same certificate
+  const revoked = checks.find(
+    ({ check }) => check.kind === 'revoked' && (!own || check.certificate === own.check.verification.certificate),
+  )
   if (revoked || held.length === 0) return bad(WHY[(revoked ?? checks[0]!).check.kind as keyof typeof WHY])
-  const own = held.find(({ check }) => isOf(check.userIds, author))
   if (!own) return bad('it was made with a certificate of somebody else than the author')
   if (around.encrypted && !isFor(own.check.recipients, around.own)) return bad('it was made for somebody else')
   const { certificate: fingerprint, created } = own.check.verification
@@ -123,14 +127,14 @@ const LONGEST_REASON = 200
 export function resultsField(authservId: string, protection: Protection): string {
   const { signature, author, encryption } = protection
   const words = [`openpgp=${RESULTS[signature.kind]}`, `(${layersOf(protection)})`]
-  if ('why' in signature) words.push(`reason=${formatResultValue(signature.why.slice(0, LONGEST_REASON))}`)
+  if ('why' in signature) words.push(...reasonWords(signature.why))
   if (author !== null) words.push(`header.from=${formatFrom(author)}`)
   if (signature.kind === 'good') {
     words.push(`policy.openpgp-fingerprint=${signature.fingerprint}`, `policy.openpgp-evidence=${signature.evidence}`)
     if (!signature.isCurrent) words.push('policy.openpgp-current=no')
   }
   words.push(`policy.openpgp-encrypted=${encryption === 'none' ? 'no' : 'yes'}`)
-  return folded(`Authentication-Results: ${formatResultValue(authservId)};`, words)
+  return `Authentication-Results: ${formatResultValue(authservId)};\r\n\t${folded(words)}\r\n`
 }
 
 function layersOf({ signature, encryption }: Protection): string {
@@ -138,13 +142,23 @@ function layersOf({ signature, encryption }: Protection): string {
   return layers.length === 0 ? 'neither signed nor encrypted' : layers.join(' and ')
 }
 
+/** Cut at blanks, where a quoted string may be folded (RFC 5322 §3.2.4). */
+function reasonWords(why: string): readonly string[] {
+  const text = why
+    .slice(0, LONGEST_REASON)
+    .replace(/[^ -~]+/g, ' ')
+    .replace(/ {2,}/g, ' ')
+    .trim()
+  return `reason="${text.replace(/["\\]/g, '\\$&')}"`.split(' ')
+}
+
 /** RFC 8601 §2.2 `pvalue`: an address as it is where it is one to its grammar, else in quotation marks. */
 function formatFrom(author: string): string {
   return /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.]+@[A-Za-z0-9.-]+$/.test(author) ? author : formatResultValue(author)
 }
 
-function folded(first: string, words: readonly string[]): string {
-  const lines = [first]
+function folded(words: readonly string[]): string {
+  const lines: string[] = []
   let line = ''
   for (const word of words) {
     if (line !== '' && line.length + 1 + word.length > LINE_LENGTH) {
@@ -153,5 +167,5 @@ function folded(first: string, words: readonly string[]): string {
     }
     line += line === '' ? word : ` ${word}`
   }
-  return `${[...lines, line].join('\r\n\t')}\r\n`
+  return [...lines, line].join('\r\n ')
 }

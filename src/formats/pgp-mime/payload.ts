@@ -9,7 +9,8 @@ import { originalOf } from './pgp-mime.ts'
 
 /**
  * `all`: the header is the whole header of the message, and what it does not have the message does not have (RFC 9788, and messages
- * of ours). `some`: its fields count, others may stand outside (`protected-headers="v1"`). `none`: only what MIME needs is in it.
+ * of ours). `some`: its fields count, others may stand outside (`protected-headers="v1"`, often for the subject alone). `none`: only
+ * what MIME needs of it counts.
  */
 export type HeaderProtection = 'all' | 'some' | 'none'
 
@@ -18,10 +19,10 @@ export interface Payload {
   readonly octets: Buffer
   readonly header: Header
   readonly protects: HeaderProtection
-  /** A whole message that needs no MIME fields of ours. */
-  readonly isMessage: boolean
-  /** RFC 9788 §2.1.1: it was encrypted by a program that may have put the subject into the text for old readers. */
-  readonly mayHaveLegacyDisplay: boolean
+  /** `original`: a message as its author handed it in. `message`: a whole one too, wrapped by others. `entity`: what MIME calls so. */
+  readonly form: 'original' | 'message' | 'entity'
+  /** RFC 9788 §2.1.2: its program may have repeated the subject in the text for old readers. */
+  readonly mayHaveDisplay: boolean
 }
 
 const LF = 10
@@ -30,26 +31,26 @@ const CONTENT_TYPE_LIMIT = 16_384
 
 export function readPayload(payload: Bytes): Payload {
   const original = originalOf(payload)
-  if (original.length !== payload.length) return wholeMessage(original)
+  if (original.length !== payload.length) return wholeMessage(original, 'original')
   const octets = withCrlf(asBuffer(payload))
   const header = scanHeader(octets)
   const type = contentTypeOf(octets, header)
-  const parameter = (name: string) => type?.parameters.find(([one]) => one === name)?.[1]?.toLowerCase()
-  // the form of RFC 8551 §3.1, as drafts of RFC 9788 marked it
+  const parameter = (wanted: string) => type?.parameters.find(([name]) => name === wanted)?.[1]?.toLowerCase()
+  // the form of RFC 8551 §3.1, as it was marked before RFC 9788
   if (type?.type === 'message' && type.subtype === 'rfc822' && parameter('forwarded') === 'no') {
-    return wholeMessage(octets.subarray(header.range.end))
+    return wholeMessage(octets.subarray(header.range.end), 'message')
   }
   const hp = parameter('hp')
   const isProtected = hp === 'cipher' || hp === 'clear'
   const protects = isProtected ? 'all' : parameter('protected-headers') === 'v1' ? 'some' : 'none'
-  return { octets, header, protects, isMessage: false, mayHaveLegacyDisplay: hp === 'cipher' }
+  return { octets, header, protects, form: 'entity', mayHaveDisplay: hp === 'cipher' }
 }
 
-function wholeMessage(octets: Buffer): Payload {
-  return { octets, header: scanHeader(octets), protects: 'all', isMessage: true, mayHaveLegacyDisplay: false }
+function wholeMessage(octets: Buffer, form: Payload['form']): Payload {
+  return { octets, header: scanHeader(octets), protects: 'all', form, mayHaveDisplay: false }
 }
 
-/** Text as its writer's system had it becomes mail; lines that end with CRLF already stay. */
+/** Text with the line ends of its writer's system becomes mail; what begins with CRLF lines stays. */
 function withCrlf(octets: Buffer): Buffer {
   const first = octets.indexOf(LF)
   return first >= 0 && octets[first - 1] !== CR ? canonicalText(octets) : octets

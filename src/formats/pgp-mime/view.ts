@@ -1,10 +1,11 @@
 /** Puts the message together that is shown: what was added on the way, our results, then what the author wrote. */
 import { claimsResults } from '#formats/message/authentication-results.ts'
-import { editHeader, type Header, type HeaderField, scanHeader } from '#formats/message/header.ts'
+import { type HeaderField, scanHeader } from '#formats/message/header.ts'
 import { asBuffer, type Bytes } from '#lib/bytes.ts'
-import { withoutLegacyDisplay } from './foreign-display.ts'
+import { withoutForeignDisplay } from './foreign-display.ts'
 import { isWholeField } from './outer-fields.ts'
 import { authorIn, hasFrom, type Payload, readPayload } from './payload.ts'
+import { isStructural, isTrace, USER_FACING } from './view-fields.ts'
 
 export interface ViewWish {
   readonly received: Bytes
@@ -17,50 +18,14 @@ export interface ViewWish {
   readonly trustsInnerFrom: boolean
 }
 
-/** RFC 9788 §1.1.1: what readers see of a header. Fields of lists and of resending are added on the way and stay. */
-const USER_FACING: ReadonlySet<string> = new Set([
-  'from',
-  'sender',
-  'reply-to',
-  'to',
-  'cc',
-  'bcc',
-  'date',
-  'subject',
-  'message-id',
-  'in-reply-to',
-  'references',
-  'comments',
-  'keywords',
-  'followup-to',
-  'mail-followup-to',
-  'mail-reply-to',
-])
-
-/** Said by servers, so that nothing inside replaces it. */
-const TRACE: ReadonlySet<string> = new Set([
-  'return-path',
-  'received',
-  'delivered-to',
-  'x-original-to',
-  'received-spf',
-  'authentication-results',
-  'dkim-signature',
-  'arc-seal',
-  'arc-message-signature',
-  'arc-authentication-results',
-])
-
-const isTrace = (name: string) => TRACE.has(name) || name.startsWith('resent-')
-const isStructural = (name: string) => name === 'mime-version' || name.startsWith('content-')
-
-/** The message in place of one that was decrypted. */
+/**
+ * The message in place of one that was decrypted. Outer fields go when the author has such a field inside, and those that readers see
+ * go too when the header inside is all of the message's header; a message never loses its From by that.
+ */
 export function decryptedView(wish: ViewWish, payload: Bytes): Buffer {
   const received = asBuffer(wish.received)
-  const outer = scanHeader(received)
   const inside = readPayload(payload)
-  const showsInnerFrom = wish.trustsInnerFrom && authorIn(inside.octets, inside.header) !== null
-  const inner = innerFields(inside, wish.authservId, showsInnerFrom)
+  const inner = innerFields(inside, wish.authservId, wish.trustsInnerFrom)
   const replaced = new Set(inner.map(({ name }) => name))
   const isKept = (field: HeaderField): boolean => {
     const { name } = field
@@ -69,8 +34,9 @@ export function decryptedView(wish: ViewWish, payload: Bytes): Buffer {
     if (replaced.has(name)) return false
     return inside.protects !== 'all' || !USER_FACING.has(name) || name === 'from'
   }
+  const outer = scanHeader(received).fields.filter(isKept)
   return Buffer.concat([
-    ...outer.fields.filter(isKept).map((field) => wholeField(received.subarray(field.start, field.end))),
+    ...outer.map(({ start, end }) => wholeField(received.subarray(start, end))),
     Buffer.from(wish.results),
     ...entityOf(inside, inner),
   ])
@@ -81,37 +47,38 @@ interface InnerField {
   readonly octets: Buffer
 }
 
-function innerFields(inside: Payload, authservId: string, showsFrom: boolean): readonly InnerField[] {
-  const { octets, header, protects } = inside
+/** Those that are shown. A From that names nobody for certain is not shown in place of the one outside. */
+function innerFields(inside: Payload, authservId: string, trustsFrom: boolean): readonly InnerField[] {
+  const { octets, header, protects, form } = inside
+  const showsFrom = trustsFrom && authorIn(octets, header) !== null
   const isShown = (field: HeaderField): boolean => {
     const { name } = field
     if (isStructural(name)) return true
     if (name === '' || protects === 'none' || (name === 'from' && !showsFrom)) return false
-    if (name === 'hp-outer' && !inside.isMessage) return false
+    // RFC 9788 §2.2: it is for the reader's program, not for the reader
+    if (name === 'hp-outer' && form !== 'original') return false
     return !claimsResults(octets, field, authservId)
   }
-  return header.fields
-    .filter(isShown)
-    .map(({ name, start, end }) => ({ name, octets: wholeField(octets.subarray(start, end)) }))
+  const shown = header.fields.filter(isShown)
+  return shown.map(({ name, start, end }) => ({ name, octets: wholeField(octets.subarray(start, end)) }))
 }
 
 const CRLF = Buffer.from('\r\n')
 const MIME_VERSION = Buffer.from('MIME-Version: 1.0\r\n')
 const PLAIN_TEXT = Buffer.from('Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n')
 
-/** The header fields that it has as a message, the empty line and the body. */
+/** The fields that it has as a message, the empty line and the body. */
 function entityOf(inside: Payload, inner: readonly InnerField[]): readonly Buffer[] {
-  const { octets, header, isMessage } = inside
+  const { octets, header, form } = inside
   const fields = inner.map((field) => field.octets)
   const body = octets.subarray(header.range.end)
-  if (isMessage) return [...fields, CRLF, body]
-  const version = inner.some(({ name }) => name === 'mime-version') ? [] : [MIME_VERSION]
+  if (form !== 'entity') return [...fields, CRLF, body]
   if (inner.some(({ name }) => name === 'content-type')) {
-    return [...fields, ...version, CRLF, inside.mayHaveLegacyDisplay ? withoutLegacyDisplay(octets, header) : body]
+    const version = inner.some(({ name }) => name === 'mime-version') ? [] : [MIME_VERSION]
+    return [...fields, ...version, CRLF, inside.mayHaveDisplay ? withoutForeignDisplay(octets, header) : body]
   }
   // no MIME entity: people encrypt texts as they are
-  const text = header.fields.length === 0 ? body : octets
-  return [MIME_VERSION, PLAIN_TEXT, CRLF, text]
+  return [MIME_VERSION, PLAIN_TEXT, CRLF, header.fields.length === 0 ? body : octets]
 }
 
 /** The field so that it is one to everybody: every line ends with CRLF, and nothing else is taken for a line end. */
@@ -121,40 +88,34 @@ function wholeField(octets: Buffer): Buffer {
   return Buffer.from(text.endsWith('\r\n') ? text : `${text}\r\n`, 'latin1')
 }
 
-/** The message that is only signed, as it came; with our results, and with the fields that its signature covers. */
+/**
+ * The message that is only signed, as it came, with our results behind the fields that servers put in front. When its author is
+ * believed, then fields that readers see are those that the signature covers (RFC 9788 §4.3).
+ */
 export function signedView(wish: ViewWish, signed: Bytes | null): Buffer {
   const received = asBuffer(wish.received)
-  const header = scanHeader(received)
-  const shown = wish.trustsInnerFrom && signed ? signedFields(signed) : []
-  const replaced = new Set(shown.map(({ name }) => name))
-  const at = endOfTrace(header)
-  const isDropped = (field: HeaderField) => replaced.has(field.name) || claimsResults(received, field, wish.authservId)
-  const trace = { ...header, fields: header.fields.filter(({ start }) => start < at) }
-  const rest = { ...header, fields: header.fields.filter(({ start }) => start >= at) }
-  const top = editHeader(received.subarray(0, at), trace, '', isDropped)
-  const added = Buffer.concat([Buffer.from(wish.results), ...shown.map(({ octets }) => octets)])
-  const moved = { ...rest, fields: rest.fields.map((field) => shifted(field, at)) }
-  const below = editHeader(received.subarray(at), moved, added, (field) => isDropped(shifted(field, -at)))
-  return Buffer.concat([top, below])
+  const { fields, range } = scanHeader(received)
+  const covered = wish.trustsInnerFrom && signed ? coveredFields(signed) : []
+  const replaced = new Set(covered.map(({ name }) => name))
+  const kept = fields.filter((field) => {
+    return field.name !== '' && !replaced.has(field.name) && !claimsResults(received, field, wish.authservId)
+  })
+  const octetsOf = ({ start, end }: HeaderField) => received.subarray(start, end)
+  const own = kept.findIndex(({ name }) => !isTrace(name))
+  const traces = own < 0 ? kept.length : own
+  return Buffer.concat([
+    ...kept.slice(0, traces).map(octetsOf),
+    Buffer.from(wish.results),
+    ...covered.map(({ octets }) => octets),
+    ...kept.slice(traces).map(octetsOf),
+    received.subarray(fields.at(-1)?.end ?? range.start),
+  ])
 }
 
-const shifted = ({ name, start, end, value }: HeaderField, by: number): HeaderField => ({
-  name,
-  start: start - by,
-  end: end - by,
-  value: value - by,
-})
-
-/** RFC 9788 §4.3: what readers see of the header, when the signature covers it. */
-function signedFields(signed: Bytes): readonly InnerField[] {
+function coveredFields(signed: Bytes): readonly InnerField[] {
   const inside = readPayload(signed)
-  const showsFrom = authorIn(inside.octets, inside.header) !== null
-  if (inside.protects === 'none' || (hasFrom(inside.header) && !showsFrom)) return []
-  return innerFields(inside, '', showsFrom).filter(({ name }) => USER_FACING.has(name))
-}
-
-/** Where the first field stands that no server wrote. */
-function endOfTrace({ fields, range }: Header): number {
-  const first = fields.find(({ name }) => !isTrace(name))
-  return first?.start ?? fields.at(-1)?.end ?? range.start
+  if (inside.form !== 'entity' || inside.protects === 'none') return []
+  const { octets, header } = inside
+  if (hasFrom(header) && authorIn(octets, header) === null) return []
+  return innerFields(inside, '', true).filter(({ name }) => USER_FACING.has(name))
 }

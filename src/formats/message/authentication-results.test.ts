@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { claimsResults, formatResultValue, parseAuthservId } from './authentication-results.ts'
+import { fieldValue, scanHeader } from './header.ts'
+
+test('the examples of RFC 8601 Appendix B name who wrote them', () => {
+  const examples: readonly [string, string][] = [
+    ['example.org 1; none', 'example.org'],
+    ['example.com;\tspf=pass smtp.mailfrom=example.net', 'example.com'],
+    ['example.com; dkim=pass (good signature) header.d=example.com', 'example.com'],
+    [
+      'foo.example.net (foobar) 1 (baz);\tdkim (Because I like it) / 1 (One yay) = (wait for it) fail',
+      'foo.example.net',
+    ],
+  ]
+  for (const [value, id] of examples) assert.equal(parseAuthservId(value), id)
+})
+
+test('every spelling of our name is our name', () => {
+  for (const value of [
+    'mx.alpha.test; x',
+    'MX.Alpha.Test;x',
+    ' mx.alpha.test ; x',
+    '"mx.alpha.test"; x',
+    '"mx\\.alpha.test"; x',
+    '(a (b) \\) c)mx.alpha.test(d); x',
+    'mx.alpha.test 1; x',
+    'mx.alpha.test\t(v) 12 (w) ; x',
+    'mx.alpha.test',
+    '" mx.alpha.test "; x',
+  ]) {
+    assert.equal(parseAuthservId(value), 'mx.alpha.test', value)
+  }
+})
+
+test('what readers could read in more than one way has no name', () => {
+  for (const value of [
+    '',
+    ';',
+    '; dkim=pass',
+    '()',
+    '(mx.alpha.test; x',
+    '"mx.alpha.test; x',
+    'mx.alpha.test dkim=pass; x',
+    'mx.alpha.test 1 other; x',
+    'evil.test mx.alpha.test; x',
+    'mx.alpha.test, other; x',
+    'mx.alpha.test(; x',
+    'a@mx.alpha.test; x',
+  ]) {
+    assert.equal(parseAuthservId(value), null, value)
+  }
+})
+
+const claims = (field: string) => {
+  const octets = Buffer.from(`${field}\r\n`)
+  return claimsResults(octets, scanHeader(octets).fields[0]!, 'MX.alpha.test')
+}
+
+test('a field is ours to write by name and by what it names', () => {
+  assert.ok(claims('Authentication-Results: mx.alpha.test; dkim=pass'))
+  assert.ok(claims('AUTHENTICATION-RESULTS \t:\r\n mx.alpha.test;\r\n dkim=pass'))
+  assert.ok(claims('Authentication-Results: mx.\0alpha.test; dkim=pass'))
+  assert.ok(claims('Authentication-Results: nobody knows; dkim=pass'))
+  assert.ok(!claims('Authentication-Results: mx.beta.test; dkim=pass'))
+  assert.ok(!claims('ARC-Authentication-Results: i=1; mx.alpha.test; dkim=pass'))
+})
+
+test('whatever the value is, it is read once or not at all, and what we write is read as it was', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (value) => {
+      const id = parseAuthservId(value)
+      assert.ok(id === null || id.length > 0)
+    }),
+  )
+  const pieces = fc.constantFrom('(', ')', '"', '\\', ';', ' ', 'mx.alpha.test', '1', '\t', '=', '/')
+  fc.assert(
+    fc.property(fc.array(pieces, { maxLength: 12 }), (all) => {
+      const id = parseAuthservId(all.join(''))
+      assert.ok(id === null || id.length > 0)
+    }),
+  )
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), (text) => {
+      const octets = Buffer.from(`Authentication-Results: ${formatResultValue(text)}; none\r\n\r\n`)
+      const { fields } = scanHeader(octets)
+      assert.equal(fields.length, 1)
+      const read = parseAuthservId(fieldValue(octets, fields[0]!))
+      const meant = text
+        .replace(/[\x00-\x1f\x7f]/g, ' ')
+        .trim()
+        .toLowerCase()
+      if (meant !== '' && /^[ -~]*$/.test(meant)) assert.equal(read, meant)
+    }),
+  )
+})
