@@ -1,7 +1,7 @@
 /**
- * GnuPG, Sequoia and curl fetch keys from our keyserver with our own CA. The Web Key Directory knows no port but 443 and takes names from
- * DNS: its clients run where /etc/hosts and the CA bundle are others (a mount namespace of their own), against port 443 of a loopback
- * address.
+ * GnuPG with its Web Key Service client, Sequoia and curl fetch keys from our keyserver with our own CA. The Web Key Directory knows no
+ * port but 443 and takes names from DNS: its clients run where /etc/hosts and the CA bundle are others (a mount namespace of their own),
+ * against port 443 of a loopback address.
  */
 import assert from 'node:assert/strict'
 import { copyFile, readFile, writeFile } from 'node:fs/promises'
@@ -135,6 +135,23 @@ describe('clients of the keyserver', needs('gpg', 'dirmngr', 'sq', 'curl', 'root
       const certificate = parseCertificate(await elsewhere(`sq wkd get ${ann.address}`))
       assert.equal(certificate.fingerprint, current)
       assert.deepEqual(certificate.userIds, [`<${ann.address}>`])
+    })
+
+    /** The program that users of GnuPG check a provider with. It is not on the PATH. */
+    async function wksClient(...args: readonly string[]): Promise<string> {
+      await using gpg = await withKeyserver()
+      const client = '"$(gpgconf --list-dirs libexecdir)"/gpg-wks-client --verbose'
+      const ran = `${client} ${args.join(' ')} 2>&1 && echo yes || echo no`
+      return (await elsewhere(`export GNUPGHOME=${gpg.home}\n${ran}\ngpgconf --kill all`)).toString()
+    }
+
+    it('the Web Key Service client finds the key', needs('/usr/lib/gnupg/gpg-wks-client'), async () => {
+      const found = await wksClient('--check', ann.address)
+      assert.match(found, /found via WKD[\s\S]*\nyes\n$/)
+      assert.match(found, new RegExp(`fingerprint: ${current}`))
+      assert.match(await wksClient('--check', 'nobody@alpha.test'), /NOT found via WKD\nno\n$/)
+      // Domain, has a directory, takes keys by mail, no error.
+      assert.match(await wksClient('--supported', '--with-colons', 'alpha.test'), /^alpha\.test:1:0::/m)
     })
 
     it('GnuPG finds the key', async () => {

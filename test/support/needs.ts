@@ -5,7 +5,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 
 /** Daemons live in sbin, which is not on everybody's PATH. */
 const directories = [...(process.env['PATH'] ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']
@@ -14,7 +14,7 @@ const directories = [...(process.env['PATH'] ?? '').split(':'), '/usr/local/sbin
 export function findCommand(command: string): string | null {
   for (const directory of directories) {
     if (directory === '') continue
-    const path = join(directory, command)
+    const path = resolve(directory, command)
     try {
       accessSync(path, constants.X_OK)
       return path
