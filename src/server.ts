@@ -19,7 +19,7 @@ import { createSubmissionAgent } from '#agents/submission/submission-agent.ts'
 import { controlSocket } from '#cli/control.ts'
 import type { LoadedConfig } from '#config/load.ts'
 import { domainKey } from '#custody/accounts/address-key.ts'
-import type { AccountId, Directory } from '#custody/accounts/directory.ts'
+import type { Directory } from '#custody/accounts/directory.ts'
 import { sealingFrom } from '#custody/accounts/sealing.ts'
 import { openDirectory } from '#custody/accounts/sql-directory.ts'
 import type { AuditLog } from '#custody/audit/audit-log.ts'
@@ -36,12 +36,12 @@ import { loadKeyFile } from '#lib/key-file.ts'
 import { createLogger, type Logger } from '#lib/log.ts'
 import { createMetrics, type Metrics } from '#lib/metrics.ts'
 import { once } from '#lib/once.ts'
-import { createResolver } from '#policy/dns/dns-client.ts'
-import type { RecordResolver } from '#policy/dns/resolver.ts'
+import { createResolver, type DnsClient } from '#policy/dns/dns-client.ts'
+import type { Correspondents } from '#privacy/correspondents/correspondents.ts'
 import { discovererSource } from '#privacy/discovery/discoverer-source.ts'
-import type { Discoverer, DiscovererSource } from '#privacy/discovery/discovery.ts'
+import type { AcceptedCertificates, Discoverer, DiscovererSource } from '#privacy/discovery/discovery.ts'
 import { createLookAhead } from '#privacy/discovery/look-ahead.ts'
-import { createUnsealingAid } from '#privacy/e2e/unsealing-aid.ts'
+import { createAids } from '#privacy/e2e/aids.ts'
 import { type PickupSource, pickupSource } from '#privacy/pickup/pickup-source.ts'
 import type { Scanner } from '#privacy/scanning/scanning.ts'
 import { createAdminServer } from '#servers/admin/admin.ts'
@@ -137,6 +137,14 @@ function scannerOf({ scan, hostname }: LoadedConfig, logger: Logger, metrics: Me
   })
 }
 
+/** How the world is looked at. */
+interface Outside {
+  readonly resolver: DnsClient
+  /** CAs in PEM that are trusted besides the system's. */
+  readonly ca: readonly string[]
+  readonly accepted: AcceptedCertificates & AsyncDisposable
+}
+
 function smarthostOf({ relay }: LoadedConfig): Smarthost | undefined {
   if (relay.smarthost === '') return undefined
   const [, host = '', port = '25'] = /^(.*?)(?::(\d+))?$/.exec(relay.smarthost) ?? []
@@ -144,20 +152,38 @@ function smarthostOf({ relay }: LoadedConfig): Smarthost | undefined {
   return { host, port: Number(port), tls: relay.tls, ...login }
 }
 
+/** What accounts accepted, opened when somebody asks for it. It may be closed twice. */
+function correspondentsOf({ config }: Foundation): Outside['accepted'] {
+  let opened: Correspondents | null = null
+  const open = once(async () => {
+    const { openCorrespondents } = await import('#privacy/correspondents/correspondents.ts')
+    const key = await loadKeyFile(config.store.queueKey)
+    try {
+      opened = await openCorrespondents({ path: join(config.data, 'correspondents.db'), key, clock })
+      return opened
+    } finally {
+      wipe(key)
+    }
+  })
+  return {
+    accepted: async (...whose) => (await open()).accepted(...whose),
+    async [Symbol.asyncDispose]() {
+      const closing = opened
+      opened = null
+      await closing?.[Symbol.asyncDispose]()
+    },
+  }
+}
+
 /** An idle server has none of it in memory. */
 async function openDiscoverer(
   { config, directory, logger }: Foundation,
-  resolver: RecordResolver,
-  ca: readonly string[],
+  { resolver, ca, accepted }: Outside,
 ): Promise<Discoverer> {
-  const [{ createDiscoverer }, { openCorrespondents }] = await Promise.all([
-    import('#privacy/discovery/discoverer.ts'),
-    import('#privacy/correspondents/correspondents.ts'),
-  ])
+  const { createDiscoverer } = await import('#privacy/discovery/discoverer.ts')
   const key = await loadKeyFile(config.store.queueKey)
   try {
     const cache = { path: join(config.data, 'discovery.db'), key }
-    const accepted = await openCorrespondents({ path: join(config.data, 'correspondents.db'), key, clock })
     const { allowPrivate } = config.relay
     return await createDiscoverer({ directory, resolver, cache, accepted, clock, logger, ca, allowPrivate })
   } finally {
@@ -165,18 +191,18 @@ async function openDiscoverer(
   }
 }
 
-/** What opening mail that its sender sealed needs besides keys; loaded with the first such message. */
-function aidOf({ config, directory, scanner }: Foundation, discovery: DiscovererSource) {
-  const signers = once(async () => (await import('#privacy/e2e/signers.ts')).createSigners({ discovery, clock }))
-  return (account: AccountId) =>
-    createUnsealingAid({
-      account,
-      directory,
-      signers: async (...question) => (await signers())(...question),
-      scan: scanner && (async (message) => (await scanner()).scan(message)),
-      authservId: config.hostname,
-      clock,
-    })
+/** What submission needs for recipients elsewhere, loaded with the first message to one. */
+function plannerOf(
+  { config, directory, logger }: Foundation,
+  { resolver, accepted }: Outside,
+  source: DiscovererSource,
+) {
+  const { seal: seals, withoutKey } = config.e2e
+  const { proves } = resolver
+  return once(async () => {
+    const { createPlanner } = await import('#privacy/e2e/plan.ts')
+    return createPlanner({ directory, source, accepted, withoutKey, seals, proves, clock, logger })
+  })
 }
 
 /** Opened when mail is kept for pickup, or was once. */
@@ -198,8 +224,9 @@ async function openAgents(foundation: Foundation, notices: Notices, closing: Asy
   const { config, logger, metrics, directory, store } = foundation
   const ca = config.tls.trust.map((file) => readFileSync(file, 'utf8'))
   const resolver = createResolver({ ...config.dns, ca, clock })
+  const outside: Outside = { resolver, ca, accepted: closing.use(correspondentsOf(foundation)) }
   // Whoever needs certificates of others is given this, and it is closed after them.
-  const discovery: DiscovererSource = closing.use(discovererSource(() => openDiscoverer(foundation, resolver, ca)))
+  const discovery: DiscovererSource = closing.use(discovererSource(() => openDiscoverer(foundation, outside)))
   const relay = closing.use(
     createRelay({
       resolver,
@@ -250,6 +277,10 @@ async function openAgents(foundation: Foundation, notices: Notices, closing: Asy
   const inbound = createInboundAgent(shared)
   const submission = createSubmissionAgent({
     ...shared,
+    planner: plannerOf(foundation, outside, discovery),
+    sealer: () => import('#privacy/e2e/seal.ts'),
+    pickup: pickup.store,
+    author,
     savesSentCopy: config.submission.saveSent,
     recipientsPerHour: config.submission.recipientsPerHour,
   })
@@ -272,7 +303,7 @@ function createServers(
     keyring,
     store,
     submission: agents.submission,
-    aid: aidOf(foundation, agents.discovery),
+    aid: createAids({ ...foundation, discovery: agents.discovery, authservId: config.hostname, clock }),
     logger,
     metrics,
     failedLogins: limits.failedLogins,

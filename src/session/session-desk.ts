@@ -194,7 +194,8 @@ class Session implements UserSession {
   }
 
   submit(mail: Parameters<UserSession['submit']>[0]) {
-    return this.#desk.submission.submit({ ...mail, author: this.account })
+    const signer = this.#keys.signs ? this.#keys : null
+    return this.#desk.submission.submit({ ...mail, author: this.account, signer })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

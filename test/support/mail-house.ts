@@ -67,7 +67,7 @@ function createFakeQueue(): FakeQueue {
 }
 
 type HouseOptions = Partial<
-  Pick<SubmissionOptions, 'savesSentCopy' | 'recipientsPerHour' | 'sealer' | 'pickup' | 'tell'>
+  Pick<SubmissionOptions, 'savesSentCopy' | 'recipientsPerHour' | 'sealer' | 'pickup' | 'author'>
 > & {
   /** Makes the planner of this house; without one nothing is sealed. */
   readonly plannerOf?: (directory: Directory) => Planner
@@ -128,7 +128,7 @@ export async function openMailHouse({ plannerOf, ...options }: HouseOptions = {}
       planner: async () => planner,
       sealer: unexpected,
       pickup: unexpected,
-      tell: unexpected,
+      author: { sentInClear: unexpected, keptForPickup: unexpected },
       savesSentCopy: true,
       recipientsPerHour: 100,
       ...options,

@@ -29,5 +29,10 @@ test('authors are told plainly, each thing under a key of its own, in lines that
   assert.match(kept!.replaceAll('\n', ' '), /no page on which they could/)
   assert.match(expired!.replaceAll('\n', ' '), /to bob@beta\.test was kept here/)
   assert.doesNotMatch(unknown!, /null/)
+  await desk.sentInClear({ ...mail, recipients: [mail, { ...mail, recipient: address('carl@beta.test') }] })
+  const { key, subject, text: clearAtOnce } = sent.at(-1)!
+  assert.deepEqual([key, subject], ['clear.q1', 'Sent without encryption to 2 recipients'])
+  assert.match(clearAtOnce, /^bob@beta\.test: no certificate is published for this address\.$/m)
+  assert.match(clearAtOnce, /^carl@beta\.test: /m)
   for (const { text } of sent) assert.ok(text.split('\n').every((line) => line.length <= 76))
 })

@@ -14,6 +14,13 @@ interface Told {
 
 export function createAuthorDesk(notices: Notices) {
   return {
+    async sentInClear(
+      mail: Pick<Told, 'account' | 'queueId' | 'arrived'> & { recipients: readonly Pick<Told, 'recipient' | 'why'>[] },
+    ): Promise<void> {
+      const { sentInClearNotice } = await import('./sealing-words.ts')
+      const recipients = mail.recipients.map(({ recipient, why }) => ({ recipient: formatAddress(recipient), why }))
+      await notices.send(mail.account, sentInClearNotice({ ...mail, recipients }))
+    },
     async leftInClear(mail: Told): Promise<void> {
       const { leftInClearNotice } = await import('./sealing-words.ts')
       await notices.send(mail.account, leftInClearNotice({ ...mail, recipient: formatAddress(mail.recipient) }))

@@ -44,6 +44,26 @@ export function leftInClearNotice(mail: UnsealedMail): Notice {
   }
 }
 
+/** There was no certificate when it was sent. One notice for the message. */
+export function sentInClearNotice(mail: {
+  readonly queueId: string
+  readonly arrived: number
+  readonly recipients: readonly Pick<UnsealedMail, 'recipient' | 'why'>[]
+}): Notice {
+  const { queueId, recipients } = mail
+  const [only] = recipients
+  const named = recipients.length === 1 ? only!.recipient : `${recipients.length} recipients`
+  return {
+    key: `clear.${queueId}`,
+    subject: `Sent without encryption to ${named}`,
+    text: paragraphs(
+      `${which(mail)} was sent without encryption to ${named}. Your provider and theirs could read it, and whoever carried it between them.`,
+      ...recipients.map(({ recipient, why }) => `${recipient}: ${why}.`),
+      'Mail to people without a certificate is sent like this because that is the policy of your account or domain. A message that says "Letterlock-Encrypt: required" in its header is never sent without encryption.',
+    ),
+  }
+}
+
 export function keptForPickupNotice(mail: UnsealedMail): Notice {
   const { queueId, recipient, why } = mail
   return {

@@ -2,6 +2,7 @@
 import { formatDate } from '#formats/message/date.ts'
 import { editHeader, formatField, type Header, type HeaderField } from '#formats/message/header.ts'
 import type { Bytes } from '#lib/bytes.ts'
+import { isBetweenUs } from '#privacy/e2e/demand.ts'
 
 export interface Completed {
   /** As it goes out, without trace field. */
@@ -19,7 +20,7 @@ interface Additions {
 
 // RFC 5322 §3.6.3: how Bcc stays blind. RFC 5321 §4.4: Return-Path is for final delivery to add.
 const BLIND = new Set(['bcc', 'resent-bcc'])
-const NOT_OURS = new Set(['return-path'])
+const isDropped = ({ name }: HeaderField) => name === 'return-path' || isBetweenUs(name)
 
 export function complete(content: Bytes, header: Header, { messageId, time }: Additions): Completed {
   const has = (name: string) => header.fields.some((field) => field.name === name)
@@ -28,7 +29,7 @@ export function complete(content: Bytes, header: Header, { messageId, time }: Ad
     has('date') ? '' : formatField('Date', formatDate(time)), // RFC 6409 §8.2
   ].join('')
   return {
-    outgoing: editHeader(content, header, added, ({ name }: HeaderField) => BLIND.has(name) || NOT_OURS.has(name)),
-    kept: editHeader(content, header, added, ({ name }: HeaderField) => NOT_OURS.has(name)),
+    outgoing: editHeader(content, header, added, (field) => BLIND.has(field.name) || isDropped(field)),
+    kept: editHeader(content, header, added, isDropped),
   }
 }

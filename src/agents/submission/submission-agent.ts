@@ -1,37 +1,65 @@
 /** The submission agent over store, delivery agent and queue. See submission.ts for what it promises. */
-import type { Account, Directory } from '#custody/accounts/directory.ts'
-import { type Appended, type MailStore, NoCertificate, OverQuota } from '#custody/store/mail-store.ts'
+import type { Account, AccountId } from '#custody/accounts/directory.ts'
 import { type Address, sameAddress } from '#formats/message/address.ts'
-import type { Envelope, EnvelopeRecipient } from '#formats/message/envelope.ts'
-import { scanHeader } from '#formats/message/header.ts'
-import { encodeSummary, summarize } from '#formats/message/summary.ts'
+import type { Envelope } from '#formats/message/envelope.ts'
+import { type Header, scanHeader } from '#formats/message/header.ts'
 import { countReceived, formatReceived, HOP_LIMIT } from '#formats/message/trace.ts'
 import { type Reply, reply } from '#formats/smtp/reply.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import { randomId } from '#lib/ids.ts'
-import type { Logger } from '#lib/log.ts'
-import { isDiskFull } from '#lib/sqlite.ts'
+import type { Metrics } from '#lib/metrics.ts'
+import { WorkGate } from '#lib/work-gate.ts'
+import { isBetweenUs } from '#privacy/e2e/demand.ts'
+import type { Fate } from '#privacy/e2e/e2e.ts'
+import type { Plan, Planner } from '#privacy/e2e/plan.ts'
 import type { Peer } from '../inbound/inbound.ts'
-import type { LocalDelivery, Queue, QueuedMail } from '../queue/queue.ts'
 import { hasOnlyCrlf } from '../queue/queue-content.ts'
 import { checkAuthorship } from './authorship.ts'
-import { type Completed, complete } from './completion.ts'
+import { complete } from './completion.ts'
+import { protectionFields, refusalOf, remarkOn } from './protection-words.ts'
 import { RecipientBudget } from './recipient-budget.ts'
-import { SUBMITTED_KEYWORD, type SubmissionAgent, type SubmittedMail } from './submission.ts'
+import { type CopyDesk, type Handout, handoutOf, octetsOf, type Ready, type Sealer } from './sealing.ts'
+import { isLocal, Sending, type SendingOptions } from './sending.ts'
+import type { SubmissionAgent, SubmittedMail } from './submission.ts'
 
-export interface SubmissionOptions {
-  readonly directory: Directory
-  readonly store: MailStore
-  readonly delivery: LocalDelivery
-  readonly queue: Pick<Queue, 'enqueue' | 'reportDelivered'>
+export interface SubmissionOptions extends SendingOptions {
+  /** Both are asked when the first mail needs them. */
+  readonly planner: () => Promise<Planner>
+  readonly sealer: () => Promise<Sealer>
+  /** Puts messages into the author's INBOX. */
+  readonly author: AuthorDesk
   /** Our own name in Received fields and new Message-IDs. */
   readonly hostname: string
   readonly clock: Clock
-  readonly logger: Logger
-  readonly savesSentCopy: boolean
+  readonly metrics: Metrics
   /** For each account. */
   readonly recipientsPerHour: number
+  readonly newQueueId?: () => string
+}
+
+interface Unsealed {
+  readonly recipient: Address
+  readonly why: string
+}
+
+interface SentMail {
+  readonly account: AccountId
+  readonly queueId: string
+  /** Milliseconds since the epoch. */
+  readonly arrived: number
+}
+
+/** What an author must hear of: who got mail in clear although the policy warns of it, and for whom it only waits here. */
+export interface AuthorDesk {
+  sentInClear(mail: SentMail & { readonly recipients: readonly Unsealed[] }): Promise<void>
+  keptForPickup(mail: SentMail & Unsealed): Promise<void>
+}
+
+interface Examined {
+  readonly header: Header
+  /** null: everybody is an account of ours. */
+  readonly plan: Plan | null
 }
 
 export function createSubmissionAgent(options: SubmissionOptions): SubmissionAgent {
@@ -44,19 +72,20 @@ const TOO_MANY = reply(450, '4.7.1', 'too many recipients within an hour, try ag
 const LONE_LINE_ENDS = reply(550, '5.6.0', 'the message has lone CR or LF octets')
 const BAD_HEADER = reply(550, '5.6.0', 'the header has lines that are no header fields, or NUL octets')
 const LOOP = reply(554, '5.4.6', 'too many Received fields: mail loop')
-const SENT_FULL = reply(452, '4.2.2', 'your mailbox is full: no room for the copy in Sent')
-const NO_SPACE = reply(452, '4.3.1', 'no space left here, try again later')
-const TROUBLE = reply(451, '4.3.0', 'local trouble, try again later')
 
-/** Runs to its end whatever ends meanwhile. */
-const NEVER = new AbortController().signal
+/** Octets of copies. */
+const MUCH = 16 << 20
 
 class MailSubmission implements SubmissionAgent {
   readonly #options: SubmissionOptions
+  readonly #sending: Sending
   readonly #budget: RecipientBudget
+  /** Submissions whose copies together fill memory come one after the other. */
+  readonly #heavy = new WorkGate(1, Number.POSITIVE_INFINITY)
 
   constructor(options: SubmissionOptions) {
     this.#options = options
+    this.#sending = new Sending(options)
     this.#budget = new RecipientBudget(options.recipientsPerHour, options.clock)
   }
 
@@ -67,30 +96,35 @@ class MailSubmission implements SubmissionAgent {
 
   async checkRecipient(author: Account, recipient: Address): Promise<Reply | null> {
     if (!this.#budget.has(author.id, 1)) return TOO_MANY
-    return (await this.#isLocal(recipient)) ? await this.#options.delivery.check(recipient, null) : null
+    return (await isLocal(this.#options.directory, recipient))
+      ? await this.#options.delivery.check(recipient, null)
+      : null
   }
 
   async submit(submitted: SubmittedMail): Promise<Reply> {
-    const { author, content, envelope, queueId } = submitted
-    const refusal = await this.#refusal(submitted)
-    if (refusal) {
+    const { author, envelope, queueId } = submitted
+    const examined = await this.#examine(submitted)
+    if ('code' in examined) {
       this.#options.logger.info(
-        { queueId, account: author.id, code: refusal.code, why: refusal.lines[0] },
+        { queueId, account: author.id, code: examined.code, why: examined.lines[0] },
         'submission refused',
       )
-      return refusal
+      return examined
     }
-    const { clock, hostname } = this.#options
-    const time = clock.now()
-    const completed = complete(content, scanHeader(content), { messageId: `${randomId(24)}@${hostname}`, time })
-    const answer = await this.#sendWithCopy(submitted, completed, time)
+    const { header, plan } = examined
+    const answer = await this.#answer(submitted, header, plan)
     if (answer.code === 250) this.#budget.spend(author.id, envelope.recipients.length)
     const to = envelope.recipients.map(({ address }) => address)
-    this.#options.logger.info({ queueId, account: author.id, to, code: answer.code }, 'submission answered')
+    const fates = plan ? countFates(plan) : { kept: to.length }
+    if (answer.code === 250)
+      for (const [fate, count] of Object.entries(fates)) this.#options.metrics.count('recipient_fates', { fate }, count)
+    this.#options.logger.info({ queueId, account: author.id, to, fates, code: answer.code }, 'submission answered')
     return answer
   }
 
-  async #refusal({ author, envelope, content }: SubmittedMail): Promise<Reply | null> {
+  /** The refusal, or what is to be done. */
+  async #examine(submitted: SubmittedMail): Promise<Reply | Examined> {
+    const { author, envelope, content, queueId } = submitted
     const sender = await this.checkSender(author, envelope.reversePath)
     if (sender) return sender
     if (!this.#budget.has(author.id, envelope.recipients.length)) return TOO_MANY
@@ -100,81 +134,90 @@ class MailSubmission implements SubmissionAgent {
     const { start, end } = header.range
     if (content.subarray(start, end).includes(0)) return BAD_HEADER
     if (countReceived(header) >= HOP_LIMIT) return LOOP
-    return await checkAuthorship(content, header, (address) => this.#isOwn(author, address))
-  }
-
-  async #sendWithCopy(
-    { author, envelope, peer, queueId }: SubmittedMail,
-    { outgoing, kept }: Completed,
-    time: number,
-  ): Promise<Reply> {
-    const mail = { queueId, envelope, content: this.#traced(outgoing, peer, queueId, envelope, time), arrived: time }
-    let copy: Appended | null = null
+    const forged = await checkAuthorship(content, header, (address) => this.#isOwn(author, address))
+    if (forged) return forged
     try {
-      copy = this.#options.savesSentCopy ? await this.#saveSent(author, queueId, kept, time) : null
+      return await this.#planned(submitted, header)
     } catch (error) {
-      if (error instanceof OverQuota) return SENT_FULL
-      return this.#excuse(queueId, error)
-    }
-    const refused = await this.#send(mail)
-    if (refused && copy) await this.#takeBack(author, copy, queueId)
-    return refused ?? reply(250, '2.0.0', `accepted, queue id ${queueId}`)
-  }
-
-  /** null when the mail is durable for all recipients; otherwise nobody has it. */
-  async #send(mail: QueuedMail): Promise<Reply | null> {
-    const { delivery, queue } = this.#options
-    const { recipients } = mail.envelope
-    try {
-      const only = recipients.length === 1 ? recipients[0]! : null
-      if (!only || !(await this.#isLocal(only.address))) {
-        await queue.enqueue(mail)
-        return null
-      }
-      const [outcome] = await delivery.deliver(mail, recipients, NEVER)
-      if (outcome?.kind === 'failed') return outcome.why
-      if (outcome?.kind === 'deferred') await queue.enqueue(mail)
-      else await this.#reportSuccess(mail, only, outcome?.dsnRelayed ?? false)
-      return null
-    } catch (error) {
-      return this.#excuse(mail.queueId, error)
+      return this.#sending.excuse(queueId, error)
     }
   }
 
-  async #reportSuccess(mail: QueuedMail, recipient: EnvelopeRecipient, dsnRelayed: boolean): Promise<void> {
-    if (dsnRelayed || !recipient.notify?.includes('success')) return
+  async #planned({ author, envelope, content }: SubmittedMail, header: Header): Promise<Reply | Examined> {
+    const recipients = envelope.recipients.map(({ address }) => address)
+    if (!header.fields.some(({ name }) => isBetweenUs(name)) && (await this.#allStay(recipients)))
+      return { header, plan: null }
+    const planner = await this.#options.planner()
+    const plan = await planner.plan({ content, header, recipients, author: author.id })
+    if (plan.kind === 'contradiction') return reply(550, '5.7.1', plan.why)
+    return refusalOf(recipients, plan.fates) ?? { header, plan }
+  }
+
+  /** Mail to accounts of ours needs no plan. An alias does: it can lead elsewhere. */
+  async #allStay(recipients: readonly Address[]): Promise<boolean> {
+    for (const { local, domain } of recipients) {
+      if (domain !== '' && (await this.#options.directory.route({ local, domain })).kind !== 'account') return false
+    }
+    return true
+  }
+
+  async #answer(submitted: SubmittedMail, header: Header, plan: Plan | null): Promise<Reply> {
+    const { clock, hostname } = this.#options
+    const { author, envelope, content, queueId, signer = null } = submitted
+    const time = clock.now()
+    const completed = complete(content, header, { messageId: `${randomId(24)}@${hostname}`, time })
+    const ready: Ready = { author, envelope, outgoing: completed.outgoing, signer, time }
+    const carryOut = async (): Promise<Reply> => {
+      using handout = plan
+        ? await handoutOf(ready, plan, this.#copyDesk(submitted, time))
+        : this.#single(submitted, ready)
+      const recipients = envelope.recipients.map(({ address }) => address)
+      const fields = plan ? protectionFields(recipients, plan, handout.isSigned) : ''
+      const kept = fields === '' ? completed.kept : Buffer.concat([Buffer.from(fields), completed.kept])
+      const refused = await this.#sending.send({ author, queueId, handout, kept, time })
+      if (refused) return refused
+      if (plan) await this.#tell({ account: author.id, queueId, arrived: time }, recipients, plan)
+      return reply(250, '2.0.0', `accepted, queue id ${queueId}${plan ? remarkOn(plan) : ''}`)
+    }
     try {
-      await this.#options.queue.reportDelivered(mail, [recipient])
+      return plan && octetsOf(ready, plan) > MUCH ? await this.#heavy.run(carryOut) : await carryOut()
     } catch (error) {
-      this.#options.logger.error({ queueId: mail.queueId, error: error as Error }, 'success not reported')
+      return this.#sending.excuse(queueId, error)
     }
   }
 
-  /** null: the author has no key yet to keep it under. */
-  async #saveSent(author: Account, queueId: string, content: Bytes, time: number): Promise<Appended | null> {
-    const copy = {
-      content,
-      summary: encodeSummary(summarize(content)),
-      internalDate: time,
-      flags: ['\\Seen', SUBMITTED_KEYWORD],
-      deliveryKey: `${queueId}.sent`,
-    }
-    try {
-      return await this.#options.store.append(author.id, 'Sent', copy)
-    } catch (error) {
-      if (!(error instanceof NoCertificate)) throw error
-      this.#options.logger.warn({ queueId, account: author.id }, 'no copy in Sent: the account has no key yet')
-      return null
+  /** One copy for everybody. */
+  #single({ queueId, envelope, peer }: SubmittedMail, { outgoing, time }: Ready): Handout {
+    const content = this.#traced(outgoing, peer, queueId, envelope, time)
+    const mails = [{ queueId, envelope, content, arrived: time }]
+    return { mails, pickups: [], isSigned: false, [Symbol.dispose]() {} }
+  }
+
+  #copyDesk({ queueId, peer }: SubmittedMail, time: number): CopyDesk {
+    const { sealer, newQueueId = () => randomId(12) } = this.#options
+    let next: string | null = queueId
+    return {
+      sealer,
+      newQueueId: () => {
+        const name = next ?? newQueueId()
+        next = null
+        return name
+      },
+      traced: (content, name, envelope) => this.#traced(content, peer, name, envelope, time),
     }
   }
 
-  async #takeBack(author: Account, { mailbox, uid }: Appended, queueId: string): Promise<void> {
+  /** The mail is on its way: what cannot be told does not stop it. */
+  async #tell(mail: SentMail, addresses: readonly Address[], { fates }: Plan): Promise<void> {
+    const { author, logger } = this.#options
+    const those = (wanted: (fate: Fate) => boolean): Unsealed[] =>
+      fates.flatMap((fate, at) => (wanted(fate) && 'why' in fate ? [{ recipient: addresses[at]!, why: fate.why }] : []))
     try {
-      await using mail = await this.#options.store.open(author.id, null)
-      await mail.setFlags(mailbox, [uid], { mode: 'add', flags: ['\\Deleted'] })
-      await mail.expunge(mailbox, [uid])
+      const recipients = those((fate) => fate.kind === 'plain' && fate.warns)
+      if (recipients.length > 0) await author.sentInClear({ ...mail, recipients })
+      for (const one of those(({ kind }) => kind === 'pickup')) await author.keptForPickup({ ...mail, ...one })
     } catch (error) {
-      this.#options.logger.error({ queueId, error: error as Error }, 'copy in Sent could not be taken back')
+      logger.error({ queueId: mail.queueId, error: error as Error }, 'the author was not told what was not sealed')
     }
   }
 
@@ -203,13 +246,10 @@ class MailSubmission implements SubmissionAgent {
     const route = await directory.route(address)
     return route.kind === 'account' && route.account.id === author.id
   }
+}
 
-  async #isLocal({ local, domain }: Address): Promise<boolean> {
-    return domain === '' || (await this.#options.directory.route({ local, domain })).kind !== 'foreign'
-  }
-
-  #excuse(queueId: string, error: unknown): Reply {
-    this.#options.logger.error({ queueId, error: error as Error }, 'submission failed by itself')
-    return isDiskFull(error) ? NO_SPACE : TROUBLE
-  }
+function countFates({ fates }: Plan): Record<string, number> {
+  const counted: Record<string, number> = {}
+  for (const { kind } of fates) counted[kind] = (counted[kind] ?? 0) + 1
+  return counted
 }

@@ -5,8 +5,12 @@
  * An author uses their own addresses only, in the envelope and in From (§6.1). The null reverse-path is theirs too: clients
  * send read receipts with it (RFC 8098 §3). All or nothing: the copy in Sent comes first and is taken back when what
  * follows fails, and what follows is one step, an append (a single recipient of ours) or one write of the queue (all
- * others, ours included, who have it a moment later). The author's IP address does not travel in the Received field:
+ * others, ours included, who have it a moment later). What is kept for pickup is taken back in the same way. The author's IP address does not travel in the Received field:
  * where people are when they write is not for their readers.
+ *
+ * For recipients elsewhere there is a plan (privacy/e2e/plan.ts) before anything is done: whom it is sealed to, who waits, and whether
+ * it may leave in clear. When one recipient is refused, nobody gets anything. What left in clear although this provider seals is
+ * told at once, in the reply, and stays told, in the copy in Sent. Fields between author and provider (Letterlock-...) never travel.
  */
 import type { Account } from '#custody/accounts/directory.ts'
 import type { Address } from '#formats/message/address.ts'
@@ -15,6 +19,15 @@ import type { Reply } from '#formats/smtp/reply.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { Peer } from '../inbound/inbound.ts'
 
+/** The author's key, as far as their session may use it. */
+export interface MailSigner {
+  /**
+   * A signature packet over the content as of `created`, milliseconds since the epoch, for the owners of these certificates (upper-case
+   * hex fingerprints). Throws NotWithThisCredential when this session may not sign after all; whatever else it throws, nothing is sent.
+   */
+  sign(content: Bytes, created: number, meant: { readonly recipients: readonly string[] }): Promise<Bytes>
+}
+
 export interface SubmittedMail {
   readonly queueId: string
   readonly author: Account
@@ -22,6 +35,8 @@ export interface SubmittedMail {
   readonly envelope: Envelope
   /** Strictly CRLF. */
   readonly content: Bytes
+  /** null or absent: what is sealed is not signed. */
+  readonly signer?: MailSigner | null
 }
 
 export interface SubmissionAgent {

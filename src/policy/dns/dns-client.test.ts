@@ -334,3 +334,15 @@ describe('the cache', () => {
     assert.equal(asked(), first)
   })
 })
+
+test('a resolver says beforehand whether anything it answers can be secure', () => {
+  const proves = (servers: readonly string[], validating: boolean) => {
+    using resolver = createResolver({ servers, validating, clock: systemClock })
+    return resolver.proves
+  }
+  assert.equal(proves(['127.0.0.1'], true), true)
+  assert.equal(proves(['192.0.2.1', '[::1]:5353'], true), true)
+  assert.equal(proves(['192.0.2.1#dns.alpha.test'], true), true)
+  assert.equal(proves(['192.0.2.1'], true), false, 'somebody on the way could say so')
+  assert.equal(proves(['127.0.0.1'], false), false)
+})

@@ -36,7 +36,10 @@ export interface DnsClientOptions {
 }
 
 /** Disposing ends what is under way with `temporary`. */
-export type DnsClient = RecordResolver & Disposable
+export interface DnsClient extends RecordResolver, Disposable {
+  /** Whether an answer can ever be `secure`: there is a validating resolver whose word is believed. */
+  readonly proves: boolean
+}
 
 /** Throws when a server is written wrongly, or when there is none. */
 export function createResolver(options: DnsClientOptions): DnsClient {
@@ -88,6 +91,7 @@ function reverseName(ip: string): string {
 }
 
 class AskingResolver implements DnsClient {
+  readonly proves: boolean
   readonly #servers: readonly DnsServer[]
   readonly #validating: boolean
   readonly #rounds: number
@@ -100,6 +104,7 @@ class AskingResolver implements DnsClient {
     const { clock, validating, timeoutMs = 3000, rounds = 2, cacheSize = 10_000 } = options
     this.#servers = servers
     this.#validating = validating
+    this.proves = validating && servers.some(isProtected)
     this.#rounds = rounds
     // One listener for every question under way.
     setMaxListeners(0, this.#closing.signal)

@@ -17,7 +17,7 @@ export interface Copies {
 }
 
 /** How recipients compare when it is decided who they are: only their own provider knows whether case counts (RFC 5321 §2.4). */
-export const recipientKey = (address: Address): string => `${address.local}@${domainOf(address).toLowerCase()}`
+export const recipientName = (address: Address): string => `${address.local}@${domainOf(address).toLowerCase()}`
 
 export function copiesOf(
   recipients: readonly Address[],
@@ -39,7 +39,7 @@ function apart(sealed: readonly number[], recipients: readonly Address[], named:
   const shared: number[] = []
   const alone = new Map<string, number[]>()
   for (const index of sealed) {
-    const key = recipientKey(recipients[index]!)
+    const key = recipientName(recipients[index]!)
     if (named.has(key)) shared.push(index)
     else alone.set(key, [...(alone.get(key) ?? []), index])
   }
@@ -52,7 +52,7 @@ function namedIn(content: Bytes, header: Header): ReadonlySet<string> {
   const listed = values.flatMap((value) => parseAddressList(Buffer.from(value, 'latin1').toString()))
   return new Set(
     listed.flatMap(({ mailbox, host }) =>
-      mailbox && host ? [recipientKey({ local: mailbox, domain: host.toLowerCase() })] : [],
+      mailbox && host ? [recipientName({ local: mailbox, domain: host.toLowerCase() })] : [],
     ),
   )
 }

@@ -13,7 +13,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import { WorkGate } from '#lib/work-gate.ts'
 import type { AcceptedCertificates, DiscovererSource } from '#privacy/discovery/discovery.ts'
-import { type Copies, copiesOf, recipientKey } from './copies.ts'
+import { type Copies, copiesOf, recipientName } from './copies.ts'
 import { demandOf } from './demand.ts'
 import { DEMAND_FIELD, DEMANDS, type Fate, type WithoutKey } from './e2e.ts'
 import { fateOf, isStrict, type Known, needsDiscovery, ruleOf, type Wish } from './fate.ts'
@@ -159,7 +159,7 @@ class MessagePlanner implements Planner {
   /** What is known of each recipient when everybody answered, or patience ends. */
   async #look(recipients: readonly Address[], asking: Asking): Promise<readonly Known[]> {
     const { clock, patience = PATIENCE } = this.#options
-    const wanted = new Map(recipients.map((address) => [recipientKey(address), address]))
+    const wanted = new Map(recipients.map((address) => [recipientName(address), address]))
     const found = new Map<string, Known>()
     let isLate = false
     const everybody = [...wanted].map(([key, address]) =>
@@ -175,7 +175,7 @@ class MessagePlanner implements Planner {
       late.resolve()
     })
     await Promise.race([Promise.all(everybody), late.promise])
-    return recipients.map((address) => found.get(recipientKey(address)) ?? LATE)
+    return recipients.map((address) => found.get(recipientName(address)) ?? LATE)
   }
 
   /** Never rejects: what cannot be looked up is not known now. `meanwhile` hears what counts until there is an answer. */
