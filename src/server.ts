@@ -38,9 +38,9 @@ import { createMetrics, type Metrics } from '#lib/metrics.ts'
 import { once } from '#lib/once.ts'
 import { createResolver, type DnsClient } from '#policy/dns/dns-client.ts'
 import type { Correspondents } from '#privacy/correspondents/correspondents.ts'
-import { discovererSource } from '#privacy/discovery/discoverer-source.ts'
 import type { AcceptedCertificates, Discoverer, DiscovererSource } from '#privacy/discovery/discovery.ts'
 import { createLookAhead } from '#privacy/discovery/look-ahead.ts'
+import { acceptedSource, discovererSource } from '#privacy/discovery/sources.ts'
 import { createAids } from '#privacy/e2e/aids.ts'
 import { type PickupSource, pickupSource } from '#privacy/pickup/pickup-source.ts'
 import type { Scanner } from '#privacy/scanning/scanning.ts'
@@ -142,7 +142,7 @@ interface Outside {
   readonly resolver: DnsClient
   /** CAs in PEM that are trusted besides the system's. */
   readonly ca: readonly string[]
-  readonly accepted: AcceptedCertificates & AsyncDisposable
+  readonly accepted: AcceptedCertificates
 }
 
 function smarthostOf({ relay }: LoadedConfig): Smarthost | undefined {
@@ -152,26 +152,13 @@ function smarthostOf({ relay }: LoadedConfig): Smarthost | undefined {
   return { host, port: Number(port), tls: relay.tls, ...login }
 }
 
-/** What accounts accepted, opened when somebody asks for it. It may be closed twice. */
-function correspondentsOf({ config }: Foundation): Outside['accepted'] {
-  let opened: Correspondents | null = null
-  const open = once(async () => {
-    const { openCorrespondents } = await import('#privacy/correspondents/correspondents.ts')
-    const key = await loadKeyFile(config.store.queueKey)
-    try {
-      opened = await openCorrespondents({ path: join(config.data, 'correspondents.db'), key, clock })
-      return opened
-    } finally {
-      wipe(key)
-    }
-  })
-  return {
-    accepted: async (...whose) => (await open()).accepted(...whose),
-    async [Symbol.asyncDispose]() {
-      const closing = opened
-      opened = null
-      await closing?.[Symbol.asyncDispose]()
-    },
+async function openAccepted({ config }: Foundation): Promise<Correspondents> {
+  const { openCorrespondents } = await import('#privacy/correspondents/correspondents.ts')
+  const key = await loadKeyFile(config.store.queueKey)
+  try {
+    return await openCorrespondents({ path: join(config.data, 'correspondents.db'), key, clock })
+  } finally {
+    wipe(key)
   }
 }
 
@@ -224,7 +211,7 @@ async function openAgents(foundation: Foundation, notices: Notices, closing: Asy
   const { config, logger, metrics, directory, store } = foundation
   const ca = config.tls.trust.map((file) => readFileSync(file, 'utf8'))
   const resolver = createResolver({ ...config.dns, ca, clock })
-  const outside: Outside = { resolver, ca, accepted: closing.use(correspondentsOf(foundation)) }
+  const outside: Outside = { resolver, ca, accepted: closing.use(acceptedSource(() => openAccepted(foundation))) }
   // Whoever needs certificates of others is given this, and it is closed after them.
   const discovery: DiscovererSource = closing.use(discovererSource(() => openDiscoverer(foundation, outside)))
   const relay = closing.use(
@@ -243,7 +230,7 @@ async function openAgents(foundation: Foundation, notices: Notices, closing: Asy
   const pickup = closing.use(openPickup(foundation, author))
   /** What waits for a certificate is sealed, or what its policy says, before it goes on. */
   const sealing = (next: DeliveryAgent) =>
-    createSealingAgent({ next, discovery, pickup: pickup.store, author, logger, metrics })
+    createSealingAgent({ next, discovery, pickup: pickup.store, author, clock, logger, metrics })
   const isLocal = async (domain: string) => (await directory.domains()).some((own) => domainKey(own) === domain)
   // The queue hands mail to the delivery agent, and delivery hands forwarded mail to the queue: one of the two is named first.
   const later: { delivery?: DeliveryAgent } = {}

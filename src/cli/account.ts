@@ -251,8 +251,8 @@ export async function remove(text: string, options: RemoveOptions): Promise<void
   const kept = join(premises.config.data, 'removed', account.id)
   if (options.purge) {
     await rm(folder, { recursive: true, force: true })
-    const { openAccepted } = await import('./correspondent.ts')
-    await using correspondents = await openAccepted(premises)
+    const { openAccepted } = await import('./accepted.ts')
+    await using correspondents = await openAccepted(premises.config)
     await correspondents.forgetAll(account.id)
   } else {
     await mkdir(join(premises.config.data, 'removed'), { recursive: true, mode: 0o700 })

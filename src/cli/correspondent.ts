@@ -4,15 +4,13 @@
  * reason the audit log says that something was accepted, and not for whom.
  */
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Account } from '#custody/accounts/directory.ts'
 import { audited } from '#custody/audit/audit-log.ts'
 import { type Address, formatAddress } from '#formats/message/address.ts'
-import { wipe } from '#lib/bytes.ts'
 import { systemClock } from '#lib/clock.ts'
-import { loadKeyFile } from '#lib/key-file.ts'
-import { type Correspondent, type Correspondents, openCorrespondents } from '#privacy/correspondents/correspondents.ts'
+import type { Correspondent } from '#privacy/correspondents/correspondents.ts'
 import { chooseCertificate } from '#privacy/discovery/usable-certificate.ts'
+import { openAccepted } from './accepted.ts'
 import { CliError, UsageError } from './cli-error.ts'
 import { confirm } from './confirm.ts'
 import { answer, day, notice, type OutputOptions, tabulate } from './output.ts'
@@ -32,16 +30,6 @@ export interface AcceptOptions extends Options {
 /** Longer than any certificate that is taken. */
 const FILE_OCTETS_MAX = 4 << 20
 
-/** Closes with the keys wiped that the rows are sealed under. */
-export async function openAccepted({ config }: Premises): Promise<Correspondents> {
-  const key = await loadKeyFile(config.store.queueKey)
-  try {
-    return await openCorrespondents({ path: join(config.data, 'correspondents.db'), key, clock: systemClock })
-  } finally {
-    wipe(key)
-  }
-}
-
 export async function accept(text: string, other: string, options: AcceptOptions): Promise<void> {
   const address = addressOf(other)
   const wanted = options.fingerprint === undefined ? null : fingerprintOf(options.fingerprint)
@@ -55,7 +43,7 @@ export async function accept(text: string, other: string, options: AcceptOptions
     throw new CliError(`${options.file} has ${fingerprint}, which is not the fingerprint given; nothing was changed`)
   else notice(`${formatAddress(address)}: ${spaced(fingerprint)}`)
   await checkOwner(premises, account, options)
-  await using correspondents = await openAccepted(premises)
+  await using correspondents = await openAccepted(premises.config)
   const before = await correspondents.accepted(account.id, address)
   const acceptance = await recorded(premises, account, 'correspondent.accepted', () =>
     correspondents.accept(account.id, address, certificate),
@@ -78,7 +66,7 @@ export async function list(text: string, options: Options): Promise<void> {
   await using premises = new Premises(options)
   const account = await premises.account(text)
   await checkOwner(premises, account, options)
-  await using correspondents = await openAccepted(premises)
+  await using correspondents = await openAccepted(premises.config)
   const all = (await correspondents.list(account.id)).map(documentOf)
   answer(
     options,
@@ -97,7 +85,7 @@ export async function forget(text: string, other: string, options: Options): Pro
   await using premises = new Premises(options)
   const account = await premises.account(text)
   await checkOwner(premises, account, options)
-  await using correspondents = await openAccepted(premises)
+  await using correspondents = await openAccepted(premises.config)
   if (!(await correspondents.accepted(account.id, address)))
     throw new CliError(`${formatAddress(account.address)} accepts no certificate for ${formatAddress(address)}`)
   await recorded(premises, account, 'correspondent.forgotten', () => correspondents.forget(account.id, address))

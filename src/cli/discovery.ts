@@ -9,7 +9,6 @@ import { silentLogger } from '#lib/log.ts'
 import { createResolver, type DnsClient } from '#policy/dns/dns-client.ts'
 import { createDiscoverer } from '#privacy/discovery/discoverer.ts'
 import type { Discoverer } from '#privacy/discovery/discovery.ts'
-import { openAccepted } from './correspondent.ts'
 import type { Premises } from './premises.ts'
 
 export const trustedBy = ({ tls }: LoadedConfig): readonly string[] =>
@@ -39,7 +38,7 @@ export async function openDiscoverer(
   try {
     const cache = { path: join(config.data, 'discovery.db'), key }
     const directory = await premises.directory()
-    return await createDiscoverer({ ...common, directory, cache, accepted: await openAccepted(premises) })
+    return await createDiscoverer({ ...common, directory, cache, accepted: premises.accepted })
   } finally {
     wipe(key)
   }

@@ -16,7 +16,7 @@ import { answer, type OutputOptions } from './output.ts'
 import { ownerSecrets } from './owner.ts'
 import { type PlaceOptions, Premises } from './premises.ts'
 import { interruptible, Progress } from './progress.ts'
-import { openSealedStore } from './sealed-store.ts'
+import { openUnlocked } from './sealed-store.ts'
 
 export interface ExportOptions extends PlaceOptions, OutputOptions {
   readonly to: string
@@ -52,9 +52,8 @@ async function openMail(premises: Premises, account: Account, options: ExportOpt
   const keys = await (await premises.keyring()).unlock(account.id, password, { use: 'owner', ...more })
   if (!keys)
     throw new CliError(`the password${owner.passphrase ? ' or passphrase' : ''} is wrong; nothing was exported`)
-  const store = closing.use(await openSealedStore(premises))
   closing.use(keys)
-  return closing.use(await store.open(account.id, keys))
+  return await openUnlocked(premises, account, keys, closing)
 }
 
 interface Task {

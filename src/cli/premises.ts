@@ -15,6 +15,7 @@ import { parseAddress } from '#formats/message/address.ts'
 import { systemClock } from '#lib/clock.ts'
 import { silentLogger } from '#lib/log.ts'
 import { noMetrics } from '#lib/metrics.ts'
+import { acceptedSource } from '#privacy/discovery/sources.ts'
 import { CliError } from './cli-error.ts'
 import { tellServer } from './control.ts'
 import { checkDataVersion } from './data-version.ts'
@@ -30,6 +31,8 @@ export class Premises implements AsyncDisposable {
   #directory: Promise<Directory> | null = null
   #keyring: Promise<Keyring> | null = null
   #audit: AuditLog | null = null
+  /** What accounts accepted of others, opened when it is asked for. */
+  readonly accepted = acceptedSource(async () => (await import('./accepted.ts')).openAccepted(this.config))
 
   constructor(options: PlaceOptions) {
     this.config = loadConfig(configFile(options.config, options.data))
@@ -85,6 +88,7 @@ export class Premises implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.accepted[Symbol.asyncDispose]()
     await (await this.#keyring?.catch(() => null))?.[Symbol.asyncDispose]()
     await (await this.#directory?.catch(() => null))?.[Symbol.asyncDispose]()
   }

@@ -13,7 +13,7 @@ import { answer, type OutputOptions } from './output.ts'
 import { ownerSecrets } from './owner.ts'
 import { type PlaceOptions, Premises } from './premises.ts'
 import { interruptible, Progress } from './progress.ts'
-import { openSealedStore } from './sealed-store.ts'
+import { openSealedStore, openUnlocked } from './sealed-store.ts'
 
 export interface ResealOptions extends PlaceOptions, OutputOptions {
   readonly pause?: boolean
@@ -52,8 +52,8 @@ async function resealHere(premises: Premises, account: Account, options: ResealO
   const keyring = await premises.keyring()
   await using keys = await keyring.unlock(account.id, password, { use: 'owner', ...more })
   if (!keys) throw new CliError('the password is wrong; nothing was changed')
-  await using store = await openSealedStore(premises)
-  await using mail = await store.open(account.id, keys)
+  await using closing = new AsyncDisposableStack()
+  const mail = await openUnlocked(premises, account, keys, closing)
   await mail.resealing('running')
   return await resealAll(mail, options.json === true)
 }

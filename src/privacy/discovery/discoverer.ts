@@ -31,8 +31,8 @@ export interface DiscovererOptions {
   readonly resolver: RecordResolver
   /** Where what was found is kept, sealed under a key of 32 octets; null to keep nothing of it. */
   readonly cache: { readonly path: string; readonly key: Buffer } | null
-  /** What accounts accepted; closed with the discoverer. */
-  readonly accepted?: AcceptedCertificates & AsyncDisposable
+  /** What accounts accepted; closed by whoever opened it. */
+  readonly accepted?: AcceptedCertificates
   readonly clock: Clock
   readonly logger: Logger
   /** Certificates in PEM that keyservers may have theirs from, besides those of the runtime. */
@@ -64,13 +64,8 @@ type LookAtHome = (directory: Directory, wanted: Search, now: number) => Promise
 const STOPPING: Failure = { kind: 'temporary', why: 'this program is stopping', steps: [] }
 
 export async function createDiscoverer(options: DiscovererOptions): Promise<Discoverer> {
-  const { cache, clock, accepted } = options
-  try {
-    return new RememberingDiscoverer(options, cache && (await openCertificateCache({ ...cache, clock })))
-  } catch (error) {
-    await accepted?.[Symbol.asyncDispose]()
-    throw error
-  }
+  const { cache, clock } = options
+  return new RememberingDiscoverer(options, cache && (await openCertificateCache({ ...cache, clock })))
 }
 
 class RememberingDiscoverer implements Discoverer {
@@ -148,7 +143,6 @@ class RememberingDiscoverer implements Discoverer {
     this.#closing.abort()
     await Promise.allSettled(this.#underWay.values())
     await this.#cache?.[Symbol.asyncDispose]()
-    await this.#options.accepted?.[Symbol.asyncDispose]()
   }
 
   /** What the directory says is never remembered: it is at hand, and always right. */
