@@ -38,6 +38,7 @@ export async function startClamd(directory: string): Promise<Clamd> {
     `StreamMaxLength ${streamMax}`,
     'MaxThreads 2',
     'SelfCheck 0',
+    'LogClean yes',
   ]
   await writeFile(at('clamd.conf'), `${lines.join('\n')}\n`)
   const log = () => readFile(at('clamd.log'), 'utf8').catch(() => '')
