@@ -2,13 +2,20 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { cpuMs, memoryMB, pidsOf } from '../test/support/processes.ts'
 import { corpus, corpusIndex, meanSize } from './corpus.ts'
-import { createReporter, median, tableOf } from './harness.ts'
+import { createReporter, median, percentile, tableOf } from './harness.ts'
 
 describe('the benchmark harness', () => {
   it('takes medians', () => {
     assert.equal(median([3, 1, 2]), 2)
     assert.equal(median([4, 1, 2, 3]), 2.5)
     assert.throws(() => median([]))
+  })
+
+  it('takes percentiles', () => {
+    const values = Array.from({ length: 200 }, (_, index) => 200 - index)
+    assert.equal(percentile(values, 50), 100)
+    assert.equal(percentile(values, 99), 198)
+    assert.equal(percentile([7], 99), 7)
   })
 
   it('counts a ratio above one as better, whichever direction is better', () => {

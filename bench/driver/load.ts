@@ -14,6 +14,10 @@ export interface Load {
   readonly recipients: readonly string[]
   /** Many messages over each connection, or a new connection with STARTTLS for each message. */
   readonly style: 'persistent' | 'starttls'
+  /** Who sends by submission: every connection uses STARTTLS and logs in, before the time begins. */
+  readonly author?: { readonly address: string; readonly password: string }
+  /** Lines at the top of each message, with CRLF. */
+  readonly fields?: string
 }
 
 export interface LoadDone {
@@ -28,37 +32,50 @@ export interface LoadDone {
 }
 
 /** Ready to be written as they are. */
-const wire = corpus().map(dotStuffed)
+const common = corpus().map(dotStuffed)
+
+function wireOf({ author, fields = '' }: Load): readonly Buffer[] {
+  if (author === undefined) return common
+  return corpus().map((message) => {
+    const text = message.toString('latin1').replace(/^From: .*\r$/m, `From: ${author.address}\r`)
+    return dotStuffed(Buffer.from(fields + text, 'latin1'))
+  })
+}
 
 async function open(load: Load): Promise<SmtpLine> {
   const line = await openLine(load.host, load.port)
   await line.say('', '220')
   await line.say('EHLO load.test\r\n', '250')
-  if (load.style === 'starttls') {
+  if (load.style === 'starttls' || load.author) {
     await line.startTls()
     await line.say('EHLO load.test\r\n', '250')
   }
+  if (load.author) await line.logIn(load.author)
   return line
 }
 
 /** RFC 2920 §3.1: MAIL, RCPT and DATA in one write. */
-async function deliver(line: SmtpLine, recipient: string, message: Buffer): Promise<void> {
-  await line.say(`MAIL FROM:<load@corpus.test>\r\nRCPT TO:<${recipient}>\r\nDATA\r\n`, '250', '250', '354')
+async function deliver(line: SmtpLine, { from, to }: { from: string; to: string }, message: Buffer): Promise<void> {
+  await line.say(`MAIL FROM:<${from}>\r\nRCPT TO:<${to}>\r\nDATA\r\n`, '250', '250', '354')
   await line.say(message, '250')
 }
 
 async function run(load: Load): Promise<LoadDone> {
+  const wire = wireOf(load)
+  const from = load.author?.address ?? 'load@corpus.test'
+  const entered = load.author ? await Promise.all(Array.from({ length: load.connections }, () => open(load))) : []
   const used = process.cpuUsage()
   let next = 0
   let acknowledged = 0
   let refusal: string | null = null
   const worker = async () => {
-    let line: SmtpLine | null = null
+    let line = entered.pop() ?? null
     try {
       while (next < load.messages && refusal === null) {
         const number = next++
         line ??= await open(load)
-        await deliver(line, load.recipients[number % load.recipients.length]!, wire[number % wire.length]!)
+        const envelope = { from, to: load.recipients[number % load.recipients.length]! }
+        await deliver(line, envelope, wire[number % wire.length]!)
         acknowledged++
         if (load.style === 'starttls') {
           line.end()

@@ -31,8 +31,8 @@ export interface FakeDns extends AsyncDisposable {
   readonly zones: Map<string, FakeDnsZone>
 }
 
-/** Short, so that a change is seen soon. */
-const TTL = 1
+/** Nothing is kept, so that a change is seen at once; but a key that is not kept at all would be useless. */
+const ttlOf = (type: string) => (type === 'OPENPGPKEY' ? 60 : 0)
 
 export async function startFakeDns(host: string): Promise<FakeDns> {
   const zones = new Map<string, FakeDnsZone>()
@@ -95,7 +95,7 @@ function answerTo(query: DnsMessage, zones: ReadonlyMap<string, FakeDnsZone>): D
   const there = (zone?.records ?? []).filter((record) => bare(record.name) === name)
   const answers = there
     .filter(({ type }) => TYPES[type as keyof typeof TYPES] === question?.type)
-    .map((record): ResourceRecord => ({ name, class: 1, ttl: TTL, content: contentOf(record) }))
+    .map((record): ResourceRecord => ({ name, class: 1, ttl: ttlOf(record.type), content: contentOf(record) }))
   const isThere = there.length > 0 || zone?.records.some((record) => bare(record.name).endsWith(`.${name}`))
   return {
     ...common,
@@ -107,8 +107,8 @@ function answerTo(query: DnsMessage, zones: ReadonlyMap<string, FakeDnsZone>): D
 }
 
 function startOfAuthority(zone: string): ResourceRecord {
-  const [times, mailbox] = [{ serial: 1, refresh: TTL, retry: TTL, expire: TTL, minimum: TTL }, `hostmaster.${zone}`]
-  return { name: zone, class: 1, ttl: TTL, content: { type: 'SOA', primary: `ns.${zone}`, mailbox, ...times } }
+  const [times, mailbox] = [{ serial: 1, refresh: 0, retry: 0, expire: 0, minimum: 0 }, `hostmaster.${zone}`]
+  return { name: zone, class: 1, ttl: 0, content: { type: 'SOA', primary: `ns.${zone}`, mailbox, ...times } }
 }
 
 const bare = (name: string) => name.replace(/\.$/, '').toLowerCase()

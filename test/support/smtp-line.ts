@@ -75,6 +75,11 @@ export class SmtpLine {
     this.#listen()
   }
 
+  /** RFC 4616 */
+  async logIn({ address, password }: { readonly address: string; readonly password: string }): Promise<void> {
+    await this.say(`AUTH PLAIN ${Buffer.from(`\0${address}\0${password}`).toString('base64')}\r\n`, '235')
+  }
+
   /** Says good-bye and waits for no answer. */
   end(): void {
     this.#socket.end('QUIT\r\n')
