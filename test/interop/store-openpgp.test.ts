@@ -53,6 +53,7 @@ describe('what is stored for a certificate that gpg made', needs('gpg', 'sqop'),
         await using sql = createSqlMailStore({ dataDir: directory.path, clock: systemClock, logger: silentLogger })
         const store = createSealedMailStore(sql, {
           sealing: async () => ({ certificate, device: null }),
+          clock: systemClock,
           logger: silentLogger,
         })
         await store.create(account)
@@ -88,7 +89,7 @@ describe('what is stored for an account whose key is on a device', needs('gpg', 
     {
       await using sql = createSqlMailStore({ dataDir: directory.path, clock: systemClock, logger: silentLogger })
       const sealing = async () => ({ certificate: rest.certificate, device: device.certificate })
-      const store = createSealedMailStore(sql, { sealing, logger: silentLogger })
+      const store = createSealedMailStore(sql, { sealing, logger: silentLogger, clock: systemClock })
       await store.create(account)
       for (const content of sent) {
         const summary = encodeSummary(summarize(content))

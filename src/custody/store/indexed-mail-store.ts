@@ -64,14 +64,30 @@ export interface Place {
   readonly uid: Uid
 }
 
-export interface ContentReplacement {
-  readonly octets: Bytes
-  readonly sealedTo: string
+/**
+ * Of a content that its sender had sealed or signed: 0 it is as it came, as all others are; 1 what its readers see has been put in
+ * its place; 2 the same, and its signatures are to be checked again. In clear, so that the last ones are found.
+ */
+export type UnsealingState = 0 | 1 | 2
+
+export interface ContentChange {
   /** Makes the index record of a message that has this content. */
   readonly record: (place: Place) => Bytes
+  /** Left as it was when not given. */
+  readonly unsealing?: UnsealingState
 }
 
-/** The contents themselves, whichever messages have them: for re-sealing. */
+export interface ContentReplacement extends ContentChange {
+  readonly octets: Bytes
+  readonly sealedTo: string
+  /**
+   * Readers have seen the octets before: every message that has them takes a new uid, and the old one vanishes, as when it is moved
+   * within its mailbox (RFC 3501 §2.3.1.1: what a uid names never changes).
+   */
+  readonly renumbers?: boolean
+}
+
+/** The contents themselves, whichever messages have them: for re-sealing and unsealing. */
 export interface Contents {
   tally(): Promise<readonly ContentTally[]>
   /** Some that are not marked as unreadable. */
@@ -85,6 +101,12 @@ export interface Contents {
    * each message that has it, all in one step; the quota is adjusted and not checked. false: it was gone, or replaced.
    */
   replace(id: ContentId, replacement: ContentReplacement): Promise<boolean>
+  /** The same, but the octets and their id stay. */
+  describe(id: ContentId, change: ContentChange): Promise<boolean>
+  /** 0 for what is gone. */
+  unsealing(id: ContentId): Promise<UnsealingState>
+  /** Those in state 2, newest first, below `before` (null: from the newest). */
+  unchecked(before: ContentId | null, limit: number): Promise<readonly ContentId[]>
   mark(id: ContentId, as: { readonly sealedTo: string | null; readonly unreadable: boolean }): Promise<void>
 }
 
@@ -103,6 +125,8 @@ export interface IndexedAccountMail extends AccountMail {
   /** Names the index key that all records are known to be under; null when that is not known. */
   indexKeyName(): Promise<string | null>
   nameIndexKey(name: string): Promise<void>
+  /** Those of `uids` that are there and not \Seen. */
+  unseen(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly Uid[]>
   readonly contents: Contents
 }
 

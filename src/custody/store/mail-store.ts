@@ -10,6 +10,7 @@
  * (RFC 3501 §2.3.1.1); UIDVALIDITY never repeats for a re-created name; every change of a message or its flags takes a
  * higher MODSEQ (RFC 7162). Nothing here grows with the mailbox that need not.
  */
+import type { Protection } from '#formats/pgp-mime/protection.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
 
@@ -138,6 +139,12 @@ export interface AccountMail extends AsyncDisposable {
   summaries(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Bytes | null)[]>
   /** The exact octets, or null for a uid that is gone. Throws MessageUnreadable when the stored form is damaged or sealed to a lost key. */
   read(mailbox: MailboxId, uid: Uid): Promise<Bytes | null>
+
+  /**
+   * How messages were protected by who sent them, in the order asked for; null for one that is gone, and for what came in clear
+   * and unsigned.
+   */
+  protections(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Protection | null)[]>
 
   append(mailbox: MailboxId, message: NewMessage): Promise<Appended>
   /** The rows after the change (messages that had these flags already too), and the uids that `unchangedSince` spared. */

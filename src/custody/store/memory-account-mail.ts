@@ -1,5 +1,5 @@
 import type { Bytes } from '#lib/bytes.ts'
-import { applyFlags, DELETED, encodeFlags, sameFlags } from './flags.ts'
+import { applyFlags, DELETED, encodeFlags, SEEN, sameFlags } from './flags.ts'
 import type {
   Contents,
   IndexedAccountMail,
@@ -197,6 +197,11 @@ export class MemoryAccountMail implements IndexedAccountMail {
     return removed
   }
 
+  async protections(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly null[]> {
+    this.#account.mailbox(mailbox)
+    return uids.map(() => null)
+  }
+
   async quota(): Promise<Quota> {
     return this.#account.quota()
   }
@@ -233,6 +238,14 @@ export class MemoryAccountMail implements IndexedAccountMail {
       .filter(({ uid, record }) => uid > after && record)
       .slice(0, limit)
       .map(({ uid, content, record }) => ({ uid, content: content.id, record: record! }))
+  }
+
+  async unseen(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly Uid[]> {
+    const messages = this.#account.mailboxes.get(mailbox)?.messages
+    return uids.filter((uid) => {
+      const message = messages?.get(uid)
+      return message !== undefined && (message.flags.system & SEEN) === 0
+    })
   }
 
   async indexKeyName(): Promise<string | null> {

@@ -1,6 +1,6 @@
 import type { Bytes } from '#lib/bytes.ts'
 import { DELETED, decodeFlags, encodeFlags, type FlagSet, SEEN } from './flags.ts'
-import type { ContentId, ContentReplacement, SealedMessage } from './indexed-mail-store.ts'
+import type { ContentId, ContentReplacement, SealedMessage, UnsealingState } from './indexed-mail-store.ts'
 import {
   type Appended,
   type Mailbox,
@@ -25,6 +25,7 @@ interface Content {
   references: number
   sealedTo: string | null
   unreadable: boolean
+  unsealing: UnsealingState
 }
 
 export interface MemoryMessage {
@@ -144,15 +145,25 @@ export class MemoryAccount {
   }
 
   #newContent(octets: Bytes, sealedTo: string | null): Content {
-    return { id: this.#nextContent++, octets: Buffer.from(octets), references: 0, sealedTo, unreadable: false }
+    return {
+      id: this.#nextContent++,
+      octets: Buffer.from(octets),
+      references: 0,
+      sealedTo,
+      unreadable: false,
+      unsealing: 0,
+    }
   }
 
   messages(): MemoryMessage[] {
     return [...this.mailboxes.values()].flatMap(({ messages }) => [...messages.values()])
   }
 
-  replaceContent(id: ContentId, { octets, sealedTo, record }: ContentReplacement): boolean {
-    const content = this.#newContent(octets, sealedTo)
+  replaceContent(id: ContentId, { octets, sealedTo, record, unsealing, renumbers }: ContentReplacement): boolean {
+    const old = this.messages().find(({ content }) => content.id === id)?.content
+    if (!old) return false
+    if (renumbers) this.#renumber(id)
+    const content = Object.assign(this.#newContent(octets, sealedTo), { unsealing: unsealing ?? old.unsealing })
     for (const { id: mailbox, messages } of this.mailboxes.values())
       for (const message of messages.values()) {
         if (message.content.id !== id) continue
@@ -160,7 +171,20 @@ export class MemoryAccount {
         const { uid } = message
         Object.assign(message, { content, summary: null, record: record({ mailbox, uid }) })
       }
-    return content.references > 0
+    return true
+  }
+
+  #renumber(id: ContentId): void {
+    for (const mailbox of this.mailboxes.values()) {
+      const found = [...mailbox.messages.values()].filter(({ content }) => content.id === id)
+      if (found.length === 0) continue
+      const modseq = this.nextModseq()
+      for (const message of found) {
+        this.addMessage(mailbox, { ...message, modseq })
+        this.removeMessage(mailbox, message.uid, modseq)
+      }
+      this.notify(mailbox.id)
+    }
   }
 
   addMessage(mailbox: MemoryMailbox, message: Omit<MemoryMessage, 'uid'>): MemoryMessage {

@@ -1,5 +1,6 @@
 import type { Bytes } from '#lib/bytes.ts'
 import type {
+  ContentChange,
   ContentId,
   ContentReplacement,
   Contents,
@@ -7,6 +8,7 @@ import type {
   IndexedParts,
   Place,
   StoredContent,
+  UnsealingState,
 } from './indexed-mail-store.ts'
 import type { MemoryAccount, MemoryMessage } from './memory-account.ts'
 
@@ -45,6 +47,29 @@ export class MemoryContents implements Contents {
 
   async replace(id: ContentId, replacement: ContentReplacement): Promise<boolean> {
     return this.#account.replaceContent(id, replacement)
+  }
+
+  async describe(id: ContentId, { record, unsealing }: ContentChange): Promise<boolean> {
+    const content = this.#all().get(id)
+    if (!content) return false
+    for (const mailbox of this.#account.mailboxes.values())
+      for (const message of mailbox.messages.values())
+        if (message.content.id === id)
+          Object.assign(message, { record: record({ mailbox: mailbox.id, uid: message.uid }), summary: null })
+    content.unsealing = unsealing ?? content.unsealing
+    return true
+  }
+
+  async unsealing(id: ContentId): Promise<UnsealingState> {
+    return this.#all().get(id)?.unsealing ?? 0
+  }
+
+  async unchecked(before: ContentId | null, limit: number): Promise<readonly ContentId[]> {
+    return [...this.#all().values()]
+      .filter(({ id, unsealing }) => unsealing === 2 && (before === null || id < before))
+      .map(({ id }) => id)
+      .sort((a, b) => b - a)
+      .slice(0, limit)
   }
 
   async mark(id: ContentId, as: { readonly sealedTo: string | null; readonly unreadable: boolean }): Promise<void> {

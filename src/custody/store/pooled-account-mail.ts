@@ -1,3 +1,4 @@
+import type { Protection } from '#formats/pgp-mime/protection.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type {
@@ -130,6 +131,10 @@ export class PooledAccountMail implements AccountMail {
 
   async read(mailbox: MailboxId, uid: Uid): Promise<Bytes | null> {
     return (await this.#call('read', mailbox, uid)) as Bytes | null
+  }
+
+  async protections(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Protection | null)[]> {
+    return (await this.#call('protections', mailbox, uids)) as readonly (Protection | null)[]
   }
 
   async copy(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {

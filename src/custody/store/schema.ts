@@ -3,9 +3,10 @@
  * every table begins with `account_id`, so that one database may hold many. Contents, summaries and index records have
  * tables of their own: listing a mailbox reads none of their pages.
  */
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Bytes } from '#lib/bytes.ts'
 import type { Migrations, Query } from '#lib/sqlite.ts'
+import type { UnsealingState } from './indexed-mail-store.ts'
 import type { ResealingState, SpecialUse } from './mail-store.ts'
 
 interface AccountTable {
@@ -68,6 +69,7 @@ export interface StoreSchema {
     sealed_to: string | null
     /** 1: the last time that somebody tried, no key opened it. */
     unreadable: number
+    unsealing: UnsealingState
   }
   summary: { account_id: number; mailbox_id: number; uid: number; octets: Bytes }
   index_record: { account_id: number; mailbox_id: number; uid: number; octets: Bytes }
@@ -207,6 +209,20 @@ async function describeContents({ schema }: Kysely<unknown>): Promise<void> {
   await schema.alterTable('account').addColumn('index_key', 'text').execute()
 }
 
+/** Contents are found whose signatures are to be checked again; others are not in that index. */
+async function describeUnsealing({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .alterTable('content')
+    .addColumn('unsealing', 'integer', (column) => column.notNull().defaultTo(0))
+    .execute()
+  await schema
+    .createIndex('content_unchecked')
+    .on('content')
+    .columns(['account_id', 'content_id'])
+    .where(sql.ref('unsealing'), '=', sql.lit(2))
+    .execute()
+}
+
 export const migrations: Migrations = [
   async (schema) => {
     await createAccounts(schema)
@@ -214,4 +230,5 @@ export const migrations: Migrations = [
     await createHistory(schema)
   },
   describeContents,
+  describeUnsealing,
 ]

@@ -1,4 +1,6 @@
+import type { Protection } from '#formats/pgp-mime/protection.ts'
 import { type Bytes, wipe } from '#lib/bytes.ts'
+import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { ContentId, IndexedAccountMail } from './indexed-mail-store.ts'
@@ -30,13 +32,14 @@ import { unsealContent } from './sealed-mail-store-opener.ts'
 import { coverageOf, Resealer } from './sealed-mail-store-resealing.ts'
 import type { Sealer } from './sealed-mail-store-sealer.ts'
 import type { SharedWork } from './sealed-mail-store-work.ts'
-import { decodeEntry } from './summary-entry.ts'
+import { decodeEntry, type SummaryEntry } from './summary-entry.ts'
 
 interface Surroundings {
   readonly account: AccountId
   readonly keys: ReadingKeys | null
   readonly sealer: () => Promise<Sealer>
   readonly work: SharedWork
+  readonly clock: Clock
   readonly logger: Logger
 }
 
@@ -115,13 +118,26 @@ export class SealedAccountMail implements AccountMail {
   }
 
   /** null also for what cannot be opened, so that a mailbox with some of it can be listed; `read` says why. */
-  async summaries(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Bytes | null)[]> {
+  summaries(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Bytes | null)[]> {
+    return this.#entries(mailbox, uids, ({ summary }) => Buffer.from(summary))
+  }
+
+  async protections(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Protection | null)[]> {
+    const encoded = await this.#entries(mailbox, uids, ({ protection }) => protection && Buffer.from(protection))
+    if (encoded.every((one) => one === null)) return uids.map(() => null)
+    const { decodeProtection } = await import('#formats/pgp-mime/protection.ts')
+    return encoded.map((one) => one && decodeProtection(one))
+  }
+
+  async #entries<T>(
+    mailbox: MailboxId,
+    uids: readonly Uid[],
+    take: (entry: SummaryEntry) => T | null,
+  ): Promise<readonly (T | null)[]> {
     const found = await this.#unlocked().find(mailbox, uids)
-    const opened = found.map((one) =>
-      one?.entry instanceof Uint8Array ? Buffer.from(decodeEntry(one.entry)!.summary) : null,
-    )
+    const taken = found.map((one) => (one?.entry instanceof Uint8Array ? take(decodeEntry(one.entry)!) : null))
     for (const one of found) if (one?.entry instanceof Uint8Array) wipe(one.entry)
-    return opened
+    return taken
   }
 
   async read(mailbox: MailboxId, uid: Uid): Promise<Bytes | null> {
@@ -133,6 +149,9 @@ export class SealedAccountMail implements AccountMail {
       if (id === before) throw new MessageUnreadable('the content of the message is missing: restore it from a backup')
       before = id
       if (entry === 'lost') throw new MessageUnreadable('the message is sealed to a key that is not here')
+      if (entry === 'unwritten' && (await this.#inner.contents.read(id)))
+        throw new MessageUnreadable('the message was opened and cannot be written down now: try again later')
+      if (entry === 'unwritten') continue
       if (entry === 'damaged') throw new MessageUnreadable('the stored message is damaged: restore it from a backup')
       try {
         const sealed = await this.#inner.contents.read(id)

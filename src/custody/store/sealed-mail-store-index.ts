@@ -1,28 +1,27 @@
 /** The index of one account as a session with keys uses it: opens entries, and puts and keeps index records in their place. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Bytes, wipe } from '#lib/bytes.ts'
+import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import { IndexRecords } from './index-records.ts'
 import type { ContentId, IndexedAccountMail, IndexRecord, WaitingSummary } from './indexed-mail-store.ts'
 import type { MailboxId, ReadingKeys, Relocated, Uid } from './mail-store.ts'
 import { INBOX } from './mailbox-name.ts'
-import { Opener, type Unopened } from './sealed-mail-store-opener.ts'
+import { mayNeedUnsealing } from './sealed-mail-store-candidates.ts'
+import { Opener } from './sealed-mail-store-opener.ts'
+import type { Sealer } from './sealed-mail-store-sealer.ts'
+import type { Found, Unsealer } from './sealed-mail-store-unsealing.ts'
 import type { SharedWork } from './sealed-mail-store-work.ts'
 import { decodeEntry } from './summary-entry.ts'
 
 export interface IndexSurroundings {
   readonly account: AccountId
   readonly keys: ReadingKeys
+  readonly sealer: () => Promise<Sealer>
   readonly work: SharedWork
+  readonly clock: Clock
   readonly logger: Logger
-}
-
-/** What is known of one message. The entry is encoded and the caller's to wipe. */
-export interface Found {
-  readonly uid: Uid
-  readonly content: ContentId
-  readonly entry: Bytes | Unopened
 }
 
 /** Messages whose summaries are opened in one go. */
@@ -30,12 +29,15 @@ const BATCH = 64
 /** So many in a row that no key opens: what is older was sealed to a lost key too, and is tried when asked for. */
 const LOST_IN_A_ROW = 256
 const LOST_KEPT = 100_000
+/** How often a message that others change meanwhile is looked at again. */
+const ROUNDS = 4
 
 export class SealedIndex implements AsyncDisposable {
   readonly opener: Opener
   readonly #inner: IndexedAccountMail
   readonly #around: IndexSurroundings
   #records: Promise<IndexRecords> | null = null
+  #unsealer: Promise<Unsealer> | null = null
   readonly #folding: Promise<void>
   #keeping: Promise<void> = Promise.resolve()
   /** Contents that no key of this session opens, after a reset all of them: to try each costs reading it. */
@@ -62,8 +64,50 @@ export class SealedIndex implements AsyncDisposable {
     return records
   }
 
-  /** In the order asked for; null for a uid that is gone. */
+  /** Loaded with the first message that needs it. */
+  unsealer(): Promise<Unsealer> {
+    this.#unsealer ??= import('./sealed-mail-store-unsealing.ts').then(
+      ({ Unsealer }) =>
+        new Unsealer({
+          ...this.#around,
+          inner: this.#inner,
+          opener: this.opener,
+          records: () => this.records(),
+          relocate: (run) => this.rebound(run),
+        }),
+    )
+    return this.#unsealer
+  }
+
+  /** In the order asked for; null for a uid that is gone. What its sender sealed is unsealed before anything is said of it. */
   async find(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Found | null)[]> {
+    const found = new Map<Uid, Found>()
+    let left = uids
+    for (let round = 0; left.length > 0 && round < ROUNDS; round++) {
+      const settled = await this.#settle(mailbox, await this.#look(mailbox, left))
+      for (const one of settled.found) found.set(one.uid, one)
+      left = settled.again.map(({ uid }) => uid)
+      if (round === ROUNDS - 1) for (const one of settled.again) found.set(one.uid, { ...one, entry: 'unwritten' })
+    }
+    return uids.map((uid) => found.get(uid) ?? null)
+  }
+
+  async #settle(mailbox: MailboxId, looked: readonly Found[]) {
+    const isCandidate = ({ entry }: Found) => typeof entry !== 'string' && mayNeedUnsealing(entry)
+    const candidates = looked.filter(isCandidate)
+    if (candidates.length === 0) return { found: looked, again: [] }
+    const unsealer = await this.unsealer()
+    const settled = await unsealer.settle(mailbox, candidates)
+    const after = settled.filter((one) => one !== 'again')
+    await this.#keep(
+      mailbox,
+      after.filter(({ isKept }) => !isKept),
+    )
+    const found = [...looked.filter((one) => !candidates.includes(one)), ...after]
+    return { found, again: candidates.filter((_, index) => settled[index] === 'again') }
+  }
+
+  async #look(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly Found[]> {
     const records = await this.records()
     const found = new Map<Uid, Found>()
     const old: Found[] = []
@@ -74,7 +118,7 @@ export class SealedIndex implements AsyncDisposable {
       if (!parts || found.has(uid)) continue
       const opened = parts.record && openRecord(records, { mailbox, uid }, parts.record)
       if (opened) {
-        found.set(uid, { uid, content: parts.content, entry: opened.entry })
+        found.set(uid, { uid, content: parts.content, entry: opened.entry, isKept: true })
         if (opened.isOld) old.push(found.get(uid)!)
       } else if (parts.summary) waiting.push({ uid, content: parts.content, summary: parts.summary })
       else missing.push(uid)
@@ -86,14 +130,20 @@ export class SealedIndex implements AsyncDisposable {
       const one = await this.#missing(mailbox, uid)
       if (one) found.set(uid, one)
     }
-    return uids.map((uid) => found.get(uid) ?? null)
+    return [...found.values()]
   }
 
-  /** Opens sealed summaries and has records put in their place. */
+  /** Opens sealed summaries and has records put in their place, but of those that are to be unsealed first. */
   async #openWaiting(mailbox: MailboxId, waiting: readonly WaitingSummary[]): Promise<readonly Found[]> {
     const entries = await this.opener.entries(waiting.map(({ summary }) => summary))
-    const opened = waiting.map(({ uid, content }, index) => ({ uid, content, entry: entries[index]! }))
-    await this.#keep(mailbox, opened)
+    const opened = waiting.map(({ uid, content }, index) => {
+      const entry = entries[index]!
+      return { uid, content, entry, isKept: typeof entry === 'string' || !mayNeedUnsealing(entry) }
+    })
+    await this.#keep(
+      mailbox,
+      opened.filter(({ isKept }) => isKept),
+    )
     return opened
   }
 
@@ -105,15 +155,16 @@ export class SealedIndex implements AsyncDisposable {
       const [parts] = await this.#inner.parts(mailbox, [uid])
       if (!parts) return null
       const { content: id, record } = parts
-      if (id === before) return { uid, content: id, entry: 'damaged' }
+      const known = { uid, content: id, isKept: true }
+      if (id === before) return { ...known, entry: 'damaged' }
       before = id
-      if (this.#lost.has(id)) return { uid, content: id, entry: 'lost' }
+      if (this.#lost.has(id)) return { ...known, entry: 'lost' }
       const opened = record && openRecord(await this.records(), { mailbox, uid }, record)
-      if (opened) return { uid, content: id, entry: opened.entry }
+      if (opened) return { ...known, entry: opened.entry }
       const content = await this.#inner.contents.read(id)
       // Re-sealed meanwhile, and its record with it.
       if (!content) continue
-      const found = { uid, content: id, entry: await this.opener.rebuild(content) }
+      const found = { ...known, entry: await this.#rebuilt(id, content) }
       if (found.entry === 'lost') {
         if (this.#lost.size < LOST_KEPT) this.#lost.add(id)
         return found
@@ -123,6 +174,15 @@ export class SealedIndex implements AsyncDisposable {
       await this.#keep(mailbox, [found])
       return found
     }
+  }
+
+  /** What was unsealed before is not unsealed again. */
+  async #rebuilt(id: ContentId, content: Bytes): Promise<Found['entry']> {
+    const entry = await this.opener.rebuild(content)
+    if (typeof entry === 'string' || (await this.#inner.contents.unsealing(id)) === 0) return entry
+    const remade = (await this.unsealer()).remade(entry)
+    wipe(entry)
+    return remade
   }
 
   /** Whoever waits for entries does not wait for the disk: the index is a cache. */
@@ -185,6 +245,7 @@ export class SealedIndex implements AsyncDisposable {
       for (const { id } of mailboxes.toSorted((a, b) => Number(b.name === INBOX) - Number(a.name === INBOX)))
         await this.#foldMailbox(id)
       await this.#renew(mailboxes.map(({ id }) => id))
+      await this.#recheck()
     } catch (error) {
       if (!this.#closed) logger.info({ account, error: error as Error }, 'stopped putting new messages into the index')
     }
@@ -198,7 +259,8 @@ export class SealedIndex implements AsyncDisposable {
       if (waiting.length === 0) return
       before = waiting[waiting.length - 1]!.uid
       const opened = await this.#openWaiting(mailbox, waiting)
-      for (const { entry } of opened) if (typeof entry !== 'string') wipe(entry)
+      const { found } = await this.#settle(mailbox, opened)
+      for (const { entry } of found) if (typeof entry !== 'string') wipe(entry)
       lost = opened.every(({ entry }) => typeof entry === 'string') ? lost + opened.length : 0
       await this.#keeping
       await nextTurn()
@@ -226,8 +288,15 @@ export class SealedIndex implements AsyncDisposable {
     await this.#inner.nameIndexKey(records.name)
   }
 
+  async #recheck(): Promise<void> {
+    if (this.#closed || !this.#around.keys.aid || (await this.#inner.contents.unchecked(null, 1)).length === 0) return
+    await (await this.unsealer()).recheck(() => this.#closed)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
+    const unsealer = await this.#unsealer?.catch(() => null)
+    unsealer?.close()
     await this.#folding
     await this.#keeping
     const records = await this.#records?.catch(() => null)
@@ -242,5 +311,5 @@ function openRecord(records: IndexRecords, place: { mailbox: MailboxId; uid: Uid
 
 function oldOf(records: IndexRecords, mailbox: MailboxId, { uid, content, record }: IndexRecord): readonly Found[] {
   const opened = records.open({ mailbox, uid }, record)
-  return opened?.isOld ? [{ uid, content, entry: opened.entry }] : []
+  return opened?.isOld ? [{ uid, content, entry: opened.entry, isKept: true }] : []
 }

@@ -14,7 +14,7 @@ export type Unopened =
   /** Not an OpenPGP message any more, or changed. */
   | 'damaged'
 
-function isDamage(error: unknown): boolean {
+export function isDamage(error: unknown): boolean {
   return error instanceof MalformedOpenPgp || error instanceof IntegrityError
 }
 
@@ -83,10 +83,17 @@ export class Opener {
     return entry
   }
 
-  /** All PKESKs in one call; one that is for us and broken makes the call fail, so then each is asked alone. */
-  async #sessionKeys(messages: readonly Bytes[]): Promise<readonly (Bytes | Unopened)[]> {
-    const pkesks = messages.map(pkesksOf)
+  #sessionKeys(messages: readonly Bytes[]): Promise<readonly (Bytes | Unopened)[]> {
+    return this.sessionKeys(messages.map(pkesksOf))
+  }
+
+  /**
+   * For each message, given as its PKESKs (null: damaged), the session key, which is the caller's to wipe. All PKESKs in one call;
+   * one that is for us and broken makes the call fail, so then each is asked alone.
+   */
+  async sessionKeys(pkesks: readonly (readonly Bytes[] | null)[]): Promise<readonly (Bytes | Unopened)[]> {
     const asked = pkesks.flatMap((of) => of ?? [])
+    if (asked.length === 0) return pkesks.map((of) => (of ? 'lost' : 'damaged'))
     const answers = await this.#keys.sessionKeys(asked).catch((error) => this.#oneByOne(asked, error))
     let next = 0
     return pkesks.map((of) => {

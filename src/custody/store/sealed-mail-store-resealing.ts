@@ -91,9 +91,9 @@ export class Resealer {
     if (entry === 'gone') return true
     if (entry === 'lost') return false
     try {
-      const { sessionKey, summary } = decodeEntry(entry)!
+      const { sessionKey, ...beside } = decodeEntry(entry)!
       const content = unsealContent(sealed, sessionKey)
-      const again = sealer.reseal(content, summary)
+      const again = sealer.reseal(content, beside)
       wipe(content)
       const record = (place: Parameters<typeof records.seal>[0]) => records.seal(place, again.entry)
       await contents

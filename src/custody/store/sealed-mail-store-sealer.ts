@@ -9,11 +9,18 @@ import type { AccountId } from '../accounts/directory.ts'
 import type { SealedMessage } from './indexed-mail-store.ts'
 import { type NewMessage, NoCertificate, type Sealing } from './mail-store.ts'
 import { recipientsOf } from './sealed-mail-store-opener.ts'
-import { encodeEntry } from './summary-entry.ts'
+import { type EntryParts, encodeEntry } from './summary-entry.ts'
+
+/** What the entry of a content holds besides its session key. */
+type Beside = Omit<EntryParts, 'sessionKey'>
 
 export class Sealer {
   /** Fingerprint of the certificate that mail at rest is sealed to. */
   readonly certificate: string
+  /** What its sender sealed is for the owner's device to open. */
+  get wrapsForDevice(): boolean {
+    return this.#device !== null
+  }
   readonly #key: EncryptionKey
   readonly #device: EncryptionKey | null
   readonly #recipients: ReadonlySet<string>
@@ -37,7 +44,7 @@ export class Sealer {
   seal(message: NewMessage): SealedMessage {
     const wrapped = this.#device && this.#opensHere(message.content) ? wrapFor(this.#device, message.content) : null
     const { content, summary } = wrapped ?? message
-    const { sealed, entry } = this.#seal(content, summary)
+    const { sealed, entry } = this.#seal(content, { summary })
     const beside = seal([this.#key], entry, { beside: sealed })
     for (const secret of [sealed.sessionKey.key, entry]) wipe(secret)
     if (wrapped) for (const readable of [content, summary]) wipe(readable)
@@ -50,17 +57,17 @@ export class Sealer {
     return encrypted === null || recipientsOf(encrypted).some((recipient) => this.isFor(recipient))
   }
 
-  /** New octets for the same content, under a new session key, and the entry for its index records, which is the caller's to wipe. */
-  reseal(content: Bytes, summary: Bytes): { readonly octets: Buffer; readonly entry: Buffer } {
-    const { sealed, entry } = this.#seal(content, summary)
+  /** Octets for a content, under a new session key, and the entry for its index records, which is the caller's to wipe. */
+  reseal(content: Bytes, beside: Beside): { readonly octets: Buffer; readonly entry: Buffer } {
+    const { sealed, entry } = this.#seal(content, beside)
     wipe(sealed.sessionKey.key)
     return { octets: sealed.message, entry }
   }
 
-  #seal(content: Bytes, summary: Bytes): { readonly sealed: Sealed; readonly entry: Buffer } {
+  #seal(content: Bytes, beside: Beside): { readonly sealed: Sealed; readonly entry: Buffer } {
     const sealed = seal([this.#key], content)
     const sessionKey = encodeSessionKey(sealed.sessionKey)
-    const entry = encodeEntry({ sessionKey, summary })
+    const entry = encodeEntry({ ...beside, sessionKey })
     wipe(sessionKey)
     return { sealed, entry }
   }

@@ -1,15 +1,32 @@
 import type { AccountId } from '../accounts/directory.ts'
+import type { ContentId } from './indexed-mail-store.ts'
 
 /** What the sessions of an account need to know of each other. */
 export class SharedWork {
   readonly #folding = new Set<AccountId>()
   readonly #rebinding = new Map<AccountId, Set<Promise<void>>>()
+  readonly #unsealing = new Map<string, Promise<void>>()
 
   /** null: another session is at it. Otherwise dispose when done. */
   startFolding(account: AccountId): Disposable | null {
     if (this.#folding.has(account)) return null
     this.#folding.add(account)
     return { [Symbol.dispose]: () => this.#folding.delete(account) }
+  }
+
+  /** Takes a content that is to be unsealed; dispose when done. When another session is at it, the end of that instead. */
+  startUnsealing(account: AccountId, content: ContentId): Disposable | Promise<void> {
+    const key = `${account}/${content}`
+    const running = this.#unsealing.get(key)
+    if (running) return running
+    const done = Promise.withResolvers<void>()
+    this.#unsealing.set(key, done.promise)
+    return {
+      [Symbol.dispose]: () => {
+        if (this.#unsealing.get(key) === done.promise) this.#unsealing.delete(key)
+        done.resolve()
+      },
+    }
   }
 
   /** Runs what follows a copy or move: until it is done, records of the new places are still bound to the old ones. */

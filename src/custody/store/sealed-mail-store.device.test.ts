@@ -65,7 +65,11 @@ async function use(store: MailStore, keys: ChangingKeys): Promise<Buffer[]> {
 
 test('a message is kept wrapped for the device, whichever way it comes, and comes back to the octet there', async () => {
   const { keys, open } = await ownedByDevice()
-  const store = createSealedMailStore(createMemoryMailStore(), { sealing: keys.sealing, logger: createFakeLog() })
+  const store = createSealedMailStore(createMemoryMailStore(), {
+    sealing: keys.sealing,
+    logger: createFakeLog(),
+    clock: systemClock,
+  })
   await store.create(ACCOUNT)
   const given = message()
   const { mailbox, uid } = await store.append(ACCOUNT, 'INBOX', given)
@@ -119,7 +123,11 @@ test('the first message after the change is wrapped, in sessions that were open 
 
 test('what is encrypted already is kept as it came', async () => {
   const { keys } = await ownedByDevice()
-  const store = createSealedMailStore(createMemoryMailStore(), { sealing: keys.sealing, logger: createFakeLog() })
+  const store = createSealedMailStore(createMemoryMailStore(), {
+    sealing: keys.sealing,
+    logger: createFakeLog(),
+    clock: systemClock,
+  })
   await store.create(ACCOUNT)
   const { mailbox } = await store.append(ACCOUNT, 'INBOX', message())
   await using mail = await store.open(ACCOUNT, keys.reading())
@@ -131,7 +139,11 @@ test('what is encrypted already is kept as it came', async () => {
 
 test('what is encrypted to the key at rest, which the server has, is wrapped too', async () => {
   const { keys, open } = await ownedByDevice()
-  const store = createSealedMailStore(createMemoryMailStore(), { sealing: keys.sealing, logger: createFakeLog() })
+  const store = createSealedMailStore(createMemoryMailStore(), {
+    sealing: keys.sealing,
+    logger: createFakeLog(),
+    clock: systemClock,
+  })
   await store.create(ACCOUNT)
   const given = message()
   const { certificate } = await keys.sealing()
@@ -150,7 +162,7 @@ test('what cannot be wrapped is not kept', async () => {
   const { keys } = await ownedByDevice()
   keys.device = Buffer.from('no certificate')
   const inner = createMemoryMailStore()
-  const store = createSealedMailStore(inner, { sealing: keys.sealing, logger: createFakeLog() })
+  const store = createSealedMailStore(inner, { sealing: keys.sealing, logger: createFakeLog(), clock: systemClock })
   await store.create(ACCOUNT)
   await assert.rejects(store.append(ACCOUNT, 'INBOX', message()))
   await using mail = await store.open(ACCOUNT, keys.reading())
@@ -160,7 +172,11 @@ test('what cannot be wrapped is not kept', async () => {
 
 test('what was wrapped stays so when it is sealed again at rest', async () => {
   const { keys, open } = await ownedByDevice()
-  const store = createSealedMailStore(createMemoryMailStore(), { sealing: keys.sealing, logger: createFakeLog() })
+  const store = createSealedMailStore(createMemoryMailStore(), {
+    sealing: keys.sealing,
+    logger: createFakeLog(),
+    clock: systemClock,
+  })
   await store.create(ACCOUNT)
   const given = message()
   const { mailbox, uid } = await store.append(ACCOUNT, 'INBOX', given)

@@ -42,7 +42,7 @@ test('records under older keys open without a public-key operation, and are rene
   await keys.change()
   const log = createFakeLog()
   const inner = createMemoryMailStore()
-  const store = createSealedMailStore(inner, { sealing: keys.sealing, logger: log })
+  const store = createSealedMailStore(inner, { sealing: keys.sealing, logger: log, clock: systemClock })
   await store.create(ACCOUNT)
   for (let i = 0; i < MESSAGES; i++) await store.append(ACCOUNT, 'INBOX', message(`m${i}`))
   await readAll(store, keys.reading())
@@ -74,7 +74,7 @@ test('after a reset each old message is tried once in a session, without a line 
   await keys.change()
   const log = createFakeLog()
   const inner = createMemoryMailStore()
-  const store = createSealedMailStore(inner, { sealing: keys.sealing, logger: log })
+  const store = createSealedMailStore(inner, { sealing: keys.sealing, logger: log, clock: systemClock })
   await store.create(ACCOUNT)
   for (let i = 0; i < MESSAGES; i++) await store.append(ACCOUNT, 'INBOX', message(`m${i}`))
   await readAll(store, keys.reading())
@@ -96,7 +96,11 @@ test('a message that is moved comes under the newest key, whatever key its recor
   const keys = new ChangingKeys()
   await keys.change()
   const log = createFakeLog()
-  const store = createSealedMailStore(createMemoryMailStore(), { sealing: keys.sealing, logger: log })
+  const store = createSealedMailStore(createMemoryMailStore(), {
+    sealing: keys.sealing,
+    logger: log,
+    clock: systemClock,
+  })
   await store.create(ACCOUNT)
   for (let i = 0; i < MESSAGES; i++) await store.append(ACCOUNT, 'INBOX', message(`m${i}`))
   await readAll(store, keys.reading())
@@ -112,7 +116,11 @@ test('a message that is moved comes under the newest key, whatever key its recor
 test('the keys that are handed to the store are wiped, and a closed session seals nothing more', async () => {
   const keys = new ChangingKeys()
   for (let i = 0; i < 3; i++) await keys.change()
-  const store = createSealedMailStore(createMemoryMailStore(), { sealing: keys.sealing, logger: createFakeLog() })
+  const store = createSealedMailStore(createMemoryMailStore(), {
+    sealing: keys.sealing,
+    logger: createFakeLog(),
+    clock: systemClock,
+  })
   await store.create(ACCOUNT)
   await store.append(ACCOUNT, 'INBOX', message('one'))
   const session = keys.reading()

@@ -102,7 +102,7 @@ test('re-sealing between any steps changes nothing that can be read', async () =
       const log = createFakeLog()
       let generation = 0
       const sealing = async () => sealings[generation]!
-      const sealed = createSealedMailStore(sql, { sealing, logger: log })
+      const sealed = createSealedMailStore(sql, { sealing, logger: log, clock: systemClock })
       await using memory = createMemoryMailStore()
       for (const store of [memory, sealed]) await store.create(account)
       const reference = await memory.open(account, null)

@@ -33,7 +33,7 @@ async function rig(inner: IndexedMailStore): Promise<Rig> {
   const keys = new ChangingKeys()
   await keys.change()
   const log = createFakeLog()
-  const store = createSealedMailStore(inner, { sealing: keys.sealing, logger: log })
+  const store = createSealedMailStore(inner, { sealing: keys.sealing, logger: log, clock: systemClock })
   await store.create(ACCOUNT)
   return { keys, inner, store, log }
 }
@@ -152,7 +152,7 @@ for (const [name, make] of [
           ...inner,
           append: (account, mailbox, { sealedTo, ...plain }) => inner.append(account, mailbox, plain),
         } as IndexedMailStore,
-        { sealing: keys.sealing, logger: createFakeLog() },
+        { sealing: keys.sealing, logger: createFakeLog(), clock: systemClock },
       )
       await raw.append(ACCOUNT, 'INBOX', message('old'))
       await keys.change()
@@ -204,7 +204,7 @@ for (const [name, make] of [
       await using locked = await store.open(ACCOUNT, null)
       await assert.rejects(locked.reseal(1), KeysNeeded)
       const none = async () => ({ certificate: null, device: null })
-      const bare = createSealedMailStore(inner, { sealing: none, logger: createFakeLog() })
+      const bare = createSealedMailStore(inner, { sealing: none, logger: createFakeLog(), clock: systemClock })
       await using session = await bare.open(ACCOUNT, keys.reading())
       await assert.rejects(session.reseal(1), NoCertificate)
       assert.deepEqual(await session.coverage(), { contents: 1, current: 0, waiting: 1, unreadable: 0, state: 'off' })
@@ -298,7 +298,11 @@ test('cut short at any moment, every message is the old one or the new one, whol
   assert.ok(copies.length >= 6, `${copies.length} moments`)
   const current = new Set<number>()
   for (const copy of copies) {
-    await using cut = createSealedMailStore(open(copy), { sealing: keys.sealing, logger: createFakeLog() })
+    await using cut = createSealedMailStore(open(copy), {
+      sealing: keys.sealing,
+      logger: createFakeLog(),
+      clock: systemClock,
+    })
     await using session = await cut.open(ACCOUNT, keys.reading())
     assert.deepEqual(await view(session), before)
     current.add((await session.coverage()).current)

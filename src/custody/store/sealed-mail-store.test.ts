@@ -5,6 +5,7 @@ import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import { generateKeys } from '#formats/openpgp/generate.ts'
 import { openSecretKeys, sessionKeyOf } from '#formats/openpgp/secret-key.ts'
 import { splitMessage, unseal } from '#formats/openpgp/unseal.ts'
+import { systemClock } from '#lib/clock.ts'
 import { type Fields, type Logger, silentLogger } from '#lib/log.ts'
 import { contract, newMessage } from './mail-store.contract.ts'
 import { KeysNeeded, MessageUnreadable } from './mail-store.ts'
@@ -15,7 +16,11 @@ import { createSealedMailStore } from './sealed-mail-store.ts'
 const ALICE = 'alice0000000000000000001'
 
 contract('the sealed mail store over memory', async () => {
-  const store = createSealedMailStore(createMemoryMailStore(), { sealing: sealingOf, logger: silentLogger })
+  const store = createSealedMailStore(createMemoryMailStore(), {
+    sealing: sealingOf,
+    logger: silentLogger,
+    clock: systemClock,
+  })
   return { store, keys: readingKeys, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
 })
 
@@ -29,7 +34,7 @@ function listening(): { logger: Logger; lines: string[] } {
 async function setUp() {
   const { logger, lines } = listening()
   const inner = createMemoryMailStore()
-  const store = createSealedMailStore(inner, { sealing: sealingOf, logger })
+  const store = createSealedMailStore(inner, { sealing: sealingOf, logger, clock: systemClock })
   await store.create(ALICE)
   const raw = await inner.open(ALICE, null)
   return { inner, store, raw, lines }
@@ -116,7 +121,7 @@ test('a message is not stored when there is no key to seal it to', async () => {
   const failing = async () => {
     throw new Error('no certificate')
   }
-  await using store = createSealedMailStore(inner, { sealing: failing, logger: silentLogger })
+  await using store = createSealedMailStore(inner, { sealing: failing, logger: silentLogger, clock: systemClock })
   await store.create(ALICE)
   await assert.rejects(store.append(ALICE, 'INBOX', mail()), /no certificate/)
   assert.equal((await store.quota(ALICE)).used, 0)
@@ -126,7 +131,7 @@ test('mail sealed to a lost key is listed, and says so when read', async () => {
   const { inner, store } = await setUp()
   const other = await generateKeys({ userId: '<old@a.test>', algorithm: 'curve25519', created: new Date(0) })
   const sealing = async () => ({ certificate: other.certificate, device: null })
-  const old = createSealedMailStore(inner, { sealing, logger: silentLogger })
+  const old = createSealedMailStore(inner, { sealing, logger: silentLogger, clock: systemClock })
   const { mailbox } = await old.append(ALICE, 'INBOX', mail('old'))
   await store.append(ALICE, 'INBOX', mail('new'))
   await using session = await store.open(ALICE, readingKeys(ALICE))
@@ -200,7 +205,7 @@ test('a content put in the place of another does not open', async () => {
   const content = (await raw.read(mailbox, 2))!
   await inner.append(ALICE, 'INBOX', newMessage('x', { content }))
   await (await inner.open(ALICE, null)).keepRecords(mailbox, [{ uid: 1, content: 1, record: records[0]! }])
-  await using forged = createSealedMailStore(inner, { sealing: sealingOf, logger: silentLogger })
+  await using forged = createSealedMailStore(inner, { sealing: sealingOf, logger: silentLogger, clock: systemClock })
   await using session = await forged.open(ALICE, readingKeys(ALICE))
   await assert.rejects(session.read(mailbox, 1), MessageUnreadable)
 })

@@ -16,6 +16,7 @@
  * In clear stay exactly: uid, modseq, internal date, flags, the mailbox's id, name and numbers, and the padded size. A message
  * that cannot be sealed is not stored.
  */
+import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { IndexedMailStore } from './indexed-mail-store.ts'
@@ -37,17 +38,20 @@ import { SharedWork } from './sealed-mail-store-work.ts'
 export interface SealedMailStoreOptions {
   /** What the account's mail is sealed to now. Asked first of all by everything that seals. */
   readonly sealing: (account: AccountId) => Promise<Sealing>
+  readonly clock: Clock
   readonly logger: Logger
 }
 
 class SealedMailStore implements MailStore {
   readonly #inner: IndexedMailStore
+  readonly #clock: Clock
   readonly #logger: Logger
   readonly #sealers: Sealers
   readonly #work = new SharedWork()
 
   constructor(inner: IndexedMailStore, options: SealedMailStoreOptions) {
     this.#inner = inner
+    this.#clock = options.clock
     this.#logger = options.logger
     this.#sealers = new Sealers(options.sealing)
   }
@@ -67,7 +71,8 @@ class SealedMailStore implements MailStore {
   async open(account: AccountId, keys: ReadingKeys | null): Promise<AccountMail> {
     const mail = await this.#inner.open(account, keys)
     const sealer = () => this.#sealers.of(account)
-    return new SealedAccountMail(mail, { account, keys, sealer, work: this.#work, logger: this.#logger })
+    const shared = { work: this.#work, clock: this.#clock, logger: this.#logger }
+    return new SealedAccountMail(mail, { account, keys, sealer, ...shared })
   }
 
   quota(account: AccountId): Promise<Quota> {

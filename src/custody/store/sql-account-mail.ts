@@ -2,6 +2,7 @@ import type { Bytes } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { AccountDatabases } from './account-databases.ts'
 import type { ChangeHub } from './change-hub.ts'
+import { SEEN } from './flags.ts'
 import type {
   ContentId,
   Contents,
@@ -46,7 +47,7 @@ import {
   renameMailbox,
   setSubscription,
 } from './sql-mailboxes.ts'
-import { allMessages, messagesChanged, messagesMarkedDeleted, rowOf } from './sql-messages.ts'
+import { allMessages, messagesChanged, messagesMarkedDeleted, messagesOf, rowOf } from './sql-messages.ts'
 import { findContent, keepRecords, readParts, readRecords, readSummaries, readWaiting } from './sql-parts.ts'
 import { readQuota } from './sql-quota.ts'
 import { readVanished, removeMailbox, removeMessages } from './sql-removal.ts'
@@ -67,7 +68,7 @@ export class SqlAccountMail implements IndexedAccountMail {
 
   constructor(databases: AccountDatabases, account: AccountId, hub: ChangeHub, now: () => number) {
     this.#access = new SqlAccess(databases, account)
-    this.contents = new SqlContents(this.#access)
+    this.contents = new SqlContents(this.#access, (...mailboxes) => this.#notify(...mailboxes))
     this.#account = account
     this.#hub = hub
     this.#now = now
@@ -200,6 +201,13 @@ export class SqlAccountMail implements IndexedAccountMail {
     return removed
   }
 
+  protections(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly null[]> {
+    return this.#access.read(async (scope) => {
+      await readStatus(scope, mailbox)
+      return uids.map(() => null)
+    })
+  }
+
   quota(): Promise<Quota> {
     return this.#access.read(readQuota)
   }
@@ -221,6 +229,13 @@ export class SqlAccountMail implements IndexedAccountMail {
 
   records(mailbox: MailboxId, after: Uid, limit: number): Promise<readonly IndexRecord[]> {
     return this.#access.read((scope) => readRecords(scope, mailbox, { after, limit }))
+  }
+
+  unseen(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly Uid[]> {
+    return this.#access.read(async (scope) => {
+      const found = await messagesOf(scope, mailbox, uids)
+      return found.filter(({ flags }) => (flags & SEEN) === 0).map(({ uid }) => uid)
+    })
   }
 
   indexKeyName(): Promise<string | null> {

@@ -1,6 +1,8 @@
+import { sql } from 'kysely'
 import type { Bytes } from '#lib/bytes.ts'
 import { BrokenDatabase } from '#lib/sqlite.ts'
 import type {
+  ContentChange,
   ContentId,
   ContentReplacement,
   Contents,
@@ -8,14 +10,17 @@ import type {
   IndexedParts,
   Place,
   StoredContent,
+  UnsealingState,
 } from './indexed-mail-store.ts'
-import { MessageUnreadable } from './mail-store.ts'
+import { type MailboxId, MessageUnreadable } from './mail-store.ts'
 import { prepare } from './prepared.ts'
 import type { AccountScope } from './schema.ts'
 import type { SqlAccess } from './sql-access.ts'
 import { INLINE_OCTETS } from './sql-append.ts'
+import { moveMessages } from './sql-changes.ts'
 import { insertContent } from './sql-messages.ts'
 import { putRecord, readParts } from './sql-parts.ts'
+import { yieldNow } from './yield-now.ts'
 
 type One = { account: number; content: number }
 
@@ -45,7 +50,7 @@ const contentRow = prepare((query, given: One) =>
 const contentFile = prepare((query, given: One) =>
   query
     .selectFrom('content')
-    .select(['size', 'file'])
+    .select(['size', 'file', 'unsealing'])
     .where('account_id', '=', given.account)
     .where('content_id', '=', given.content),
 )
@@ -90,6 +95,32 @@ const markContent = prepare((query, given: One & { sealedTo: string | null; unre
     .where('content_id', '=', given.content),
 )
 
+const stateOf = prepare((query, given: One) =>
+  query
+    .selectFrom('content')
+    .select('unsealing')
+    .where('account_id', '=', given.account)
+    .where('content_id', '=', given.content),
+)
+const setState = prepare((query, given: One & { unsealing: UnsealingState }) =>
+  query
+    .updateTable('content')
+    .set({ unsealing: given.unsealing })
+    .where('account_id', '=', given.account)
+    .where('content_id', '=', given.content),
+)
+const uncheckedOnes = prepare((query, given: { account: number; before: number; limit: number }) =>
+  query
+    .selectFrom('content')
+    .select('content_id')
+    .where('account_id', '=', given.account)
+    // A literal, as in the index that this is to be found by.
+    .where(sql.ref('unsealing'), '=', sql.lit(2))
+    .where('content_id', '<', given.before)
+    .orderBy('content_id', 'desc')
+    .limit(given.limit),
+)
+
 export async function readTally({ query, account }: AccountScope): Promise<readonly ContentTally[]> {
   const rows = await tallyRows(query, { account })
   return rows.map(({ sealed_to, unreadable, contents }) => ({
@@ -101,9 +132,11 @@ export async function readTally({ query, account }: AccountScope): Promise<reado
 
 export class SqlContents implements Contents {
   readonly #access: SqlAccess
+  readonly #notify: (...mailboxes: MailboxId[]) => void
 
-  constructor(access: SqlAccess) {
+  constructor(access: SqlAccess, notify: (...mailboxes: MailboxId[]) => void) {
     this.#access = access
+    this.#notify = notify
   }
 
   tally(): Promise<readonly ContentTally[]> {
@@ -140,12 +173,13 @@ export class SqlContents implements Contents {
   }
 
   /** The new file is on the disk before the row that names it, the old one is removed after the row that named it. */
-  async replace(id: ContentId, { octets, sealedTo, record }: ContentReplacement): Promise<boolean> {
+  async replace(id: ContentId, replacement: ContentReplacement): Promise<boolean> {
+    const { octets, sealedTo } = replacement
     return this.#access.use(async ({ db, account, blobs }) => {
       const file = octets.byteLength > INLINE_OCTETS ? await blobs.write(octets) : null
       const row = { size: octets.byteLength, octets: file === null ? octets : null, file, sealedTo }
       const replaced = await db
-        .write((query) => exchange({ query, account }, id, row, record))
+        .write((query) => exchange({ query, account }, id, row, replacement))
         .catch(async (error) => {
           // After a failed sync nobody knows which row counts: both files stay, and the one that none names is swept later.
           if (file !== null && !(error instanceof BrokenDatabase)) await blobs.remove([file])
@@ -153,7 +187,34 @@ export class SqlContents implements Contents {
         })
       const unneeded = replaced ? replaced.oldFile : file
       if (unneeded !== null) await blobs.remove([unneeded])
+      if (replacement.renumbers && replaced) this.#notify(...replaced.mailboxes)
       return replaced !== null
+    })
+  }
+
+  async describe(id: ContentId, { record, unsealing }: ContentChange): Promise<boolean> {
+    return this.#access.write(async (scope) => {
+      const { query, account } = scope
+      const places = await placesOf(scope, id)
+      for (const [index, { mailbox, uid }] of places.entries()) {
+        await putRecord(scope, mailbox, uid, record({ mailbox, uid }))
+        await yieldNow(index)
+      }
+      if (unsealing !== undefined) await setState(query, { account, content: id, unsealing })
+      return places.length > 0
+    })
+  }
+
+  unsealing(id: ContentId): Promise<UnsealingState> {
+    return this.#access.read(
+      async ({ query, account }) => (await stateOf(query, { account, content: id }))[0]?.unsealing ?? 0,
+    )
+  }
+
+  unchecked(before: ContentId | null, limit: number): Promise<readonly ContentId[]> {
+    return this.#access.read(async ({ query, account }) => {
+      const rows = await uncheckedOnes(query, { account, before: before ?? Number.MAX_SAFE_INTEGER, limit })
+      return rows.map(({ content_id }) => content_id)
     })
   }
 
@@ -167,25 +228,52 @@ export class SqlContents implements Contents {
 
 type NewContent = Pick<Parameters<typeof insertContent>[1], 'size' | 'octets' | 'file' | 'sealedTo'>
 
+function placesOf({ query, account }: AccountScope, content: ContentId): Promise<readonly Place[]> {
+  return sharers(query, { account, content, limit: Number.MAX_SAFE_INTEGER })
+}
+
+interface Exchanged {
+  readonly oldFile: string | null
+  readonly mailboxes: readonly MailboxId[]
+}
+
 /** Inside a transaction. null: the content is gone. */
 async function exchange(
-  { query, account }: AccountScope,
+  scope: AccountScope,
   id: ContentId,
   row: NewContent,
-  record: ContentReplacement['record'],
-): Promise<{ readonly oldFile: string | null } | null> {
+  { record, unsealing, renumbers }: ContentChange & Pick<ContentReplacement, 'renumbers'>,
+): Promise<Exchanged | null> {
+  const { query, account } = scope
   const [old] = await contentFile(query, { account, content: id })
   if (!old) return null
-  const places = await sharers(query, { account, content: id, limit: Number.MAX_SAFE_INTEGER })
+  if (renumbers) await renumber(scope, await placesOf(scope, id))
+  const places = await placesOf(scope, id)
   const grown = row.size - old.size
   const [taken] = await takeContentId(query, { account, used: grown })
   const content = taken!.content_id
-  await insertContent(query, { account, content, messages: places.length, ...row })
+  await insertContent(query, {
+    account,
+    content,
+    messages: places.length,
+    unsealing: unsealing ?? old.unsealing,
+    ...row,
+  })
   for (const { mailbox, uid } of places) {
     await pointMessage(query, { account, content, mailbox, uid, size: row.size })
     if (grown !== 0) await growMailbox(query, { account, mailbox, size: grown })
-    await putRecord({ query, account }, mailbox, uid, record({ mailbox, uid }))
+    await putRecord(scope, mailbox, uid, record({ mailbox, uid }))
   }
   await dropContent(query, { account, content: id })
-  return { oldFile: old.file }
+  return { oldFile: old.file, mailboxes: places.map(({ mailbox }) => mailbox) }
+}
+
+async function renumber(scope: AccountScope, places: readonly Place[]): Promise<void> {
+  for (const [mailbox, of] of Map.groupBy(places, (place) => place.mailbox))
+    await moveMessages(
+      scope,
+      mailbox,
+      of.map(({ uid }) => uid),
+      mailbox,
+    )
 }

@@ -1,6 +1,6 @@
 import type { Bytes } from '#lib/bytes.ts'
 import { DELETED, decodeFlags, encodeFlags, SEEN } from './flags.ts'
-import type { SealedMessage } from './indexed-mail-store.ts'
+import type { SealedMessage, UnsealingState } from './indexed-mail-store.ts'
 import type { Appended, MailboxId, MessageRow, Uid } from './mail-store.ts'
 import { prepare } from './prepared.ts'
 import { MESSAGE_COST } from './quota.ts'
@@ -53,6 +53,7 @@ interface ContentRow {
   readonly octets: Bytes | null
   readonly file: string | null
   readonly sealedTo: string | null
+  readonly unsealing: UnsealingState
 }
 export const insertContent = prepare((query, given: ContentRow) =>
   query.insertInto('content').values({
@@ -64,6 +65,7 @@ export const insertContent = prepare((query, given: ContentRow) =>
     file: given.file,
     sealed_to: given.sealedTo,
     unreadable: 0,
+    unsealing: given.unsealing,
   }),
 )
 const insertSummary = prepare((query, given: Place & { octets: Bytes }) =>
@@ -185,6 +187,7 @@ export async function appendMessage(
     octets: file === null ? content : null,
     file,
     sealedTo: message.sealedTo ?? null,
+    unsealing: 0,
   })
   const internal_date = Math.floor(message.internalDate / 1000)
   await addRow(scope, mailbox, { uid, modseq, internal_date, flags, keywords, size, content_id: lastContent })

@@ -44,10 +44,9 @@ class StorePool implements MailStore {
     const { workers, dataDir, clock, logger, openAccounts = 128 } = options
     const changed = (account: AccountId, mailbox: number) => this.#hub.notify(account, mailbox)
     const share = Math.max(8, Math.ceil(openAccounts / workers))
-    this.#threads = Array.from(
-      { length: workers },
-      (_, i) => new StoreThread({ name: `store ${i + 1}`, dataDir, openAccounts: share, clock, logger, changed }),
-    )
+    const sealing = (account: AccountId) => this.#sealing(account)
+    const shared = { dataDir, openAccounts: share, clock, logger, changed, sealing }
+    this.#threads = Array.from({ length: workers }, (_, i) => new StoreThread({ name: `store ${i + 1}`, ...shared }))
   }
 
   get changes(): MailChanges {

@@ -1,9 +1,9 @@
 import { Worker } from 'node:worker_threads'
-import type { Bytes } from '#lib/bytes.ts'
+import { type Bytes, wipe } from '#lib/bytes.ts'
 import { type Clock, pause } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
-import type { MailboxId, ReadingKeys } from './mail-store.ts'
+import type { MailboxId, ReadingKeys, Sealing } from './mail-store.ts'
 import {
   type Call,
   type FromWorker,
@@ -21,6 +21,7 @@ interface ThreadOptions extends WorkerSetting {
   readonly clock: Clock
   readonly logger: Logger
   readonly changed: (account: AccountId, mailbox: MailboxId) => void
+  readonly sealing: (account: AccountId) => Promise<Sealing>
 }
 
 /** A thread that died sooner than this after its start waits as long before it starts again. */
@@ -136,7 +137,8 @@ export class StoreThread implements AsyncDisposable {
     const handle = ++this.#lastHandle
     if (keys) this.#keys.set(handle, keys)
     try {
-      await this.call({ on: 'open', account, handle, locked: keys === null })
+      const aid = keys?.aid ? { authservId: keys.aid.authservId, now: keys.aid.now() } : null
+      await this.call({ on: 'open', account, handle, locked: keys === null, aid })
       this.#handles++
     } catch (error) {
       this.#keys.delete(handle)
@@ -170,7 +172,10 @@ export class StoreThread implements AsyncDisposable {
         return
       }
       case 'keys':
-        void this.#askKeys(message.id, message.handle, message.question)
+        void this.#answer(message.id, (transfer) => this.#askKeys(message.handle, message.question, transfer))
+        return
+      case 'sealing':
+        void this.#answer(message.id, () => this.#options.sealing(message.account))
         return
       case 'change':
         this.#options.changed(message.account, message.mailbox)
@@ -180,12 +185,16 @@ export class StoreThread implements AsyncDisposable {
     }
   }
 
-  async #askKeys(id: number, handle: number, question: KeysQuestion): Promise<void> {
+  async #askKeys(handle: number, question: KeysQuestion, transfer: ArrayBuffer[]): Promise<unknown> {
+    const keys = this.#keys.get(handle)
+    if (!keys) throw new Error('the session of these keys has ended')
+    return answerOf(keys, question, transfer)
+  }
+
+  async #answer(id: number, find: (transfer: ArrayBuffer[]) => Promise<unknown>): Promise<void> {
     const transfer: ArrayBuffer[] = []
     try {
-      const keys = this.#keys.get(handle)
-      if (!keys) throw new Error('the session of these keys has ended')
-      const value = await answerOf(keys, question, (key) => handOver(key, transfer))
+      const value = await find(transfer)
       this.#post({ to: 'keys', id, answer: { kind: 'value', value } }, transfer)
     } catch (error) {
       this.#post({ to: 'keys', id, answer: { kind: 'error', error: packError(error) } })
@@ -213,14 +222,23 @@ export class StoreThread implements AsyncDisposable {
   }
 }
 
-async function answerOf(keys: ReadingKeys, question: KeysQuestion, handOver: (key: Bytes) => Bytes): Promise<unknown> {
+async function answerOf(keys: ReadingKeys, question: KeysQuestion, transfer: ArrayBuffer[]): Promise<unknown> {
   switch (question.ask) {
     case 'indexKey':
-      return handOver(await keys.indexKey())
+      return handOver(await keys.indexKey(), transfer)
     case 'olderIndexKeys':
-      return (await (keys.olderIndexKeys?.() ?? [])).map(handOver)
+      return (await (keys.olderIndexKeys?.() ?? [])).map((key) => handOver(key, transfer))
     case 'sessionKeys':
-      return (await keys.sessionKeys(question.pkesks)).map((key) => key && handOver(key))
+      return (await keys.sessionKeys(question.pkesks)).map((key) => key && handOver(key, transfer))
+    case 'own':
+      return keys.aid!.own()
+    case 'signers': {
+      const { certificates, trouble } = await keys.aid!.signers(question.author, question.issuers)
+      const copies = certificates.map((one) => ({ ...one, certificate: ownCopy(one.certificate, transfer) }))
+      return { certificates: copies, trouble }
+    }
+    case 'scan':
+      return keys.aid!.scan(question.message).finally(() => wipe(question.message))
   }
 }
 

@@ -34,7 +34,14 @@ export type Call =
       readonly args: readonly unknown[]
       readonly sealing: Sealing | null
     }
-  | { readonly on: 'open'; readonly account: AccountId; readonly handle: number; readonly locked: boolean }
+  | {
+      readonly on: 'open'
+      readonly account: AccountId
+      readonly handle: number
+      readonly locked: boolean
+      /** null: the session has no UnsealingAid. */
+      readonly aid: AidFacts | null
+    }
   | {
       readonly on: 'mail'
       readonly method: MailMethod
@@ -44,10 +51,21 @@ export type Call =
     }
   | { readonly on: 'close'; readonly handle: number }
 
+export interface AidFacts {
+  readonly authservId: string
+  /** What time it is for the session's aid. */
+  readonly now: number
+}
+
+/** What a thread asks of a session's keys and its aid. */
 export type KeysQuestion =
   | { readonly ask: 'sessionKeys'; readonly pkesks: readonly Bytes[] }
   | { readonly ask: 'indexKey' }
   | { readonly ask: 'olderIndexKeys' }
+  | { readonly ask: 'own' }
+  | { readonly ask: 'signers'; readonly author: string; readonly issuers: readonly string[] }
+  /** The message is handed over, and wiped when it was scanned. */
+  | { readonly ask: 'scan'; readonly message: Bytes }
 
 export type Answer =
   | { readonly kind: 'value'; readonly value: unknown }
@@ -62,6 +80,8 @@ export type ToWorker =
 export type FromWorker =
   | { readonly from: 'answer'; readonly id: number; readonly answer: Answer }
   | { readonly from: 'keys'; readonly id: number; readonly handle: number; readonly question: KeysQuestion }
+  /** What the account's mail is sealed to, which did not come with a call. */
+  | { readonly from: 'sealing'; readonly id: number; readonly account: AccountId }
   | { readonly from: 'change'; readonly account: AccountId; readonly mailbox: MailboxId }
   | {
       readonly from: 'log'
@@ -112,6 +132,14 @@ export function unpackError({ name, message, diskFull }: WireError): Error {
   const known = CLASSES.get(name)
   if (known) return new known(message)
   return Object.assign(new Error(message), { name }, diskFull ? { code: 'ENOSPC' } : {})
+}
+
+/** Hands the memory itself over where it holds nothing else, otherwise a copy; for octets that their owner needs no more. */
+export function handedOver(octets: Bytes, transfer: ArrayBuffer[]): Bytes {
+  const { buffer } = octets
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== octets.byteLength) return ownCopy(octets, transfer)
+  transfer.push(buffer)
+  return octets
 }
 
 /**

@@ -15,14 +15,17 @@ import type {
   NewMessage,
   ReadingKeys,
   Sealing,
+  UnsealingAid,
 } from './mail-store.ts'
 import { columnBuffers, packRows } from './row-columns.ts'
 import { createSealedMailStore } from './sealed-mail-store.ts'
 import { createSqlMailStore } from './sql-mail-store.ts'
 import {
+  type AidFacts,
   type Answer,
   type Call,
   type FromWorker,
+  handedOver,
   type KeysQuestion,
   ownCopy,
   packError,
@@ -56,10 +59,8 @@ class StoreWorker {
     const logger = forwardingLogger(send)
     this.#store = createSealedMailStore(createSqlMailStore({ ...setting, clock: systemClock, logger }), {
       logger,
-      sealing: async (account) => {
-        if (!this.#sealing) throw new Error(`nothing came to seal to for account ${account}`)
-        return this.#sealing
-      },
+      clock: systemClock,
+      sealing: async (account) => this.#sealing ?? this.#askSealing(account),
     })
   }
 
@@ -100,7 +101,7 @@ class StoreWorker {
         return plain(await this.#withSealing(call, () => method(call.account, ...call.args)))
       }
       case 'open':
-        return plain(await this.#open(call.account, call.handle, call.locked))
+        return plain(await this.#open(call))
       case 'close': {
         const opened = this.#mails.get(call.handle)
         this.#mails.delete(call.handle)
@@ -128,8 +129,9 @@ class StoreWorker {
     }
   }
 
-  async #open(account: AccountId, handle: number, locked: boolean): Promise<void> {
+  async #open({ account, handle, locked, aid }: Extract<Call, { on: 'open' }>): Promise<void> {
     const keys: ReadingKeys = {
+      ...(aid ? { aid: this.#aid(handle, aid) } : {}),
       sessionKeys: (pkesks) => {
         const transfer: ArrayBuffer[] = []
         const copies = pkesks.map((pkesk) => ownCopy(pkesk, transfer))
@@ -141,12 +143,39 @@ class StoreWorker {
     this.#mails.set(handle, await this.#store.open(account, locked ? null : keys))
   }
 
+  #aid(handle: number, { authservId, now }: AidFacts): UnsealingAid {
+    const ahead = now - systemClock.now()
+    return {
+      authservId,
+      now: () => systemClock.now() + ahead,
+      own: () => this.#ask(handle, { ask: 'own' }, []) as ReturnType<UnsealingAid['own']>,
+      signers: (author, issuers) =>
+        this.#ask(handle, { ask: 'signers', author, issuers }, []) as ReturnType<UnsealingAid['signers']>,
+      scan: (message) => {
+        const transfer: ArrayBuffer[] = []
+        const question = { ask: 'scan', message: handedOver(message, transfer) } as const
+        return this.#ask(handle, question, transfer) as ReturnType<UnsealingAid['scan']>
+      },
+    }
+  }
+
+  #askSealing(account: AccountId): Promise<Sealing> {
+    const { id, answer } = this.#question()
+    this.#send({ from: 'sealing', id, account })
+    return answer as Promise<Sealing>
+  }
+
   #ask(handle: number, question: KeysQuestion, transfer: ArrayBuffer[]): Promise<unknown> {
+    const { id, answer } = this.#question()
+    this.#send({ from: 'keys', id, handle, question }, transfer)
+    return answer
+  }
+
+  #question(): { readonly id: number; readonly answer: Promise<unknown> } {
     const id = ++this.#lastQuestion
     const asked = Promise.withResolvers<unknown>()
     this.#questions.set(id, asked)
-    this.#send({ from: 'keys', id, handle, question }, transfer)
-    return asked.promise
+    return { id, answer: asked.promise }
   }
 
   #settle(id: number, answer: Answer): void {
