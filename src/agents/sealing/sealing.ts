@@ -15,6 +15,7 @@
  */
 import type { AccountId } from '#custody/accounts/directory.ts'
 import type { Address } from '#formats/message/address.ts'
+import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
 import type { DiscovererSource } from '#privacy/discovery/discovery.ts'
@@ -44,6 +45,7 @@ export interface SealingOptions {
   /** Opened for the first message that needs it. */
   readonly pickup: () => Promise<PickupStore>
   readonly author: AuthorDesk
+  readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
 }

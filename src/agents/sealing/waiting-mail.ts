@@ -99,9 +99,9 @@ class Attempt {
       case 'pickup':
         return await this.#keepForPickup(fate.why)
       case 'refused':
-        return { kind: 'failed', why: reply(550, '5.7.1', NOT_UNSEALED, fate.why), remote: null }
+        return { kind: 'failed', why: reply(550, '5.7.1', `${NOT_UNSEALED}: ${fate.why}`), remote: null }
       case 'waits':
-        return { kind: 'deferred', why: reply(451, '4.7.5', NOT_KNOWN, fate.why, KEPT_SEALED), remote: null }
+        return { kind: 'deferred', why: reply(451, '4.7.5', `${NOT_KNOWN}: ${fate.why}; ${KEPT_SEALED}`), remote: null }
       case 'kept':
       case 'already':
         // The address became ours while it waited: it goes to its owner, sealed like to anybody.
@@ -112,7 +112,7 @@ class Attempt {
 
   async #deliverSealed(certificate: Bytes, fingerprint: string): Promise<Outcome> {
     const { mail, seal } = this.#waiting
-    const content = await addressSealed(mail.content, seal.sessionKey, [certificate])
+    const content = await addressSealed(mail.content, seal.sessionKey, [certificate], this.#options.clock.now())
     this.#logger.info({ fingerprint }, 'waiting mail is sealed')
     return await this.#handOn(content)
   }
@@ -134,7 +134,7 @@ class Attempt {
     const recipient = this.#recipient.address
     const author = envelope.reversePath
     // Without anybody to answer to there is nobody whose mail it is (RFC 5321 §4.5.5).
-    if (author === null) return { kind: 'failed', why: reply(550, '5.7.1', NOT_UNSEALED, why), remote: null }
+    if (author === null) return { kind: 'failed', why: reply(550, '5.7.1', `${NOT_UNSEALED}: ${why}`), remote: null }
     try {
       const store = await this.#options.pickup()
       const id = await store.keep({ queueId, account, author, recipient, message: content, sessionKey })
@@ -173,9 +173,9 @@ class Attempt {
   }
 }
 
-const NOT_UNSEALED = 'this message may not leave unsealed, and there is no certificate that it could be sealed to:'
-const NOT_KNOWN = "the recipient's certificate could not be looked up:"
-const KEPT_SEALED = '(the message is kept here, sealed, and is not sent unsealed because of this)'
+const NOT_UNSEALED = 'this message may not leave unsealed, and there is no certificate that it could be sealed to'
+const NOT_KNOWN = "the recipient's certificate could not be looked up"
+const KEPT_SEALED = 'the message is kept here, sealed'
 
 async function unlessAborted<T>(asked: Promise<T>, signal: AbortSignal): Promise<T | null> {
   if (signal.aborted) return null
