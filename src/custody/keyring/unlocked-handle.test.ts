@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { silentLogger } from '#lib/log.ts'
 import { noMetrics } from '#lib/metrics.ts'
 import { createFakeClock } from '../../../test/support/fake-clock.ts'
-import { SessionEnded } from './keyring.ts'
+import { SessionEnded, VaultBusy } from './keyring.ts'
 import { largeContentsGate, UnlockedHandle } from './unlocked-handle.ts'
 import type { VaultProcess } from './vault-process.ts'
 
@@ -68,4 +68,35 @@ test('a handle ends with the app password that it came in by, however far away t
   const left = opened(0, 1000)
   await left.handle[Symbol.asyncDispose]()
   assert.equal(left.clock.waiting, 0)
+})
+
+test('large contents are signed one at a time, small ones beside them, and there is an end to waiting', async () => {
+  const turns: PromiseWithResolvers<object>[] = []
+  const call = async () => {
+    turns.push(Promise.withResolvers())
+    return turns.at(-1)!.promise
+  }
+  const { clock } = opened(0)
+  const duties = {
+    clock,
+    logger: silentLogger,
+    metrics: noMetrics,
+    largeContents: largeContentsGate(),
+    onEnd: () => {},
+  }
+  const vault = { call } as unknown as VaultProcess
+  const handle = new UnlockedHandle('a', { ...facts, expires: null }, { ...duties, vault })
+  const large = Buffer.alloc((1 << 20) + 1)
+  const waiting = Array.from({ length: 33 }, () => handle.sign(large, 0))
+  await assert.rejects(handle.sign(large, 0), VaultBusy)
+  const small = handle.sign(Buffer.alloc(9), 0)
+  assert.equal(turns.length, 2, 'the first large one and the small one')
+  turns[1]!.resolve({ signature: 'small' })
+  assert.equal(await small, 'small')
+  for (const [index, one] of waiting.entries()) {
+    turns[index === 0 ? 0 : index + 1]!.resolve({ signature: index })
+    assert.equal(await one, index)
+    await new Promise(setImmediate)
+    assert.equal(turns.length, Math.min(index + 3, 34))
+  }
 })

@@ -3,9 +3,11 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { after, test } from 'node:test'
 import { parseCertificate } from '#formats/openpgp/certificate.ts'
+import { readPackets } from '#formats/openpgp/packets.ts'
 import { seal } from '#formats/openpgp/seal.ts'
 import { encodeSessionKey } from '#formats/openpgp/session-key.ts'
 import { splitMessage, unseal } from '#formats/openpgp/unseal.ts'
+import { verifySignatures } from '#formats/openpgp/verify.ts'
 import { addressOf, CHEAP, keyringBench, PASSWORD } from '../../../test/support/vault-keyring.ts'
 import {
   type Keyring,
@@ -13,6 +15,7 @@ import {
   RecoveryCodeMistyped,
   SessionEnded,
   SessionKeysBroken,
+  TooLargeToSign,
   type UnlockedKeys,
   VaultBusy,
   VaultGone,
@@ -61,6 +64,20 @@ test('an account opens with its password, gives session keys and signs, and clos
   assert.equal(keys.ended.aborted, false, 'who closes knows')
   await assert.rejects(keys.sessionKeys([mail.pkesk]), SessionEnded)
   assert.deepEqual({ ...(await bench.keyring.status()), stretches: 0 }, { handles: 0, accounts: 0, stretches: 0 })
+})
+
+test('whole messages are signed, and nothing beyond', async () => {
+  const { certificate } = await bench.account('t0c')
+  await using keys = await opened(bench.keyring, 't0c', PASSWORD)
+  const large = Buffer.alloc(20 << 20, 'large ')
+  const recipients = Array.from({ length: 1024 }, () => certificate.fingerprint)
+  const signatures = await Promise.all([large, CONTENT].map((one) => keys.sign(one, Date.UTC(2030, 0), { recipients })))
+  for (const [index, content] of [large, CONTENT].entries()) {
+    const bodies = [...readPackets(signatures[index]!)].map(({ body }) => body)
+    const [verified] = verifySignatures(bodies, content, [certificate.certificate], Date.UTC(2030, 1))
+    assert.equal(verified?.certificate, certificate.fingerprint)
+  }
+  await assert.rejects(keys.sign(Buffer.alloc((64 << 20) + 1), 0), TooLargeToSign)
 })
 
 test('many session keys at once come in order, and a broken one does not hide the others', async () => {

@@ -6,7 +6,7 @@ import { generateKeys } from './generate.ts'
 import { readPackets } from './packets.ts'
 import { openSecretKeys } from './secret-key.ts'
 import { CannotSign, signDetached } from './sign.ts'
-import { parseSignature, signatureHolds } from './signature.ts'
+import { parseSignature, signatureHolds, subpacketsIn } from './signature.ts'
 import { SignatureFault, writeSignature } from './signature-write.ts'
 
 const created = new Date(1_700_000_000_000)
@@ -61,6 +61,24 @@ test('RFC 9580 A.2: the version 4 signature over "OpenPGP"', async () => {
   const signature = parseSignature([...readPackets(Buffer.from(vectors.v4Signature, 'base64'))][0]!.body)!
   assert.equal(signatureHolds(signature, key, [Buffer.from('OpenPGP')]), true)
   assert.equal(signatureHolds(signature, key, [Buffer.from('OpenPGp')]), false)
+})
+
+test('RFC 9580 §5.2.3.36: a signature names whom it is meant for, and programs that do not know that may go on', async () => {
+  const keys = openSecretKeys((await generateKeys({ userId: 'Ada', algorithm: 'curve25519', created })).secret)
+  const [first, second] = ['AB'.repeat(20), 'CD'.repeat(32)]
+  const at = created.getTime()
+  const [signature] = readPackets(signDetached(keys, content, at, { recipients: [first!, second!] }))
+  const { hashedPart } = parseSignature(signature!.body)!
+  const named = [...subpacketsIn(hashedPart.subarray(6))].filter(({ type }) => type === 35)
+  assert.deepEqual(
+    named.map(({ critical, content: named }) => ({ critical, octets: named.toString('hex').toUpperCase() })),
+    [
+      { critical: false, octets: `04${first}` },
+      { critical: false, octets: `06${second}` },
+    ],
+  )
+  for (const recipients of [[''], ['AB'], [`${first}x`], ['AB'.repeat(19)], ['xy'.repeat(20)]])
+    assert.throws(() => signDetached(keys, content, at, { recipients }), RangeError)
 })
 
 test('a key that may not sign does not', async () => {
