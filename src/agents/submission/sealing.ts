@@ -19,7 +19,7 @@ type Sign = (content: Bytes, recipients: readonly string[]) => Promise<Bytes>
 export interface Sealer {
   sealMessage(
     message: Bytes,
-    how: { readonly certificates: readonly Bytes[]; readonly sign: Sign | null },
+    how: { readonly certificates: readonly Bytes[]; readonly sign: Sign | null; readonly now: number },
   ): Promise<Bytes>
   /** The session key is the cipher octet, then the key; the caller's to wipe. */
   sealForLater(message: Bytes, sign: Sign | null): Promise<{ readonly content: Bytes; readonly sessionKey: Bytes }>
@@ -100,10 +100,11 @@ class CopyMaker implements Handout {
 
   async #sealed(recipients: readonly number[]): Promise<Bytes> {
     const { sealMessage } = await this.#desk.sealer()
+    const { time: now } = this.#ready
     const fates = recipients.map((index) => this.#plan.fates[index] as Sealed)
     // Several addresses of one person may have one certificate.
     const certificates = [...new Map(fates.map((fate) => [fate.fingerprint, fate.certificate])).values()]
-    return await this.#signedIfPossible((sign) => sealMessage(this.#ready.outgoing, { certificates, sign }))
+    return await this.#signedIfPossible((sign) => sealMessage(this.#ready.outgoing, { certificates, sign, now }))
   }
 
   /** One container for all of them: nobody is named in it, and each copy of it goes its own way. */

@@ -9,7 +9,7 @@ import type { Fate } from './e2e.ts'
 export interface Copies {
   /** All who get it as its author wrote it, here or elsewhere: they share one copy. */
   readonly written: readonly number[]
-  /** Each of these is one sealed copy: first that of all whom the message names, then those of the others. */
+  /** Each of these is one sealed copy: first that of all whom the message names (several, for very many), then those of the others. */
   readonly sealed: readonly (readonly number[])[]
   /** Each has a copy of its own. */
   readonly waits: readonly number[]
@@ -35,6 +35,9 @@ export function copiesOf(
   }
 }
 
+/** Nobody has to look through more encrypted session keys for their own than this. */
+const MOST_SHARING = 500
+
 function apart(sealed: readonly number[], recipients: readonly Address[], named: ReadonlySet<string>): number[][] {
   const shared: number[] = []
   const alone = new Map<string, number[]>()
@@ -43,7 +46,9 @@ function apart(sealed: readonly number[], recipients: readonly Address[], named:
     if (named.has(key)) shared.push(index)
     else alone.set(key, [...(alone.get(key) ?? []), index])
   }
-  return shared.length === 0 ? [...alone.values()] : [shared, ...alone.values()]
+  const crowds: number[][] = []
+  for (let at = 0; at < shared.length; at += MOST_SHARING) crowds.push(shared.slice(at, at + MOST_SHARING))
+  return [...crowds, ...alone.values()]
 }
 
 /** The addresses of To and Cc, those in groups too. */
