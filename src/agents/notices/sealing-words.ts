@@ -30,6 +30,9 @@ const paragraphs = (...texts: readonly string[]): string => texts.map(wrapped).j
 const which = ({ queueId, arrived }: Pick<UnsealedMail, 'queueId' | 'arrived'>): string =>
   `Your message of ${time(arrived)} (queue id ${queueId})`
 
+const POLICY =
+  'Mail to people without a certificate is sent like this because that is the policy of your account or domain. A message that says "Letterlock-Encrypt: required" in its header is never sent without encryption.'
+
 /** It waited for a certificate, and in the end there was none. */
 export function leftInClearNotice(mail: UnsealedMail): Notice {
   const { queueId, recipient, why } = mail
@@ -39,7 +42,7 @@ export function leftInClearNotice(mail: UnsealedMail): Notice {
     text: paragraphs(
       `${which(mail)} waited for the certificate of ${recipient}, and in the end had to go without encryption. Your provider and theirs could read it, and whoever carried it between them.`,
       `The reason: ${why}.`,
-      'Mail to people without a certificate is sent like this because that is the policy of your account or domain. A message that says "Letterlock-Encrypt: required" in its header is never sent without encryption.',
+      POLICY,
     ),
   }
 }
@@ -59,7 +62,7 @@ export function sentInClearNotice(mail: {
     text: paragraphs(
       `${which(mail)} was sent without encryption to ${named}. Your provider and theirs could read it, and whoever carried it between them.`,
       ...recipients.map(({ recipient, why }) => `${recipient}: ${why}.`),
-      'Mail to people without a certificate is sent like this because that is the policy of your account or domain. A message that says "Letterlock-Encrypt: required" in its header is never sent without encryption.',
+      POLICY,
     ),
   }
 }

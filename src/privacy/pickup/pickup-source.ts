@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
+import { WhenNeeded } from '#lib/when-needed.ts'
 import type { PickupStore } from './pickup.ts'
 
 const HOUR = 3_600_000
@@ -23,20 +24,10 @@ interface SourceOptions {
  * may be too old. Who never keeps anything pays for one look at the disk an hour.
  */
 export function pickupSource({ path, open, clock, logger }: SourceOptions): PickupSource {
-  let opened: Promise<PickupStore> | null = null
-  let expiring = Promise.resolve()
-  let isClosed = false
-  const store = (): Promise<PickupStore> => {
-    if (isClosed) return Promise.reject(new Error('this program is stopping'))
-    opened ??= open().catch((error: unknown) => {
-      opened = null
-      throw error
-    })
-    return opened
-  }
+  const store = new WhenNeeded(open)
   const expire = async (): Promise<void> => {
     try {
-      if (opened || existsSync(path)) await (await store()).expire()
+      if (existsSync(path)) await (await store.get()).expire()
     } catch (error) {
       logger.error({ error: error as Error }, 'mail for pickup could not be looked at')
     }
@@ -45,14 +36,16 @@ export function pickupSource({ path, open, clock, logger }: SourceOptions): Pick
   const look = () => {
     expiring = expire()
   }
+  let expiring = Promise.resolve()
+  let isClosed = false
   let timer = clock.after(HOUR, look)
   return {
-    store,
+    store: () => store.get(),
     async [Symbol.asyncDispose]() {
       isClosed = true
       timer[Symbol.dispose]()
       await expiring
-      await (await opened?.catch(() => null))?.[Symbol.asyncDispose]()
+      await store[Symbol.asyncDispose]()
     },
   }
 }
