@@ -9,6 +9,7 @@ import type { MailStore, NewMessage } from '#custody/store/mail-store.ts'
 import { createMemoryMailStore } from '#custody/store/memory-mail-store.ts'
 import { type Address, formatAddress } from '#formats/message/address.ts'
 import type { EnvelopeRecipient } from '#formats/message/envelope.ts'
+import type { Logger } from '#lib/log.ts'
 import { noMetrics } from '#lib/metrics.ts'
 import { createPlanner, type Planner } from '#privacy/e2e/plan.ts'
 import { createFakeClock } from './fake-clock.ts'
@@ -70,7 +71,7 @@ type HouseOptions = Partial<
   Pick<SubmissionOptions, 'savesSentCopy' | 'recipientsPerHour' | 'sealer' | 'pickup' | 'author'>
 > & {
   /** Makes the planner of this house; without one nothing is sealed. */
-  readonly plannerOf?: (directory: Directory) => Planner
+  readonly plannerOf?: (directory: Directory, logger: Logger) => Pick<Planner, 'plan'>
 }
 
 const unexpected = async () => {
@@ -104,7 +105,7 @@ export async function openMailHouse({ plannerOf, ...options }: HouseOptions = {}
   const sealedMailFrom = (author: Address) => void authors.push(formatAddress(author))
   const delivery = createDeliveryAgent({ ...shared, sealedMailFrom })
   const planner =
-    plannerOf?.(directory) ??
+    plannerOf?.(directory, log) ??
     createPlanner({
       directory,
       source: { discoverer: unexpected },

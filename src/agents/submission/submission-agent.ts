@@ -25,7 +25,7 @@ import type { SubmissionAgent, SubmittedMail } from './submission.ts'
 
 export interface SubmissionOptions extends SendingOptions {
   /** Both are asked when the first mail needs them. */
-  readonly planner: () => Promise<Planner>
+  readonly planner: () => Promise<Pick<Planner, 'plan'>>
   readonly sealer: () => Promise<Sealer>
   /** Puts messages into the author's INBOX. */
   readonly author: AuthorDesk
