@@ -75,7 +75,6 @@ const ADVICE = new Map<string, string>([
   ['3.4', 'The message is too large for the other side. Send it without attachments, or in pieces.'],
   ['4.7', 'It could not be handed on in all the time that we tried.'],
   ['6.7', 'The other side cannot take addresses with letters beyond ASCII. Use another address of the recipient.'],
-  ['7.5', "The recipient's key could not be looked up, so the message is kept here, encrypted."],
   ['7.10', 'The connection was not as secure as this message demands, so it was not sent.'],
   ['7.30', 'The other side does not promise the secure transport that this message demands, so it was not sent.'],
 ])
@@ -87,13 +86,16 @@ const ADVICE_BY_SUBJECT = new Map<string, string>([
 ])
 
 /** Where we decided ourselves, nobody on the other side can help. */
-const OWN_RULES = 'The rules of this provider, or of your account, do not let the message leave like this.'
+const OWN_ADVICE = new Map<string, string>([
+  ['7.1', 'The rules of this provider, or of your account, do not let the message leave like this.'],
+  ['7.5', 'The certificate is looked up again at every try, and nothing leaves unsealed because of this.'],
+])
 
 function adviceFor(recipient: DsnRecipient): string | null {
   if (recipient.action !== 'failed' && recipient.action !== 'delayed') return null
   const [, subject, detail] = statusOf(recipient).split('.')
-  if (recipient.remote === null && subject === '7' && detail === '1') return OWN_RULES
-  return ADVICE.get(`${subject}.${detail}`) ?? ADVICE_BY_SUBJECT.get(subject!) ?? null
+  const own = recipient.remote === null ? OWN_ADVICE.get(`${subject}.${detail}`) : undefined
+  return own ?? ADVICE.get(`${subject}.${detail}`) ?? ADVICE_BY_SUBJECT.get(subject!) ?? null
 }
 
 const printable = (text: string) =>
