@@ -7,7 +7,7 @@
  */
 import type { Bytes } from '#lib/bytes.ts'
 import { dearmor, isArmored } from './armor.ts'
-import { type Component, type Components, readComponents, splitCertificate } from './certificate-components.ts'
+import { type Component, type Components, readComponents, splitCertificate, subkeyOf } from './certificate-components.ts'
 import type { PublicKeyPacket } from './key-packet.ts'
 import { bitLength } from './octet-reader.ts'
 import { MalformedOpenPgp, PublicKeyAlgorithm } from './openpgp.ts'
@@ -75,6 +75,12 @@ function readCertificate(octets: Bytes, now: number | null): Certificate {
 /** Binary packets of what may be armored. Throws MalformedOpenPgp. */
 export function binaryCertificate(octets: Bytes): Bytes {
   return isArmored(octets) ? dearmor(octets).octets : octets
+}
+
+/** The primary key and the subkeys of a binary certificate, bound or not. Throws MalformedOpenPgp. */
+export function keysIn(certificate: Bytes): readonly PublicKeyPacket[] {
+  const { primary, others } = splitCertificate(certificate)
+  return [primary, ...others.flatMap((one) => subkeyOf(one, primary) ?? [])]
 }
 
 /** The keys to seal to at `now`. Empty: nothing may be sealed to this certificate. */

@@ -1,8 +1,7 @@
 /** Judges signatures over octets: who made them, with which certificate, and whether that counts. */
 import type { Bytes } from '#lib/bytes.ts'
 import { canonicalText } from './canonical-text.ts'
-import { type Certificate, verifyCertificate } from './certificate.ts'
-import { splitCertificate, subkeyOf } from './certificate-components.ts'
+import { type Certificate, keysIn, verifyCertificate } from './certificate.ts'
 import type { PublicKeyPacket } from './key-packet.ts'
 import { MalformedOpenPgp } from './openpgp.ts'
 import { parseSignature, type Signature, SignatureType, signatureHolds } from './signature.ts'
@@ -62,7 +61,7 @@ export type SignatureCheck =
  * its owner renewed it and publishes nothing older, counts as it is at `now`.
  */
 export function checkSignature(signature: Signature, content: Bytes, certificate: Bytes, now: number): SignatureCheck {
-  if (!keysIn(certificate).some((key) => isIssuer(signature, key))) return { kind: 'not-issuer' }
+  if (!isFrom(signature, certificate)) return { kind: 'not-issuer' }
   const then = checkAt(signature, content, certificateAt(certificate, signature.created!))
   return then.kind === 'not-bound' ? checkAt(signature, content, certificateAt(certificate, now)) : then
 }
@@ -89,13 +88,11 @@ export function userIdsAt(certificate: Bytes, now: number): readonly string[] {
   return certificateAt(certificate, now)?.userIds ?? []
 }
 
-/** All keys of a certificate, whatever they are for; none of what is no certificate. */
-function keysIn(certificate: Bytes): readonly PublicKeyPacket[] {
+function isFrom(signature: Signature, certificate: Bytes): boolean {
   try {
-    const { primary, others } = splitCertificate(certificate)
-    return [primary, ...others.flatMap((one) => subkeyOf(one, primary) ?? [])]
+    return keysIn(certificate).some((key) => isIssuer(signature, key))
   } catch (error) {
-    if (error instanceof MalformedOpenPgp) return []
+    if (error instanceof MalformedOpenPgp) return false
     throw error
   }
 }
