@@ -21,6 +21,7 @@ import type { AccountId } from '../accounts/directory.ts'
 import type { IndexRecords } from './index-records.ts'
 import type { ContentId, IndexedAccountMail } from './indexed-mail-store.ts'
 import {
+  KeysNeeded,
   type MailboxId,
   MessageUnreadable,
   NoCertificate,
@@ -239,10 +240,12 @@ export class Unsealer {
       })
       return [found, 'again']
     } catch (error) {
-      logger.warn(
-        { account, content: found.content, error: error as Error },
-        'could not keep a message that was unsealed',
-      )
+      // A session that has ended needs it no more.
+      if (!(error instanceof KeysNeeded))
+        logger.warn(
+          { account, content: found.content, error: error as Error },
+          'could not keep a message that was unsealed',
+        )
       return [found, { ...found, entry: 'unwritten' }]
     } finally {
       for (const clear of [view, made.entry]) wipe(clear)
