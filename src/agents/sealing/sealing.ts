@@ -49,14 +49,3 @@ export interface SealingOptions {
   readonly logger: Logger
   readonly metrics: Metrics
 }
-
-export function createSealingAgent(options: SealingOptions): DeliveryAgent {
-  return {
-    async deliver(mail, recipients, signal) {
-      const { waiting, ...sealed } = mail
-      if (!waiting) return await options.next.deliver(mail, recipients, signal)
-      const { deliverWaiting } = await import('./waiting-mail.ts')
-      return await deliverWaiting({ mail: sealed, waiting, signal }, recipients, options)
-    },
-  }
-}

@@ -27,7 +27,8 @@ import { type TemporaryDirectory, temporaryDirectory } from '../../../test/suppo
 import { openQueue } from '../queue/durable-queue.ts'
 import type { Outcome, Queue, QueuedMail } from '../queue/queue.ts'
 import { encodeWaiting, type WaitingSeal } from '../queue/waiting.ts'
-import { createSealingAgent, type SealingOptions, type ToldMail } from './sealing.ts'
+import type { SealingOptions, ToldMail } from './sealing.ts'
+import { createSealingAgent } from './sealing-agent.ts'
 
 const LETTER = Buffer.from(
   [
