@@ -58,7 +58,9 @@ describe('between two providers', needs('knotd', 'keymgr', 'kzonesign', 'unbound
 
   it('what alice wrote arrives to the octet, and is nowhere on the way', async () => {
     const wire = world.wires['beta.test']!
-    const sent = letters(alice.address, bob.address, canaries.subject, canaries.body)
+    const all = letters(alice.address, bob.address, canaries.subject, canaries.body)
+    // Nobody may submit what has no header that all readers agree on.
+    const sent = all.filter(({ name }) => name !== 'broken-header')
     wire.hold()
     for (const { content } of sent) await send(content)
     assert.deepEqual(await findings(), [], 'while it waits in the queue of alpha')
@@ -79,7 +81,6 @@ describe('between two providers', needs('knotd', 'keymgr', 'kzonesign', 'unbound
     assert.equal(read.length, sent.length)
     const { fingerprint } = await currentKeyOf(alice)
     for (const { name, content } of sent) {
-      // A line that is no field ends a header for one reader and not for another: such a message is compared by its body.
       const got = read.find((message) => message.includes(`<${name}@journey.test>`))
       assert.ok(got, name)
       const trace = traceOf(got, content)

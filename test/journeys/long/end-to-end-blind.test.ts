@@ -1,7 +1,7 @@
 /** One message to somebody at another provider, somebody at one's own, and a blind recipient at the other: who learns what of whom. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { decryptKey, type PrivateKey, readMessage, readPrivateKey } from 'openpgp'
+import { decrypt, decryptKey, type PrivateKey, readMessage, readPrivateKey } from 'openpgp'
 import {
   type Correspondent,
   currentKeyOf,
@@ -83,7 +83,10 @@ describe('a blind recipient', () => {
       assert.equal(named.length, 1)
       const owner = people.find(({ key }) => key.getKeys().some((one) => one.getKeyID().toHex() === named[0]))!
       const other = people.find((one) => one !== owner)!
-      const inside = Buffer.from((await message.decrypt([owner.key])).packets.write())
+      const { data, signatures } = await decrypt({ message, decryptionKeys: owner.key, format: 'binary' })
+      const signed = await Promise.all(signatures.map(async ({ signature }) => (await signature).write()))
+      assert.equal(signed.length, 1)
+      const inside = Buffer.concat([data, ...signed])
       assert.ok(inside.includes(Buffer.from(owner.fingerprint, 'hex')), 'the signature names whom it is for')
       assert.ok(!inside.includes(Buffer.from(other.fingerprint, 'hex')))
       assert.ok(!inside.includes('dora'))
