@@ -17,6 +17,7 @@ import { CliError, UsageError } from './cli-error.ts'
 import { coverageText } from './coverage-text.ts'
 import { CUSTODY_WORDS } from './key/facts.ts'
 import { answer, day, type OutputOptions, octets, tabulate } from './output.ts'
+import { policyOfAccount } from './policy.ts'
 import { addressOf, type PlaceOptions, Premises } from './premises.ts'
 import { openSealedStore } from './sealed-store.ts'
 import { readSecrets } from './secrets.ts'
@@ -176,6 +177,7 @@ export async function show(text: string, options: Options): Promise<void> {
   await using mail = await store.open(account.id, null)
   const coverage = await mail.coverage()
   const { mode } = await readCustody(premises.config.data, account.id)
+  const policy = await policyOfAccount(premises, account)
   const mailboxes = []
   for (const mailbox of await mail.mailboxes()) {
     const { messages, unseen } = await mail.status(mailbox.id)
@@ -183,7 +185,7 @@ export async function show(text: string, options: Options): Promise<void> {
   }
   answer(
     options,
-    { ...row, custody: mode, coverage, mailboxes },
+    { ...row, custody: mode, policy: policy.document, coverage, mailboxes },
     [
       `address      ${row.addresses.join(', ')}`,
       `state        ${row.state}`,
@@ -193,6 +195,7 @@ export async function show(text: string, options: Options): Promise<void> {
       ...row.certificates.map(
         (one) => `certificate  ${one.fingerprint}${one.current ? ' (current)' : ''}, since ${one.since}`,
       ),
+      `without key  ${policy.text}`,
       `mail         ${coverageText(coverage)}`,
       '',
       tabulate(

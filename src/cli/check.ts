@@ -1,6 +1,10 @@
-/** `letterlock check`: what is known of a recipient's certificate, where from, and what that means for mail to them. */
-import { formatAddress } from '#formats/message/address.ts'
-import type { Discovery, Evidence, Sighting, Step } from '#privacy/discovery/discovery.ts'
+/** `letterlock check`: what becomes of mail to somebody, and what is known of their certificate that makes it so. */
+import { type Address, formatAddress } from '#formats/message/address.ts'
+import { systemClock } from '#lib/clock.ts'
+import { silentLogger } from '#lib/log.ts'
+import type { Discoverer, Discovery, Evidence, Sighting, Step } from '#privacy/discovery/discovery.ts'
+import type { Fate, WithoutKey } from '#privacy/e2e/e2e.ts'
+import { createPlanner } from '#privacy/e2e/plan.ts'
 import { openDiscoverer, openResolver } from './discovery.ts'
 import { answer, notice, type OutputOptions } from './output.ts'
 import { addressOf, type PlaceOptions, Premises } from './premises.ts'
@@ -8,23 +12,48 @@ import { addressOf, type PlaceOptions, Premises } from './premises.ts'
 export interface CheckOptions extends PlaceOptions, OutputOptions {
   readonly fresh?: boolean
   /** An account. */
-  readonly for?: string
+  readonly from?: string
 }
 
 export async function check(texts: readonly string[], options: CheckOptions): Promise<void> {
   const addresses = texts.map(addressOf)
   await using premises = new Premises(options)
   if (!premises.config.dns.validating) notice(UNPROVEN)
-  const author = options.for === undefined ? {} : { account: (await premises.account(options.for)).id }
+  const author = options.from === undefined ? null : await premises.account(options.from)
   using resolver = openResolver(premises.config)
   await using discoverer = await openDiscoverer(premises, resolver, false)
-  const checked = await Promise.all(
-    addresses.map(async (address): Promise<Checked> => {
-      const found = await discoverer.discover(address, { fresh: options.fresh === true, ...author })
-      return { address: formatAddress(address), found, sightings: await discoverer.sightings(address) }
-    }),
+  const whose = author === null ? {} : { account: author.id }
+  const known = await Promise.all(
+    addresses.map(async (address) => ({
+      address: formatAddress(address),
+      found: await discoverer.discover(address, { fresh: options.fresh === true, ...whose }),
+      sightings: await discoverer.sightings(address),
+    })),
   )
+  const { fates, policy } = await foreseen(premises, { discoverer, proves: resolver.proves }, addresses, author?.id)
+  const checked = known.map((one, index): Checked => ({ ...one, fate: fates[index]!, policy }))
   answer(options, checked.map(documentOf), checked.map(textOf).join('\n\n'))
+}
+
+/** What the server would do: it looks at what was found a moment ago. */
+async function foreseen(
+  premises: Premises,
+  { discoverer, proves }: { readonly discoverer: Discoverer; readonly proves: boolean },
+  addresses: readonly Address[],
+  author: string | null = null,
+) {
+  const { seal: seals, withoutKey } = premises.config.e2e
+  const planner = createPlanner({
+    directory: await premises.directory(),
+    source: { discoverer: async () => discoverer },
+    accepted: premises.accepted,
+    withoutKey,
+    seals,
+    proves,
+    clock: systemClock,
+    logger: silentLogger,
+  })
+  return { fates: await planner.foresee(addresses, author), policy: await planner.policy(author) }
 }
 
 const UNPROVEN =
@@ -35,13 +64,17 @@ interface Checked {
   readonly address: string
   readonly found: Discovery
   readonly sightings: readonly Sighting[]
+  readonly fate: Fate
+  /** What becomes of mail without a key. */
+  readonly policy: WithoutKey
 }
 
-function documentOf({ address, found, sightings }: Checked): object {
-  const meaning = meaningOf(found)
-  if (found.kind !== 'found') return { address, ...found, meaning, sightings }
+function documentOf({ address, found, sightings, fate, policy }: Checked): object {
+  const meaning = meaningOf(fate)
+  const common = { fate: fate.kind, meaning, policy, sightings }
+  if (found.kind !== 'found') return { address, ...found, ...common }
   const { certificate, ...facts } = found
-  return { address, ...facts, certificate: Buffer.from(certificate).toString('base64'), meaning, sightings }
+  return { address, ...facts, certificate: Buffer.from(certificate).toString('base64'), ...common }
 }
 
 const EVIDENCE: Readonly<Record<Evidence, string>> = {
@@ -56,14 +89,14 @@ const MARKS: Readonly<Record<Step['outcome'], string>> = { found: '+', absent: '
 
 const time = (ms: number): string => `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 
-function textOf({ address, found, sightings }: Checked): string {
+function textOf({ address, found, sightings, fate }: Checked): string {
   const steps = found.steps.map(({ outcome, text }) => `  ${MARKS[outcome]} ${text}`)
   return [
     address,
     ...headOf(found).map(indented),
     ...steps,
     ...historyOf(found, sightings),
-    indented(meaningOf(found)),
+    indented(meaningOf(fate)),
   ].join('\n')
 }
 
@@ -94,21 +127,22 @@ function historyOf(found: Discovery, sightings: readonly Sighting[]): string[] {
     .map(({ fingerprint, first, last }) => `  before: ${fingerprint}, seen from ${time(first)} to ${time(last)}`)
 }
 
-const TODAY =
-  'This version does not seal outgoing mail yet: it leaves as it was written, over TLS where the other side offers that.'
-
-/** What it means today, and what will be made of it: no more is promised than is done. */
-function meaningOf({ kind, steps }: Discovery): string {
-  if (steps[0]?.source === 'directory') return OURS
-  switch (kind) {
-    case 'found':
-      return `${TODAY} This certificate is the one that mail will be sealed to.`
-    case 'none':
-    case 'unusable':
-      return `${TODAY} For this address there would be nothing to seal it to.`
-    case 'temporary':
-      return `${TODAY} Once it does, mail that must be sealed will wait and be tried again, and not leave in clear because of this.`
+/** What becomes of an ordinary message now. */
+function meaningOf(fate: Fate): string {
+  switch (fate.kind) {
+    case 'sealed':
+      return `Mail to this address is sealed to ${fate.fingerprint}, found by ${EVIDENCE[fate.evidence]}.`
+    case 'kept':
+      return 'The address is of this provider: mail to it stays here, where it is stored sealed.'
+    case 'already':
+      return 'Mail to this address goes as its author encrypted it.'
+    case 'plain':
+      return `Mail to this address leaves in clear, over TLS where the other side offers that, because ${fate.why}.${fate.warns ? ' Its author is told so.' : ''}`
+    case 'refused':
+      return `Mail to this address is refused, because it must be sealed and ${fate.why}.`
+    case 'pickup':
+      return `Mail to this address is kept here, sealed, to be picked up, because ${fate.why}.`
+    case 'waits':
+      return `Mail to this address waits, sealed, and is tried again, because ${fate.why}.`
   }
 }
-
-const OURS = 'The address is of this provider: mail to its accounts stays on this server, where it is stored sealed.'

@@ -57,7 +57,7 @@ export async function accept(text: string, other: string, options: AcceptOptions
     [
       `${owner} accepts ${fingerprint} for ${formatAddress(address)}${replaced === null ? '' : `, in place of ${replaced}`}.`,
       'It counts where the domain publishes nothing that can be believed, and never over what it publishes:',
-      `  letterlock check ${formatAddress(address)} --for ${owner}`,
+      `  letterlock check ${formatAddress(address)} --from ${owner}`,
     ].join('\n'),
   )
 }

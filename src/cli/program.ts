@@ -85,6 +85,12 @@ asking(account, 'remove <address>', 'remove the account; its sealed mail is kept
   .option('--purge', 'delete its mail and keys too')
   .action(async (address, options) => (await import('#cli/account.ts')).remove(address, options))
 
+asking(
+  account,
+  'policy <address> [choice]',
+  'what becomes of its mail to people without a key: plain, warn, refuse, pickup or default',
+).action(async (address, choice, options) => (await import('#cli/policy.ts')).ofAccount(address, choice, options))
+
 const appPassword = program
   .command('app-password')
   .description('passwords for single devices and mail programs, each revocable alone')
@@ -219,6 +225,12 @@ asking(domain, 'records <domain>', 'every DNS record to publish')
   .option('--keys', 'with the current key of every address of the domain (OPENPGPKEY)')
   .action(async (name, options) => (await import('#cli/domain.ts')).records(name, options))
 
+asking(
+  domain,
+  'policy <domain> [choice]',
+  'the same for all of its accounts; refuse and pickup bind those that chose otherwise',
+).action(async (name, choice, options) => (await import('#cli/policy.ts')).ofDomain(name, choice, options))
+
 const alias = program.command('alias').description('addresses that lead to other addresses')
 asking(alias, 'list', 'all aliases').action(async (options) => (await import('#cli/domain.ts')).listAliases(options))
 asking(alias, 'add <alias> <target...>', 'let mail for an address go to others').action(
@@ -245,9 +257,13 @@ withSecrets(asking(correspondent, 'forget <account> <address>', 'accept it no lo
   async (account, address, options) => (await import('#cli/correspondent.ts')).forget(account, address, options),
 )
 
-asking(program, 'check <address...>', "recipients' certificates: what is found, where, and what it means")
+asking(
+  program,
+  'check <address...>',
+  'what becomes of mail to somebody: which certificate is found, where, and what follows',
+)
   .option('--fresh', 'ask again whatever is remembered')
-  .option('--for <account>', 'also with what this account accepts')
+  .option('--from <account>', 'by the policy of this account, and with what it accepts')
   .action(async (addresses, options) => (await import('#cli/check.ts')).check(addresses, options))
 asking(program, 'doctor <domain>', 'what others see of a domain of ours: what is wrong, and the remedy').action(
   async (name, options) => (await import('#cli/doctor.ts')).doctor(name, options),

@@ -46,6 +46,7 @@ export type AuditEvent =
   | 'reseal.finished'
   | 'mail.exported'
   | 'mail.imported'
+  | 'policy.changed'
   | 'correspondent.accepted'
   | 'correspondent.forgotten'
   | 'consent.given'

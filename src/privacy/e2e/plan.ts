@@ -48,21 +48,11 @@ export interface Contradiction {
   readonly why: string
 }
 
-/** What is known of one recipient, and what that means for an ordinary message. */
-export interface Forecast {
-  readonly known: Known
-  readonly fate: Fate
-}
-
 export interface Planner {
   plan(letter: Letter): Promise<Plan | Contradiction>
-  /** For a message that asks for nothing. `author` null: of nobody in particular, by the policy of the provider. */
-  foresee(
-    recipients: readonly Address[],
-    author: AccountId | null,
-    options?: { readonly fresh?: boolean },
-  ): Promise<readonly Forecast[]>
-  /** What counts for mail of the account to those without key. */
+  /** For an ordinary message that asks for nothing. `author` null: of an account that chose nothing. */
+  foresee(recipients: readonly Address[], author: AccountId | null): Promise<readonly Fate[]>
+  /** What counts for mail of the account to those without key; null as above. */
   policy(author: AccountId | null): Promise<WithoutKey>
 }
 
@@ -109,7 +99,6 @@ export function createPlanner(options: PlannerOptions): Planner {
 interface Asking {
   readonly author: AccountId | null
   readonly wish: Wish
-  readonly fresh: boolean
 }
 
 class MessagePlanner implements Planner {
@@ -133,7 +122,7 @@ class MessagePlanner implements Planner {
     const rule = ruleOf(await this.policy(author), demand)
     if (rule === null) return { kind: 'contradiction', why: NOT_ALLOWED }
     const wish: Wish = { rule, demand, already: protectedAlready(content, header), seals }
-    const fates = (await this.#look(recipients, { author, wish, fresh: false })).map((known) => fateOf(known, wish))
+    const fates = (await this.#look(recipients, { author, wish })).map((known) => fateOf(known, wish))
     return {
       kind: 'plan',
       fates,
@@ -145,15 +134,10 @@ class MessagePlanner implements Planner {
     }
   }
 
-  async foresee(
-    recipients: readonly Address[],
-    author: AccountId | null,
-    { fresh = false }: { readonly fresh?: boolean } = {},
-  ): Promise<readonly Forecast[]> {
+  async foresee(recipients: readonly Address[], author: AccountId | null): Promise<readonly Fate[]> {
     const { seals } = this.#options
     const wish: Wish = { rule: await this.policy(author), demand: 'automatic', already: null, seals }
-    const found = await this.#look(recipients, { author, wish, fresh })
-    return found.map((known) => ({ known, fate: fateOf(known, wish) }))
+    return (await this.#look(recipients, { author, wish })).map((known) => fateOf(known, wish))
   }
 
   /** What is known of each recipient when everybody answered, or patience ends. */
@@ -179,7 +163,7 @@ class MessagePlanner implements Planner {
   }
 
   /** Never rejects: what cannot be looked up is not known now. `meanwhile` hears what counts until there is an answer. */
-  async #lookUp(address: Address, { author, wish, fresh }: Asking, meanwhile: (known: Known) => void): Promise<Known> {
+  async #lookUp(address: Address, { author, wish }: Asking, meanwhile: (known: Known) => void): Promise<Known> {
     try {
       const place = await placeOf(this.#options.directory, address)
       if (place !== 'elsewhere') return place === 'here' ? { kind: 'here' } : LEADS_OUT
@@ -191,7 +175,7 @@ class MessagePlanner implements Planner {
         known.kind === 'temporary' && !canCount ? { kind: 'keyless', why: known.why } : known
       meanwhile(timely(LATE))
       const discoverer = await this.#options.source.discoverer()
-      const found = await discoverer.discover(address, { fresh, ...(author === null ? {} : { account: author }) })
+      const found = await discoverer.discover(address, author === null ? {} : { account: author })
       return timely(found)
     } catch (error) {
       this.#options.logger.error({ error: error as Error, recipient: address }, 'a certificate could not be looked up')
