@@ -156,8 +156,9 @@ class SealedCorrespondents implements Correspondents {
     return this.#rows.name(account)
   }
 
+  /** However its owner types it: a certificate is compared with an address in the same way. */
   #name(account: AccountId, address: Address): Buffer {
-    return this.#rows.name(`${account} ${addressName(address)}`)
+    return this.#rows.name(`${account} ${addressName(address).toLowerCase()}`)
   }
 
   #open({ name, sealed }: Schema['accepted']): Correspondent {
