@@ -30,8 +30,8 @@ function described({ id, account, author, recipient, size, arrived, expires }: P
   return {
     id,
     account,
-    from: author && formatAddress(author),
-    to: recipient && formatAddress(recipient),
+    author: author && formatAddress(author),
+    recipient: recipient && formatAddress(recipient),
     size,
     arrived: day(arrived),
     expires: day(expires),
@@ -49,8 +49,15 @@ export async function list(address: string | undefined, options: Options): Promi
     kept.length === 0
       ? 'Nothing is kept for pickup.'
       : tabulate(
-          ['id', 'from', 'to', 'size', 'arrived', 'deleted'],
-          kept.map((one) => [one.id, one.from ?? '?', one.to ?? '?', octets(one.size), one.arrived, one.expires]),
+          ['id', 'author', 'recipient', 'size', 'arrived', 'deleted'],
+          kept.map((one) => [
+            one.id,
+            one.author ?? '?',
+            one.recipient ?? '?',
+            octets(one.size),
+            one.arrived,
+            one.expires,
+          ]),
         ),
   )
 }
