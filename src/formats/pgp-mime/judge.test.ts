@@ -6,6 +6,7 @@ import { fieldValue, scanHeader } from '#formats/message/header.ts'
 import { dearmor } from '#formats/openpgp/armor.ts'
 import { signatureBodies } from '#formats/openpgp/cleartext.ts'
 import { readPackets } from '#formats/openpgp/packets.ts'
+import { withRevocation } from '#formats/openpgp/revocation.ts'
 import { openSecretKeys } from '#formats/openpgp/secret-key.ts'
 import { subpacket, writeSignature } from '#formats/openpgp/signature-write.ts'
 import type { Bytes } from '#lib/bytes.ts'
@@ -116,11 +117,8 @@ test('what was changed, is from the future or has expired is bad', () => {
   assert.equal(judge(overKey).kind, 'bad')
 })
 
-/** The certificate with a revocation behind its primary key. */
-function revoked({ certificate, revocation }: Person): Buffer {
-  const [primary, ...rest] = [...readPackets(certificate)].map(({ octets }) => octets)
-  return Buffer.concat([primary!, dearmor(Buffer.from(revocation)).octets, ...rest])
-}
+const revoked = ({ certificate, revocation }: Person) =>
+  withRevocation(certificate, dearmor(Buffer.from(revocation)).octets)
 
 test('a hard revocation looks back, and one copy that knows of it is enough', () => {
   const signature = signatureBy(ada, CONTENT)
