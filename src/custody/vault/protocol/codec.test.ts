@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { asBuffer } from '#lib/bytes.ts'
 import { bytes, type Codec, integer, list, MalformedFrame, oneOf, record, text, uint32, word } from './codec.ts'
-import { decodeContent, encodeFrame, FRAME_MAX, type Frame, FrameSplitter } from './frames.ts'
+import { decodeContent, encodeFrame, FRAME_MAX, type Frame, FrameSplitter, SIGN } from './frames.ts'
 
 const shape = record({
   name: text(200),
@@ -87,6 +87,10 @@ test('caps hold on both sides', () => {
   assert.throws(() => encodeFrame(1, 1, list(uint32, 1), [1, 2]), RangeError)
   const header = Buffer.alloc(9)
   header.writeUInt32BE(FRAME_MAX + 1)
+  assert.throws(() => new FrameSplitter(() => {}).push(header), MalformedFrame)
+  header[8] = SIGN
+  new FrameSplitter(() => {}).push(header)
+  header.writeUInt32BE(65 * 1024 * 1024 + 1)
   assert.throws(() => new FrameSplitter(() => {}).push(header), MalformedFrame)
   const leftOver = Buffer.concat([asBuffer(many), Buffer.of(0)])
   assert.throws(() => decodeContent(leftOver, list(uint32, 5) as Codec<unknown>), MalformedFrame)
