@@ -12,8 +12,8 @@ import { splitMessage, unsealSigned } from '#formats/openpgp/unseal.ts'
 import { verifySignatures } from '#formats/openpgp/verify.ts'
 import { originalOf, payloadOf, unwrapEncrypted } from '#formats/pgp-mime/pgp-mime.ts'
 import type { Bytes } from '#lib/bytes.ts'
-import { UnusableCertificate } from './recipient-key.ts'
 import { addressSealed, openLater, sealForLater, sealMessage } from './seal.ts'
+import { UnusableCertificate } from './sealing-key.ts'
 
 const CREATED = Date.UTC(2024, 0)
 const NOW = Date.UTC(2024, 6)

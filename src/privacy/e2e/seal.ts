@@ -13,8 +13,8 @@
 import { payloadOf } from '#formats/pgp-mime/pgp-mime.ts'
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import { systemClock } from '#lib/clock.ts'
-import { recipientKey } from './recipient-key.ts'
 import { addressForm, openForm, type Recipients, type SealedForm, sealPayload } from './sealed-form.ts'
+import { sealingKey } from './sealing-key.ts'
 
 /** Makes signature packets over the payload, meant for these certificates: fingerprints in upper-case hex, empty for anybody. */
 export type SignPayload = (payload: Bytes, recipients: readonly string[]) => Promise<Bytes>
@@ -53,7 +53,7 @@ export function sealForLater(message: Bytes, sign: SignPayload | null): Promise<
 }
 
 async function sealed(message: Bytes, sign: SignPayload | null, to: Recipients | null): Promise<SealedForm> {
-  const intended = to ? to.certificates.map((certificate) => recipientKey(certificate, to.now).fingerprint) : []
+  const intended = to ? to.certificates.map((certificate) => sealingKey(certificate, to.now).fingerprint) : []
   const signed = sign && ((payload: Bytes) => sign(payload, intended))
   if (message.byteLength > LARGE_OCTETS) return (await apart()).sealApart(message, signed, to)
   const payload = payloadOf(message, 'travel')
@@ -76,7 +76,7 @@ export async function addressSealed(
   now: number = systemClock.now(),
 ): Promise<Buffer> {
   if (content.byteLength <= LARGE_OCTETS) return addressForm(content, sessionKey, { certificates, now })
-  for (const certificate of certificates) recipientKey(certificate, now)
+  for (const certificate of certificates) sealingKey(certificate, now)
   return (await apart()).addressApart(content, sessionKey, { certificates, now })
 }
 

@@ -9,7 +9,7 @@ import { unseal } from '#formats/openpgp/unseal.ts'
 import { originalOf, unwrapEncrypted, withMessage, wrapEncrypted } from '#formats/pgp-mime/pgp-mime.ts'
 import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
 import { randomOctets } from '#lib/random.ts'
-import { recipientKey } from './recipient-key.ts'
+import { sealingKey } from './sealing-key.ts'
 
 /** `now` in milliseconds since the epoch: what has expired by then is no recipient. */
 export interface Recipients {
@@ -38,7 +38,7 @@ const FOR_ANYBODY = { cipher: 7, octets: 16 }
 
 /** Throws UnusableCertificate, MalformedOpenPgp. */
 export function sealPayload({ message, payload, signature, to }: PayloadToSeal): SealedForm {
-  const keys = to ? to.certificates.map((certificate) => recipientKey(certificate, to.now).key) : []
+  const keys = to ? to.certificates.map((certificate) => sealingKey(certificate, to.now).key) : []
   if (to && keys.length === 0) throw new MalformedOpenPgp('nobody to seal to')
   const frame = signedFrame(signature ?? Buffer.alloc(0), payload.length, 'b')
   const sessionKey = to ? {} : { sessionKey: freshForAnybody() }
@@ -55,7 +55,7 @@ function freshForAnybody(): SessionKey {
 /** What was sealed to nobody, with the packets in front that give its session key to these. Throws UnusableCertificate, MalformedOpenPgp. */
 export function addressForm(content: Bytes, sessionKey: Bytes, { certificates, now }: Recipients): Buffer {
   const key = decodeSessionKey(sessionKey)
-  const pkesks = certificates.map((certificate) => writePkesk(recipientKey(certificate, now).key, key, 3))
+  const pkesks = certificates.map((certificate) => writePkesk(sealingKey(certificate, now).key, key, 3))
   return withMessage(content, Buffer.concat([...pkesks, messageIn(content)]))
 }
 

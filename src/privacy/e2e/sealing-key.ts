@@ -17,7 +17,7 @@ export class UnusableCertificate extends Error {
   }
 }
 
-export interface RecipientKey {
+export interface SealingKey {
   /** Of the certificate, upper-case hex. */
   readonly fingerprint: string
   readonly key: EncryptionKey
@@ -26,7 +26,7 @@ export interface RecipientKey {
 const COMMUNICATIONS = 0x04
 
 /** The newest one for communications (RFC 9580 §5.2.3.29), else the newest. Throws UnusableCertificate, MalformedOpenPgp. */
-export function recipientKey(certificate: Bytes, now: number): RecipientKey {
+export function sealingKey(certificate: Bytes, now: number): SealingKey {
   const known = parsedCertificate(certificate)
   const keys = encryptionKeysAt(known, now)
   const key = keys.find(({ purposes }) => (purposes & COMMUNICATIONS) !== 0) ?? keys[0]
