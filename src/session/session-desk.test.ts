@@ -9,14 +9,14 @@ import {
   PassphraseNeeded,
   type UnlockedKeys,
 } from '#custody/keyring/keyring.ts'
-import type { AccountMail } from '#custody/store/mail-store.ts'
+import type { AccountMail, MailStore, ReadingKeys, UnsealingAid } from '#custody/store/mail-store.ts'
 import { createMemoryMailStore } from '#custody/store/memory-mail-store.ts'
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import { silentLogger } from '#lib/log.ts'
 import { noMetrics } from '#lib/metrics.ts'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
 import type { Protocol } from './session.ts'
-import { createSessionDesk } from './session-desk.ts'
+import { createSessionDesk, type SessionDeskOptions } from './session-desk.ts'
 
 const ALICE: Account = {
   id: 'alice00000000001',
@@ -28,7 +28,7 @@ const ALICE: Account = {
 const NOW = Date.UTC(2026, 10, 2)
 const DAY = 86_400_000
 
-function desk(account: Account = ALICE) {
+function desk(account: Account = ALICE, more: Partial<SessionDeskOptions> = {}) {
   const asked: (string | null)[] = []
   const closed: string[] = []
   const uses: (CredentialUse | undefined)[] = []
@@ -73,6 +73,7 @@ function desk(account: Account = ALICE) {
     failedLogins: 3,
     now: () => NOW,
     clock: createFakeClock(NOW),
+    ...more,
   })
   const login = (user: string, password: string, ip = '192.0.2.1', protocol: Protocol = 'imap') => {
     const credential = Buffer.from(password)
@@ -178,4 +179,30 @@ test("a client's copy in Sent takes the place of the one that submission made, a
   assert.deepEqual(await uidsIn(mail, sent), [2, 3, 4], "a client's own copies are its own affair")
   await mail.append(await idOf('Archive'), { ...message('two@alpha.test'), flags: [] })
   assert.deepEqual(await uidsIn(mail, sent), [2, 3, 4])
+})
+
+test('mail is opened with the aid of its account; who only sends has none', async () => {
+  const memory = createMemoryMailStore()
+  await memory.create(ALICE.id)
+  const opened: (ReadingKeys | null)[] = []
+  const open: MailStore['open'] = async (account, keys) => {
+    opened.push(keys)
+    return await memory.open(account, keys)
+  }
+  const store: MailStore = new Proxy(memory, {
+    get: (target, name) => (name === 'open' ? open : Reflect.get(target, name, target)),
+  })
+  const aids: string[] = []
+  const aid = (account: string) => ({ authservId: aids[aids.push(account) - 1] }) as UnsealingAid
+  const { login } = desk(ALICE, { store, aid })
+  const sent = await login('alice@alpha.test', 'sends').result
+  assert.ok(sent.kind === 'welcome')
+  await assert.rejects(sent.session.mail(), NotWithThisCredential)
+  assert.deepEqual([opened, aids], [[], []])
+  const read = await login('alice@alpha.test', 'right').result
+  assert.ok(read.kind === 'welcome')
+  await using session = read.session
+  await session.mail()
+  assert.equal(opened[0]?.aid?.authservId, ALICE.id)
+  assert.deepEqual(await opened[0]?.indexKey(), Buffer.alloc(32))
 })
