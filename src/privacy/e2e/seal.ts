@@ -10,6 +10,7 @@
  * is sealed to none; large messages are sealed in a thread of their own, so that nobody waits for them. Must never: hold a secret key
  * (`sign` asks the vault), or hand out anything of a message whose signing failed.
  */
+import { MalformedOpenPgp } from '#formats/openpgp/openpgp.ts'
 import { payloadOf } from '#formats/pgp-mime/pgp-mime.ts'
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import { systemClock } from '#lib/clock.ts'
@@ -39,6 +40,7 @@ const apart = () => import('./seal-apart.ts')
  */
 export async function sealMessage(message: Bytes, wish: SealWish): Promise<Buffer> {
   const { certificates, sign, now = systemClock.now() } = wish
+  if (certificates.length === 0) throw new MalformedOpenPgp('nobody to seal to')
   const { content, sessionKey } = await sealed(message, sign, { certificates, now })
   wipe(sessionKey)
   return content

@@ -23,7 +23,7 @@ export interface PayloadToSeal {
   readonly payload: Bytes
   /** Signature packets over the payload; null for none. */
   readonly signature: Bytes | null
-  /** null: nobody yet. */
+  /** At least one; null for nobody yet. */
   readonly to: Recipients | null
 }
 
@@ -39,7 +39,6 @@ const FOR_ANYBODY = { cipher: 7, octets: 16 }
 /** Throws UnusableCertificate, MalformedOpenPgp. */
 export function sealPayload({ message, payload, signature, to }: PayloadToSeal): SealedForm {
   const keys = to ? to.certificates.map((certificate) => sealingKey(certificate, to.now).key) : []
-  if (to && keys.length === 0) throw new MalformedOpenPgp('nobody to seal to')
   const frame = signedFrame(signature ?? Buffer.alloc(0), payload.length, 'b')
   const sessionKey = to ? {} : { sessionKey: freshForAnybody() }
   const sealed = sealPackets(keys, { head: frame.head, content: payload, tail: frame.tail }, sessionKey)
