@@ -119,7 +119,7 @@ class Attempt {
 
   async #deliverPlain(why: string, warns: boolean): Promise<Outcome> {
     const { mail, seal } = this.#waiting
-    this.#logger.warn({ why }, 'waiting mail leaves in clear, as its policy says')
+    this.#logger.warn({ policy: seal.withoutKey }, 'waiting mail leaves in clear, as its policy says')
     const outcome = await this.#handOn(await openLater(mail.content, seal.sessionKey))
     // Whoever was spoken to may have read it, whatever they answered.
     const stayed = outcome.kind === 'deferred' && outcome.unreachable
