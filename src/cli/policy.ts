@@ -44,7 +44,8 @@ export async function policyOfAccount(premises: Premises, account: Account) {
   const home = domainOf(account.address)
   const shared = [...domains].find(([domain]) => domainKey(domain) === home)?.[1] ?? null
   const counts = (await directory.policy(account.id)) ?? standard
-  const chooser = counts === own ? 'its own choice' : shared === null ? 'the configuration' : `of its domain ${home}`
+  const chooser =
+    counts === own ? 'by its own choice' : shared === null ? 'as configured' : `by the choice of its domain, ${home}`
   const overruled = own !== null && counts !== own ? `; its own choice, ${own}, is weaker than that` : ''
   return {
     document: { counts, account: own, domain: shared, configuration: standard },
@@ -80,7 +81,7 @@ export async function ofDomain(name: string, choice: string | undefined, options
   const chosen = (await directory.policies()).domains.get(domain) ?? null
   const standard = premises.config.e2e.withoutKey
   const counts = chosen ?? standard
-  const chooser = chosen === null ? 'the configuration' : 'its own choice'
+  const chooser = chosen === null ? 'as configured' : 'by its own choice'
   answer(
     options,
     { domain, policy: { counts, domain: chosen, configuration: standard } },

@@ -2,7 +2,7 @@
 import type { WithoutKey } from './directory.ts'
 
 /** Whether what should be sealed may leave in clear all the same. */
-export const letsLeaveInClear = (policy: WithoutKey): boolean => policy === 'plain' || policy === 'warn'
+const letsLeaveInClear = (policy: WithoutKey): boolean => policy === 'plain' || policy === 'warn'
 
 /** Nothing weakens a domain that lets nothing leave in clear. */
 export function policyOf(own: WithoutKey | null, shared: WithoutKey | null): WithoutKey | null {
