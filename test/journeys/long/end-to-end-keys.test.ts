@@ -133,6 +133,19 @@ describe('keys and names that change between two providers', () => {
       assert.ok(!isOnTheWire('beta.test', body))
     })
 
+  it('the recipient gives the key up: nothing is sealed to it any more, and nothing leaves in clear against the wish', async () => {
+    const [alice, bea] = [person('alice'), person('bea')]
+    const input = `${bea.password}\n`
+    await bea.provider.command(['key', 'revoke', bea.address, '--force', '--password-stdin'], { input })
+    await alice.provider.command(['check', '--fresh', bea.address])
+    const fields = { From: alice.address, To: bea.address, Subject: 'For nobody', 'Letterlock-Encrypt': 'required' }
+    const message = letter(fields, 'sealed to nobody')
+    const { code, lines } = await submit({ author: alice, to: [bea.address], message })
+    assert.equal(code, 550)
+    assert.match(lines.join('\n'), /^550[ -]5\.7\.1 .*bea@beta\.test/m)
+    assert.ok(!isOnTheWire('beta.test', 'sealed to nobody'))
+  })
+
   it('both rotate at once while mail flows both ways', async () => {
     const [alice, bob] = [person('alice'), person('bob')]
     const before = [(await mailOf(alice)).length, (await mailOf(bob)).length]
