@@ -151,6 +151,13 @@ function appending(check: Check): void {
     assert.equal(await mail.read(inbox, 99), null)
   })
 
+  check('nothing is said of the protection of what came in clear, or is gone', async ({ mail, mailbox }) => {
+    const inbox = await mailbox('INBOX')
+    await mail.append(inbox, newMessage('clear'))
+    assert.deepEqual(await mail.protections(inbox, [1, 99, 1]), [null, null, null])
+    assert.deepEqual(await mail.protections(inbox, []), [])
+  })
+
   check('the row says when, and with which flags', async ({ mail, mailbox }) => {
     const drafts = await mailbox('Drafts')
     await mail.append(
@@ -207,6 +214,7 @@ function appending(check: Check): void {
     await assert.rejects(mail.list(gone), NoSuchMailbox)
     await assert.rejects(mail.read(gone, 1), NoSuchMailbox)
     await assert.rejects(mail.summaries(gone, [1]), NoSuchMailbox)
+    await assert.rejects(mail.protections(gone, [1]), NoSuchMailbox)
     await assert.rejects(mail.status(gone), NoSuchMailbox)
     await assert.rejects(mail.changesSince(gone, 0), NoSuchMailbox)
     await assert.rejects(mail.setFlags(gone, [1], { mode: 'add', flags: [] }), NoSuchMailbox)

@@ -39,28 +39,33 @@ const outer = (subject: string) => [
   'To: bob@beta.test',
   `Subject: ${subject}`,
 ]
-export const entityOf = (text: string): Buffer =>
+const entityOf = (text: string, more: string): Buffer =>
   crlf(
     'From: Ada <ada@alpha.test>',
     'To: bob@beta.test',
     `Subject: ${text}`,
     'Content-Type: text/plain; charset=utf-8; protected-headers="v1"; hp="cipher"',
     '',
-    `${SECRET} ${text}`,
+    `${SECRET} ${text}${more}`,
   )
 
 export interface Wish {
   readonly reader?: Person
   readonly signer?: Person | null
   readonly flags?: readonly string[]
+  /** More text. */
+  readonly more?: string
 }
 
 function asNew(content: Buffer, flags: readonly string[] = []): NewMessage {
   return { content, summary: encodeSummary(summarize(content)), internalDate: 1_700_000_000_000, flags }
 }
 
-export function sealedLetter(text: string, { reader = bob, signer = ada, flags = [] }: Wish = {}): NewMessage {
-  const entity = entityOf(text)
+export function sealedLetter(
+  text: string,
+  { reader = bob, signer = ada, flags = [], more = '' }: Wish = {},
+): NewMessage {
+  const entity = entityOf(text, more)
   const signatures = signer ? signatureBy(signer, entity) : Buffer.alloc(0)
   return asNew(encryptedMessage(outer('...'), entity, reader, signatures).message, flags)
 }

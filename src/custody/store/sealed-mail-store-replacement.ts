@@ -2,7 +2,7 @@
 import { editHeader, scanHeader } from '#formats/message/header.ts'
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import { resultsField } from '#formats/pgp-mime/judge.ts'
-import { openedView, trustsInnerFrom } from '#formats/pgp-mime/opened.ts'
+import { type Authors, openedView, trustsInnerFrom } from '#formats/pgp-mime/opened.ts'
 import { encodeProtection, type Protection, type SignatureVerdict } from '#formats/pgp-mime/protection.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { UnsealingState } from './indexed-mail-store.ts'
@@ -36,7 +36,7 @@ export function replacementOf(received: Bytes, layer: OpenLayer, found: Found, s
   const protection: Protection = { encryption: payload ? 'opened' : 'none', signature, author: authors.author, at }
   // RFC 9788 §4.4: an author inside who is not shown now is not shown later either, so nothing is kept for a later look.
   const trusts = trustsInnerFrom(authors, signature)
-  const view = viewOf(received, payload, { protection, authservId: found.authservId, trusts })
+  const view = viewOf(received, payload, { protection, authservId: found.authservId, authors, trusts })
   const kept =
     signature.kind === 'unchecked' && trusts ? encodeSigned(layer, view, behindSigned(received, layer)) : null
   const summary = encodeSummary(summarize(view))
@@ -47,12 +47,17 @@ export function replacementOf(received: Bytes, layer: OpenLayer, found: Found, s
 interface Shown {
   readonly protection: Protection
   readonly authservId: string | null
+  readonly authors: Authors
   readonly trusts: boolean
 }
 
-function viewOf(received: Bytes, payload: Bytes | null, { protection, authservId, trusts }: Shown): Buffer {
+function viewOf(received: Bytes, payload: Bytes | null, shown: Shown): Buffer {
+  const { protection, authservId, authors, trusts } = shown
   const wish = { received, payload, trustsInnerFrom: trusts }
-  if (authservId !== null) return openedView({ ...wish, authservId, results: resultsField(authservId, protection) })
+  if (authservId !== null) {
+    const results = resultsField(authservId, protection, trusts ? authors.author : authors.outer)
+    return openedView({ ...wish, authservId, results })
+  }
   // Which results are forged is not known, so there are none.
   const view = openedView({ ...wish, authservId: '', results: '' })
   return editHeader(view, scanHeader(view), '', ({ name }) => name === 'authentication-results')

@@ -248,7 +248,9 @@ export class Unsealer {
         )
       return [found, { ...found, entry: 'unwritten' }]
     } finally {
-      for (const clear of [view, made.entry]) wipe(clear)
+      wipe(made.entry)
+      // Its memory may be with a scanner.
+      if (view.byteLength > 0) wipe(view)
     }
   }
 
