@@ -7,7 +7,13 @@
  */
 import type { Bytes } from '#lib/bytes.ts'
 import { dearmor, isArmored } from './armor.ts'
-import { type Component, type Components, readComponents, splitCertificate, subkeyOf } from './certificate-components.ts'
+import {
+  type Component,
+  type Components,
+  readComponents,
+  splitCertificate,
+  subkeyOf,
+} from './certificate-components.ts'
 import type { PublicKeyPacket } from './key-packet.ts'
 import { bitLength } from './octet-reader.ts'
 import { MalformedOpenPgp, PublicKeyAlgorithm } from './openpgp.ts'

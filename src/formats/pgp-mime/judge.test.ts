@@ -215,6 +215,11 @@ test('mail programs are told by RFC 8601', () => {
     ),
     'Authentication-Results: mx.beta.test;\r\n\topenpgp=fail (signed) reason="a \\"b\\" \\\\ X:" policy.openpgp-encrypted=no\r\n',
   )
+  assert.equal(
+    resultsField('mx.beta.test', protection({ kind: 'none' }), 'eve@evil.test'),
+    'Authentication-Results: mx.beta.test;\r\n\topenpgp=none (encrypted) header.from=eve@evil.test\r\n' +
+      ' policy.openpgp-inner-from=alice@alpha.test policy.openpgp-encrypted=yes\r\n',
+  )
   assert.match(resultsField('a', protection({ ...PASS, isCurrent: false })), /openpgp-current=no/)
 })
 

@@ -123,12 +123,16 @@ const RESULTS: Readonly<Record<SignatureVerdict['kind'], string>> = {
 const LINE_LENGTH = 76
 const LONGEST_REASON = 200
 
-/** The whole Authentication-Results field (RFC 8601 §2.2) that tells mail programs of a message's protection, with its CRLF. */
-export function resultsField(authservId: string, protection: Protection): string {
+/**
+ * The whole Authentication-Results field (RFC 8601 §2.2) that tells mail programs of a message's protection, with its CRLF. `shown`:
+ * the address in the From field that is shown, when that is not the author that the message claims inside (RFC 9788 §4.4).
+ */
+export function resultsField(authservId: string, protection: Protection, shown = protection.author): string {
   const { signature, author, encryption } = protection
   const words = [`openpgp=${RESULTS[signature.kind]}`, `(${layersOf(protection)})`]
   if ('why' in signature) words.push(...reasonWords(signature.why))
-  if (author !== null) words.push(`header.from=${formatFrom(author)}`)
+  if (shown !== null) words.push(`header.from=${formatFrom(shown)}`)
+  if (author !== null && author !== shown) words.push(`policy.openpgp-inner-from=${formatFrom(author)}`)
   if (signature.kind === 'good') {
     words.push(`policy.openpgp-fingerprint=${signature.fingerprint}`, `policy.openpgp-evidence=${signature.evidence}`)
     if (!signature.isCurrent) words.push('policy.openpgp-current=no')

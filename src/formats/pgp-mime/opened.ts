@@ -2,7 +2,7 @@
  * The incoming half of PGP/MIME (RFC 3156): what a message that its sender encrypted or signed says, whose it claims to be, and the
  * message that is shown in its place.
  *
- * Promises: only the root of a message counts as its protection (RFC 9787 §4.1); signatures are handed out with the exact octets that
+ * Promises: only the root of a message counts as its protection (RFC 9787 §4.5); signatures are handed out with the exact octets that
  * they are over; what is shown has one author, and nothing from inside stands in front of what was received or of our own results.
  * Must never: judge a signature (judge.ts does), or recurse over what somebody sent.
  */

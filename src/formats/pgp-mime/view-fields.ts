@@ -1,6 +1,6 @@
 /** Header fields by who writes them and whom they are for. All names in lower case. */
 
-/** RFC 9788 §1.1.1: what readers see of a header. Fields of lists and of resending are added on the way and not among them. */
+/** RFC 9787 §1.1.2: what readers see of a header. Fields of lists and of resending are added on the way and not among them. */
 export const USER_FACING: ReadonlySet<string> = new Set([
   'from',
   'sender',
@@ -36,5 +36,5 @@ const TRACE: ReadonlySet<string> = new Set([
 /** Said by servers, so that nothing of an author's replaces it. */
 export const isTrace = (name: string): boolean => TRACE.has(name) || name.startsWith('resent-')
 
-/** RFC 9788 §1.1.1: says how the body is read. */
+/** RFC 9787 §1.1.1: says how the body is read. */
 export const isStructural = (name: string): boolean => name === 'mime-version' || name.startsWith('content-')

@@ -90,7 +90,7 @@ function wholeField(octets: Buffer): Buffer {
 
 /**
  * The message that is only signed, as it came, with our results behind the fields that servers put in front. When its author is
- * believed, then fields that readers see are those that the signature covers (RFC 9788 §4.3).
+ * believed, then fields that readers see are those that the signature covers (RFC 9788 §4.5).
  */
 export function signedView(wish: ViewWish, signed: Bytes | null): Buffer {
   const received = asBuffer(wish.received)
