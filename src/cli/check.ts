@@ -114,7 +114,7 @@ function headOf(found: Discovery): string[] {
     case 'none':
       return ['No certificate is published for this address.']
     case 'unusable':
-      return [`What is published cannot be used: ${found.why}.`]
+      return [`What there is cannot be used: ${found.why}.`]
     case 'temporary':
       return [`It cannot be known now: ${found.why}.`]
   }

@@ -1,11 +1,12 @@
 /** The Discoverer: searches, remembers what was found, and lets nothing weaker or broken replace it. */
 import type { Directory } from '#custody/accounts/directory.ts'
 import { type Address, domainOf } from '#formats/message/address.ts'
+import { keysIn } from '#formats/openpgp/certificate.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import { WorkGate } from '#lib/work-gate.ts'
 import type { RecordResolver } from '#policy/dns/resolver.ts'
-import { keyIdOf, keysIn } from '../keyserver/publication.ts'
+import { keyIdOf } from '../keyserver/publication.ts'
 import { withAccepted } from './accepted.ts'
 import { addressName } from './address-name.ts'
 import { type CertificateCache, type Kept, openCertificateCache } from './certificate-cache.ts'

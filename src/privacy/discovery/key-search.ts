@@ -4,11 +4,12 @@
  * a successor by now, which no other source has.
  */
 import { type Address, sameAddress } from '#formats/message/address.ts'
+import { keysIn } from '#formats/openpgp/certificate.ts'
 import { readComponents, splitCertificate } from '#formats/openpgp/certificate-components.ts'
 import { cleanCertificate } from '#formats/openpgp/clean.ts'
 import { addressInUserId } from '#formats/openpgp/user-id.ts'
 import type { Bytes } from '#lib/bytes.ts'
-import { keyIdOf, keysIn, unlessMalformed } from '../keyserver/publication.ts'
+import { keyIdOf, unlessMalformed } from '../keyserver/publication.ts'
 import type { Finding, Search, SearchTools } from './finding.ts'
 import { type Failed, fetchFrom, findKeyservers } from './keyserver.ts'
 import type { Target } from './srv-targets.ts'

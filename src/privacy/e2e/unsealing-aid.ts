@@ -24,7 +24,8 @@ export function createUnsealingAid(options: UnsealingAidOptions): UnsealingAid {
     authservId,
     now: () => clock.now(),
     async own() {
-      const { keyIdOf, keysIn, unlessMalformed } = await import('../keyserver/publication.ts')
+      const { keysIn } = await import('#formats/openpgp/certificate.ts')
+      const { keyIdOf, unlessMalformed } = await import('../keyserver/publication.ts')
       const held = (await directory.certificates(account)).filter(({ custody }) => custody === 'held')
       const keys = held.flatMap(({ certificate }) => unlessMalformed(() => keysIn(certificate)) ?? [])
       return {

@@ -8,8 +8,9 @@ import { domainKey } from '#custody/accounts/address-key.ts'
 import type { AccountId, Directory } from '#custody/accounts/directory.ts'
 import { wkdHash } from '#formats/hkp/names.ts'
 import type { Address } from '#formats/message/address.ts'
+import { keysIn } from '#formats/openpgp/certificate.ts'
 import type { Clock } from '#lib/clock.ts'
-import { keyIdOf, keysIn, unlessMalformed } from './publication.ts'
+import { keyIdOf, unlessMalformed } from './publication.ts'
 
 type Entries<V> = (directory: Directory) => AsyncIterable<readonly [key: string, value: V]>
 

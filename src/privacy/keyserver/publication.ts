@@ -2,8 +2,8 @@
 import type { StoredCertificate } from '#custody/accounts/directory.ts'
 import type { IndexEntry, IndexedKey } from '#formats/hkp/index-entry.ts'
 import { type Address, sameAddress } from '#formats/message/address.ts'
-import { parseCertificate } from '#formats/openpgp/certificate.ts'
-import { readComponents, splitCertificate, subkeyOf } from '#formats/openpgp/certificate-components.ts'
+import { keysIn, parseCertificate } from '#formats/openpgp/certificate.ts'
+import { readComponents, splitCertificate } from '#formats/openpgp/certificate-components.ts'
 import { cleanCertificate } from '#formats/openpgp/clean.ts'
 import type { PublicKeyPacket } from '#formats/openpgp/key-packet.ts'
 import { bitLength } from '#formats/openpgp/octet-reader.ts'
@@ -54,12 +54,6 @@ export function publishedByKey(stored: StoredCertificate, { keyId, addresses, no
     const { entry } = publication
     return [entry, ...entry.subkeys].some((one) => keyIdOf(one.fingerprint) === keyId) ? publication : null
   })
-}
-
-/** The primary key and the subkeys, bound or not. Throws MalformedOpenPgp. */
-export function keysIn(certificate: Bytes): readonly PublicKeyPacket[] {
-  const { primary, others } = splitCertificate(certificate)
-  return [primary, ...others.flatMap((one) => subkeyOf(one, primary) ?? [])]
 }
 
 export function unlessMalformed<T>(read: () => T): T | null {
