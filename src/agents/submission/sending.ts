@@ -75,7 +75,7 @@ export class Sending {
 
   /** null when the mail is durable for all recipients; otherwise nobody has it. */
   async #handOn(queueId: string, { mails, pickups }: Handout): Promise<Reply | null> {
-    const { delivery, queue } = this.#options
+    const { delivery, queue, logger } = this.#options
     const pickedUp: string[] = []
     try {
       for (const mail of pickups) pickedUp.push(await (await this.#options.pickup()).keep(mail))
@@ -83,6 +83,7 @@ export class Sending {
       const only = mails.length === 1 && mail!.envelope.recipients.length === 1 ? mail!.envelope.recipients[0]! : null
       if (!mail || !only || pickups.length > 0 || !(await isLocal(this.#options.directory, only.address))) {
         if (mails.length > 0) await queue.enqueueAll(mails)
+        if (mails.length > 1) logger.info({ queueId, as: mails.map((one) => one.queueId) }, 'sent in several copies')
         return null
       }
       const [outcome] = await delivery.deliver(mail, [only], NEVER)

@@ -74,6 +74,7 @@ export interface PlannerOptions {
 }
 
 const PATIENCE = 10_000
+/** Of one message. */
 const MOST_AT_ONCE = 32
 /** Aliases in aliases, as far as delivery follows them. */
 const MOST_DEPTH = 10
@@ -103,7 +104,6 @@ interface Asking {
 
 class MessagePlanner implements Planner {
   readonly #options: PlannerOptions
-  readonly #gate = new WorkGate(MOST_AT_ONCE, Number.POSITIVE_INFINITY)
 
   constructor(options: PlannerOptions) {
     this.#options = options
@@ -142,15 +142,21 @@ class MessagePlanner implements Planner {
 
   /** What is known of each recipient when everybody answered, or patience ends. */
   async #look(recipients: readonly Address[], asking: Asking): Promise<readonly Known[]> {
-    const { clock, patience = PATIENCE } = this.#options
-    const wanted = new Map(recipients.map((address) => [recipientName(address), address]))
-    const found = new Map<string, Known>()
+    const { clock, directory, patience = PATIENCE } = this.#options
+    const known = new Map<string, Known>()
+    const elsewhere = new Map<string, Address>()
+    for (const address of recipients) {
+      const place = await placeOf(directory, address)
+      if (place === 'elsewhere') elsewhere.set(recipientName(address), address)
+      else known.set(recipientName(address), place === 'here' ? { kind: 'here' } : LEADS_OUT)
+    }
+    const gate = new WorkGate(MOST_AT_ONCE, Number.POSITIVE_INFINITY)
     let isLate = false
-    const everybody = [...wanted].map(([key, address]) =>
-      this.#gate.run(async () => {
+    const everybody = [...elsewhere].map(([name, address]) =>
+      gate.run(async () => {
         if (isLate) return
-        const known = await this.#lookUp(address, asking, (meanwhile) => found.set(key, meanwhile))
-        if (!isLate) found.set(key, known)
+        const found = await this.#lookUp(address, asking, (meanwhile) => known.set(name, meanwhile))
+        if (!isLate) known.set(name, found)
       }),
     )
     const late = Promise.withResolvers<void>()
@@ -159,14 +165,12 @@ class MessagePlanner implements Planner {
       late.resolve()
     })
     await Promise.race([Promise.all(everybody), late.promise])
-    return recipients.map((address) => found.get(recipientName(address)) ?? LATE)
+    return recipients.map((address) => known.get(recipientName(address)) ?? LATE)
   }
 
   /** Never rejects: what cannot be looked up is not known now. `meanwhile` hears what counts until there is an answer. */
   async #lookUp(address: Address, { author, wish }: Asking, meanwhile: (known: Known) => void): Promise<Known> {
     try {
-      const place = await placeOf(this.#options.directory, address)
-      if (place !== 'elsewhere') return place === 'here' ? { kind: 'here' } : LEADS_OUT
       if (!needsDiscovery(wish)) return UNPROVABLE
       // What the author accepted needs no proof by DNS.
       const canCount = this.#options.proves || (await this.#hasAccepted(address, author))
