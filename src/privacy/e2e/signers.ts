@@ -23,7 +23,8 @@ export interface SignersOptions {
 const MOST_ISSUERS = 4
 const AT_ONCE = 8
 const WAITING_MAX = 512
-const TIMEOUT = 15_000
+/** Less than the patience of the store, which asks nothing for a while after an answer that did not come. */
+const TIMEOUT = 10_000
 
 const NONE: Signers = { certificates: [], trouble: null }
 const trouble = (why: string): Signers => ({ certificates: [], trouble: why })
@@ -36,7 +37,10 @@ export function createSigners({ discovery, clock }: SignersOptions): FindSigners
     const keys = [...new Set(issuers)].slice(0, MOST_ISSUERS)
     const ask = async () => find(await discovery.discoverer(), { author, keys, account })
     try {
-      return await gate.run(() => within(clock, ask()))
+      return await within(
+        clock,
+        gate.run(() => within(clock, ask())),
+      )
     } catch (error) {
       return trouble(error instanceof Busy ? 'too many signatures are being checked' : (error as Error).message)
     }
