@@ -58,6 +58,7 @@ const NEGATIVE = 10 * MINUTE
 const TEMPORARY = MINUTE
 const MOST_REMEMBERED = 4096
 const MOST_SEARCHES = 16
+const MOST_KEY_SEARCHES = 8
 
 type Failure = Exclude<Discovery, { kind: 'found' }>
 type LookAtHome = (directory: Directory, wanted: Search, now: number) => Promise<Finding | null>
@@ -75,6 +76,8 @@ class RememberingDiscoverer implements Discoverer {
   readonly #tools: SearchTools
   readonly #closing = new AbortController()
   readonly #turnstile = new WorkGate(MOST_SEARCHES, Number.POSITIVE_INFINITY)
+  /** Signatures on what strangers sent must not keep anybody from writing. */
+  readonly #keyTurnstile = new WorkGate(MOST_KEY_SEARCHES, Number.POSITIVE_INFINITY)
   /** What came of the last search where nothing was kept of it: failures, and what is weaker than what is kept. */
   readonly #recent: ShortMemory<Discovery>
   readonly #underWay = new Map<string, Promise<Discovery>>()
@@ -126,7 +129,7 @@ class RememberingDiscoverer implements Discoverer {
     if (known && known.renew > this.#now()) return remembered(known)
     const subject = `${name} ${key}`
     const look = () => this.#lookForKey(address, key, name)
-    const answer = this.#recent.get(subject) ?? (await this.#once(subject, look))
+    const answer = this.#recent.get(subject) ?? (await this.#once(subject, look, this.#keyTurnstile))
     return answer.kind !== 'found' && known ? remembered(known, answer.steps) : answer
   }
 
@@ -155,10 +158,10 @@ class RememberingDiscoverer implements Discoverer {
     return finding && concluded(finding, steps, clock.now())
   }
 
-  #once(subject: string, look: () => Promise<Discovery>): Promise<Discovery> {
+  #once(subject: string, look: () => Promise<Discovery>, turnstile = this.#turnstile): Promise<Discovery> {
     const running = this.#underWay.get(subject)
     if (running) return running
-    const begun = this.#turnstile
+    const begun = turnstile
       .run(async () => (this.#closing.signal.aborted ? STOPPING : await look()))
       .finally(() => void this.#underWay.delete(subject))
     this.#underWay.set(subject, begun)
