@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { readPkesk } from '#formats/openpgp/pkesk.ts'
 import { decodeSessionKey } from '#formats/openpgp/session-key.ts'
 import { splitMessage } from '#formats/openpgp/unseal.ts'
-import { type Authors, authorsOf, openEncrypted, signedIn } from '#formats/pgp-mime/opened.ts'
+import { type Authors, authorsOf, openUnwrapped, signedIn } from '#formats/pgp-mime/opened.ts'
 import { unwrapEncrypted } from '#formats/pgp-mime/pgp-mime.ts'
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import type { OwnKeys } from './sealed-mail-store-aid.ts'
@@ -54,6 +54,7 @@ export async function openLayers(
 }
 
 interface Addressed {
+  readonly sealed: Bytes
   readonly pkesks: readonly Bytes[]
   /** Whom each is for; null: it does not say. */
   readonly recipients: readonly (string | null)[]
@@ -64,7 +65,7 @@ function addressedIn(received: Bytes): Addressed | null {
   const sealed = unwrapEncrypted(received)
   if (!sealed) return null
   const { pkesks } = splitMessage(sealed)
-  return { pkesks, recipients: pkesks.map(recipientOf) }
+  return { sealed, pkesks, recipients: pkesks.map(recipientOf) }
 }
 
 /** A PKESK that cannot be read is nobody's. */
@@ -92,7 +93,7 @@ function asked({ pkesks, recipients }: Addressed, own: OwnKeys | null): readonly
 function opened({ octets }: Received, addressed: Addressed | null, key: Bytes | Unopened): Layer {
   if (!addressed || key === 'damaged') return { kind: 'damaged' }
   if (typeof key === 'string') return { kind: 'closed', recipients: [...new Set(addressed.recipients)] }
-  const layer = openEncrypted(octets, decodeSessionKey(key))
+  const layer = openUnwrapped(addressed.sealed, decodeSessionKey(key))
   return { kind: 'open', ...layer, authors: authorsOf(octets, layer.payload) }
 }
 

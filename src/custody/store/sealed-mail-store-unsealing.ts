@@ -156,6 +156,17 @@ export class Unsealer {
   }
 
   async #unseal(jobs: readonly Job[], around: Around): Promise<ReadonlyMap<Found, Settled>> {
+    const { settled, made } = await this.#open(jobs, around)
+    for (let i = 0; i < made.length; i += WRITES_AT_ONCE) {
+      const batch = made.slice(i, i + WRITES_AT_ONCE)
+      const committed = await Promise.all(batch.map(([job, replacement]) => this.#commit(job, replacement, around)))
+      for (const [found, after] of committed) settled.set(found, after)
+    }
+    return settled
+  }
+
+  /** What came, and all that was made of it on the way, is free to go when this is done. */
+  async #open(jobs: readonly Job[], around: Around) {
     const settled = new Map<Found, Settled>()
     const read: { readonly job: Job; readonly received: Received }[] = []
     for (const job of jobs) {
@@ -177,12 +188,7 @@ export class Unsealer {
       if (layer.kind === 'open' && layer.payload) wipe(layer.payload)
       await nextTurn()
     }
-    for (let i = 0; i < made.length; i += WRITES_AT_ONCE)
-      for (const [found, after] of await Promise.all(
-        made.slice(i, i + WRITES_AT_ONCE).map(([job, replacement]) => this.#commit(job, replacement, around)),
-      ))
-        settled.set(found, after)
-    return settled
+    return { settled, made }
   }
 
   async #read({ found, sessionKey }: Job): Promise<Bytes | 'gone' | 'unreadable'> {

@@ -11,10 +11,13 @@
  * In device mode a message becomes a PGP/MIME message to the owner's device before anything else, and its summary is made of that:
  * what lies at rest then opens to ciphertext. One that is encrypted already stays as it came, unless to the certificate at rest.
  *
+ * Mail that its sender sealed or signed is unsealed before anybody with keys sees it, and rests then as all mail does
+ * (sealed-mail-store-unsealing.ts). A delivery changes nothing of it: there are no keys then.
+ *
  * After a change of certificate old mail stays as it is, readable, until it is re-sealed (sealed-mail-store-resealing.ts).
  *
- * In clear stay exactly: uid, modseq, internal date, flags, the mailbox's id, name and numbers, and the padded size. A message
- * that cannot be sealed is not stored.
+ * In clear stay exactly: uid, modseq, internal date, flags, the mailbox's id, name and numbers, the padded size, and whether a
+ * message was unsealed and its signatures are to be checked again. A message that cannot be sealed is not stored.
  */
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'

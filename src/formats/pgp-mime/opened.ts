@@ -48,6 +48,11 @@ export interface OpenedLayer {
 export function openEncrypted(received: Bytes, sessionKey: SessionKey): OpenedLayer {
   const sealed = unwrapEncrypted(received)
   if (!sealed) throw new MalformedOpenPgp('not a PGP/MIME encrypted message')
+  return openUnwrapped(sealed, sessionKey)
+}
+
+/** The same for the OpenPGP message in it, which `unwrapEncrypted` gives. */
+export function openUnwrapped(sealed: Bytes, sessionKey: SessionKey): OpenedLayer {
   const { content, signatures } = unsealSigned(sealed, sessionKey)
   const inside = signatures.length === 0 ? signedIn(content) : null
   if (inside) return { payload: inside.signed, signatures: inside.signatures, signed: inside.signed }
