@@ -11,6 +11,7 @@ import type { FakeName } from '../../../test/support/fake-resolver.ts'
 import type { FakeWeb } from '../../../test/support/fake-web.ts'
 import { type MadeKey, madeKey } from '../../../test/support/published.ts'
 import { temporaryDirectory } from '../../../test/support/temporary.ts'
+import { withAccepted as besidePublished } from './accepted.ts'
 
 const BOB = { local: 'bob', domain: 'beta.test' }
 const SRV = '_hkps._tcp.beta.test'
@@ -75,6 +76,22 @@ test('never over anything that is published, good or bad, and never in place of 
       assert.equal(await ask(), 'temporary')
     }
   }))
+
+test('a Web Key Directory keeps its word; that something was accepted is told beside it', async () => {
+  const inDirectory = { kind: 'found', evidence: 'wkd', steps: [], at: 0, until: 1 } as const
+  const accepted = { certificate: mine.certificate, at: 0 }
+  for (const [{ certificate, fingerprint }, text] of [
+    [mine, /accepted it$/],
+    [published, new RegExp(`another one before: ${mine.fingerprint}$`)],
+  ] as const) {
+    const directory = { ...inDirectory, certificate, fingerprint }
+    const found = await besidePublished(directory, async () => accepted, BOB, 0)
+    assert.equal(spell(found), `${fingerprint} wkd`)
+    assert.ok(found.kind === 'found' && found.isAccepted)
+    assert.match(found.steps.at(-1)!.text, text)
+    assert.equal(await besidePublished(directory, async () => null, BOB, 0), directory)
+  }
+})
 
 test('what cannot be read is trouble; what cannot be used any more is said', () =>
   withAccepted(async ({ discoverer }) => {

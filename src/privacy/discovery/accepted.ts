@@ -1,5 +1,7 @@
-/** The last source: what the owner of an account accepted, where nobody publishes anything that DNSSEC proves. */
+/** The last source: what the owner of an account accepted, where nobody publishes anything that DNSSEC proves. A Web Key Directory keeps its word beside it. */
 import { type Address, formatAddress } from '#formats/message/address.ts'
+import { parseCertificate } from '#formats/openpgp/certificate.ts'
+import type { Bytes } from '#lib/bytes.ts'
 import type { AcceptedCertificates, Discovery, Step } from './discovery.ts'
 import { chooseCertificate } from './usable-certificate.ts'
 
@@ -15,7 +17,9 @@ export async function withAccepted(
   address: Address,
   now: number,
 ): Promise<Discovery> {
-  if (published.kind !== 'none' && !(published.kind === 'unusable' && published.isUnproven)) return published
+  const isDirectory = published.kind === 'found' && published.evidence === 'wkd'
+  if (!isDirectory && published.kind !== 'none' && !(published.kind === 'unusable' && published.isUnproven))
+    return published
   const step = (outcome: Step['outcome'], text: string) => [
     ...published.steps,
     { source: 'accepted', outcome, text } as const,
@@ -28,6 +32,12 @@ export async function withAccepted(
     return { kind: 'temporary', why, steps: step('failed', why) }
   }
   if (!accepted) return published
+  if (isDirectory)
+    return {
+      ...published,
+      isAccepted: true,
+      steps: step('found', besideDirectory(published.fingerprint, accepted.certificate)),
+    }
   const choice = chooseCertificate([accepted.certificate], address, now)
   if (choice.kind !== 'usable') {
     const reason = choice.kind === 'refused' ? choice.why : 'it is no certificate'
@@ -45,4 +55,10 @@ export async function withAccepted(
     at: accepted.at,
     until: expires ?? NEVER,
   }
+}
+
+function besideDirectory(fingerprint: string, accepted: Bytes): string {
+  const own = parseCertificate(accepted).fingerprint
+  if (own === fingerprint) return 'the owner of the account accepted it'
+  return `the owner of the account accepted another one before: ${own}`
 }

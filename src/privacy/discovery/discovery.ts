@@ -45,6 +45,8 @@ export type Discovery =
       readonly at: number
       /** When it is deleted at the latest; of one that was accepted, when it ends by itself. */
       readonly until: number
+      /** The account that asked accepted a certificate for the address: this one, or one that has given way to it. */
+      readonly isAccepted?: boolean
     }
   /** Nobody publishes a certificate for the address. */
   | { readonly kind: 'none'; readonly steps: readonly Step[] }

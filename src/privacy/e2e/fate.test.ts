@@ -5,7 +5,7 @@ import { EVIDENCE, type Evidence } from '#privacy/discovery/discovery.ts'
 import { DEMANDS, WITHOUT_KEY } from './e2e.ts'
 import { fateOf, isStrict, type Known, needsDiscovery, ruleOf, type Wish } from './fate.ts'
 
-const found = (evidence: Evidence): Known => ({
+const found = (evidence: Evidence): Known & { readonly kind: 'found' } => ({
   kind: 'found',
   certificate: Buffer.from('certificate'),
   fingerprint: 'AB'.repeat(20),
@@ -43,6 +43,9 @@ function word(known: Known, wanted: Wish): string {
   const fate = fateOf(known, wanted)
   return fate.kind === 'plain' && fate.warns ? 'warned' : fate.kind
 }
+
+test('a Web Key Directory is enough where the author accepted a certificate', () =>
+  assert.equal(word({ ...found('wkd'), isAccepted: true }, wish({})), 'sealed'))
 
 /** One line per rule, in the order of the names. */
 const row = (rest: Partial<Wish>) =>

@@ -61,10 +61,10 @@ export function fateOf(known: Known, wish: Wish): Fate {
 function fateBy(known: Exclude<Known, { kind: 'here' }>, rule: WithoutKey): Fate {
   switch (known.kind) {
     case 'found': {
-      const { certificate, fingerprint, evidence } = known
+      const { certificate, fingerprint, evidence, isAccepted } = known
       if (evidence === 'local') return { kind: 'kept' }
       // Only the domain's own signed word, or the author's, starts sealing; but a weaker one is better than not sending.
-      if (evidence === 'wkd' && !isStrict(rule)) return withoutKey(UNPROVEN, rule)
+      if (evidence === 'wkd' && !isAccepted && !isStrict(rule)) return withoutKey(UNPROVEN, rule)
       return { kind: 'sealed', certificate, fingerprint, evidence }
     }
     case 'none':
