@@ -126,7 +126,10 @@ export class SealedAccountMail implements AccountMail {
     const encoded = await this.#entries(mailbox, uids, ({ protection }) => protection && Buffer.from(protection))
     if (encoded.every((one) => one === null)) return uids.map(() => null)
     const { decodeProtection } = await import('#formats/pgp-mime/protection.ts')
-    return encoded.map((one) => one && decodeProtection(one))
+    return encoded.map((one) => {
+      const protection = one && decodeProtection(one)
+      return protection?.encryption === 'none' && protection.signature.kind === 'none' ? null : protection
+    })
   }
 
   async #entries<T>(

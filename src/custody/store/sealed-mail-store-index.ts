@@ -42,6 +42,8 @@ export class SealedIndex implements AsyncDisposable {
   #keeping: Promise<void> = Promise.resolve()
   /** Contents that no key of this session opens, after a reset all of them: to try each costs reading it. */
   readonly #lost = new Set<ContentId>()
+  /** Contents that their senders sealed to keys which this session does not have: it does not get others. */
+  readonly #closedContents = new Set<ContentId>()
   #closed = false
 
   constructor(inner: IndexedAccountMail, around: IndexSurroundings) {
@@ -93,18 +95,24 @@ export class SealedIndex implements AsyncDisposable {
   }
 
   async #settle(mailbox: MailboxId, looked: readonly Found[]) {
-    const isCandidate = ({ entry }: Found) => typeof entry !== 'string' && mayNeedUnsealing(entry)
-    const candidates = looked.filter(isCandidate)
-    if (candidates.length === 0) return { found: looked, again: [] }
-    const unsealer = await this.unsealer()
-    const settled = await unsealer.settle(mailbox, candidates)
+    const candidates: Found[] = []
+    const found: Found[] = []
+    for (const one of looked) (this.#isCandidate(one) ? candidates : found).push(one)
+    if (candidates.length === 0) return { found, again: [] }
+    const settled = await (await this.unsealer()).settle(mailbox, candidates)
     const after = settled.filter((one) => one !== 'again')
+    for (const { content, entry } of after)
+      if (isProtected(entry) && this.#closedContents.size < LOST_KEPT) this.#closedContents.add(content)
     await this.#keep(
       mailbox,
       after.filter(({ isKept }) => !isKept),
     )
-    const found = [...looked.filter((one) => !candidates.includes(one)), ...after]
-    return { found, again: candidates.filter((_, index) => settled[index] === 'again') }
+    return { found: [...found, ...after], again: candidates.filter((_, index) => settled[index] === 'again') }
+  }
+
+  #isCandidate({ content, entry }: Found): boolean {
+    if (typeof entry === 'string' || !mayNeedUnsealing(entry)) return false
+    return !this.#closedContents.has(content) || !isProtected(entry)
   }
 
   async #look(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly Found[]> {
@@ -302,6 +310,10 @@ export class SealedIndex implements AsyncDisposable {
     const records = await this.#records?.catch(() => null)
     records?.[Symbol.dispose]()
   }
+}
+
+function isProtected(entry: Found['entry']): boolean {
+  return typeof entry !== 'string' && (decodeEntry(entry)?.protection ?? null) !== null
 }
 
 function openRecord(records: IndexRecords, place: { mailbox: MailboxId; uid: Uid }, record: Bytes) {

@@ -252,7 +252,8 @@ export class Unsealer {
           { account, content: found.content, error: error as Error },
           'could not keep a message that was unsealed',
         )
-      return [found, { ...found, entry: 'unwritten' }]
+      // What its readers have seen already, they see once more.
+      return [found, found.isKept ? found : { ...found, entry: 'unwritten' }]
     } finally {
       wipe(made.entry)
       // Its memory may be with a scanner.
