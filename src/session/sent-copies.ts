@@ -1,11 +1,15 @@
 /**
  * Submission keeps a copy in Sent; most mail clients then append one of their own. This joins the two: an append to Sent
- * replaces the copy that submission made of the same message shortly before, so that authors see each message once.
+ * replaces the copy that submission made of the same message shortly before, so that authors see each message once. What
+ * submission noted in it of how the message was sent (fields Letterlock-Protection) goes on in the one that stays.
  */
 import { SUBMITTED_KEYWORD } from '#agents/submission/submission.ts'
 import type { AccountMail, Appended, MailboxId, NewMessage } from '#custody/store/mail-store.ts'
-import { decodeSummary } from '#formats/message/summary.ts'
+import { editHeader, scanHeader } from '#formats/message/header.ts'
+import { decodeSummary, encodeSummary, summarize } from '#formats/message/summary.ts'
+import { asBuffer, type Bytes } from '#lib/bytes.ts'
 
+const NOTE = 'letterlock-protection'
 const WINDOW_MS = 15 * 60_000
 /** How many changes of the account back the copy is looked for: no more, so that a big mailbox costs nothing. */
 const WINDOW_CHANGES = 200
@@ -29,7 +33,9 @@ export function mergeSentCopies(mail: AccountMail, now: () => number): AccountMa
 
   async function append(mailbox: MailboxId, message: NewMessage): Promise<Appended> {
     const replaced = await ownCopies(mailbox, message)
-    const appended = await mail.append(mailbox, message)
+    // What the client appends is kept, whether or not ours can be read.
+    const copy = replaced.length > 0 ? await mail.read(mailbox, replaced.at(-1)!).catch(() => null) : null
+    const appended = await mail.append(mailbox, copy ? withNotes(message, notesIn(copy)) : message)
     if (replaced.length > 0) {
       await mail.setFlags(mailbox, replaced, { mode: 'add', flags: ['\\Deleted'] })
       await mail.expunge(mailbox, replaced)
@@ -44,4 +50,17 @@ export function mergeSentCopies(mail: AccountMail, now: () => number): AccountMa
       return typeof member === 'function' ? member.bind(target) : member
     },
   })
+}
+
+/** Whole fields, which submission puts in front. */
+function notesIn(copy: Bytes): Buffer {
+  const { fields } = scanHeader(copy)
+  const end = fields.find(({ name }) => name !== NOTE)?.start ?? 0
+  return asBuffer(copy).subarray(0, end)
+}
+
+function withNotes(message: NewMessage, notes: Bytes): NewMessage {
+  if (notes.length === 0) return message
+  const content = editHeader(message.content, scanHeader(message.content), notes, ({ name }) => name === NOTE)
+  return { ...message, content, summary: encodeSummary(summarize(content)) }
 }

@@ -181,6 +181,29 @@ test("a client's copy in Sent takes the place of the one that submission made, a
   assert.deepEqual(await uidsIn(mail, sent), [2, 3, 4])
 })
 
+test("what submission noted of the way a message went stays in the client's copy, and nothing that the client says of it", async () => {
+  const { login, store } = desk()
+  await store.create(ALICE.id)
+  const note = 'Letterlock-Protection: sealed; to=bob@beta.test;\r\n key=AB\r\n'
+  const of = (content: string) => {
+    const octets = Buffer.from(content)
+    return { content: octets, summary: encodeSummary(summarize(octets)), internalDate: NOW }
+  }
+  const text = 'Message-ID: <one@alpha.test>\r\nSubject: as written\r\n\r\nbody\r\n'
+  await store.append(ALICE.id, 'Sent', { ...of(note + note + text), flags: ['$Submitted'] })
+  const result = await login('alice@alpha.test', 'right').result
+  assert.ok(result.kind === 'welcome')
+  await using session = result.session
+  const mail = await session.mail()
+  const sent = (await mail.mailboxes()).find(({ name }) => name === 'Sent')!.id
+  await mail.append(sent, { ...of(`X-Client: it\r\nLetterlock-Protection: forged\r\n${text}`), flags: [] })
+  const [uid, ...more] = await uidsIn(mail, sent)
+  assert.equal(more.length, 0)
+  const kept = Buffer.from((await mail.read(sent, uid!))!)
+  assert.equal(kept.toString(), `${note}${note}X-Client: it\r\n${text}`)
+  assert.deepEqual(Buffer.from((await mail.summaries(sent, [uid!]))[0]!), encodeSummary(summarize(kept)))
+})
+
 test('mail is opened with the aid of its account; who only sends has none', async () => {
   const memory = createMemoryMailStore()
   await memory.create(ALICE.id)
