@@ -119,6 +119,8 @@ export interface Directory extends AsyncDisposable {
    * chose. A domain that lets nothing leave in clear (`refuse`, `pickup`) is not overruled by a choice that does.
    */
   policy(id: AccountId): Promise<WithoutKey | null>
+  /** What a domain of ours chose; null when it chose nothing, or is not ours. */
+  domainPolicy(domain: string): Promise<WithoutKey | null>
   /** null takes the choice back. */
   setAccountPolicy(id: AccountId, policy: WithoutKey | null): Promise<void>
   /** The same for all accounts of a domain of ours. Throws UnknownDomain. */

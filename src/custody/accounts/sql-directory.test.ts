@@ -236,6 +236,10 @@ test('what becomes of mail without a key: an account chooses, then its domain; s
     await directory.addDomain('gamma.test')
     const { accounts, domains } = await directory.policies()
     assert.deepEqual([[...accounts], [...domains]], [[['a1', 'pickup']], [['alpha.test', 'pickup']]])
+    assert.deepEqual(
+      await Promise.all(['Alpha.TEST', 'gamma.test', 'beta.test'].map((name) => directory.domainPolicy(name))),
+      ['pickup', null, null],
+    )
     await assert.rejects(directory.setAccountPolicy('nobody', 'warn'), UnknownAccount)
     await assert.rejects(directory.setDomainPolicy('beta.test', 'warn'), UnknownDomain)
   }))

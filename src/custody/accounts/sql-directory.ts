@@ -307,6 +307,15 @@ class SqlDirectory implements Directory {
     return row ? policyOf(row.own, row.shared) : null
   }
 
+  async domainPolicy(domain: string): Promise<WithoutKey | null> {
+    const row = await this.#db.query
+      .selectFrom('domain')
+      .select('without_key')
+      .where('domain_key', '=', domainKey(domain))
+      .executeTakeFirst()
+    return row?.without_key ?? null
+  }
+
   setAccountPolicy(id: AccountId, policy: WithoutKey | null): Promise<void> {
     return this.#update(id, { without_key: policy })
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Directory, Route } from '#custody/accounts/directory.ts'
-import { formatAddress } from '#formats/message/address.ts'
+import { type Address, formatAddress } from '#formats/message/address.ts'
 import { scanHeader } from '#formats/message/header.ts'
 import { silentLogger } from '#lib/log.ts'
 import type { Discovery } from '#privacy/discovery/discovery.ts'
@@ -21,9 +21,10 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'deep@alpha.test': { kind: 'alias', targets: [address('anna@alpha.test'), address('x@beta.test')] },
 }
 
-const directory: Pick<Directory, 'route' | 'policy'> = {
+const directory: Pick<Directory, 'route' | 'policy' | 'domainPolicy'> = {
   route: async (one) => ROUTES[formatAddress(one)] ?? { kind: one.domain === 'alpha.test' ? 'unknown' : 'foreign' },
   policy: async () => null,
+  domainPolicy: async (domain) => (({ 'strict.test': 'refuse', 'lax.test': 'plain' }) as const)[domain] ?? null,
 }
 
 type Answer = (address: string) => Discovery | Promise<Discovery> | undefined
@@ -78,6 +79,37 @@ test('everybody is asked for once, at the same time, and nobody longer than pati
   await clock.advance(10_000)
   assert.deepEqual(await wanted, ['waits', 'sealed', 'sealed', 'sealed', 'waits'])
   assert.equal(clock.waiting, 0)
+})
+
+test('nobody writes in the name of a strict domain less strictly, whatever domain their account is of', async () => {
+  const { fates } = desk(() => NONE, { withoutKey: 'warn' })
+  const from = (text: string) => [`From: ${text}`]
+  assert.deepEqual(await fates(['b@beta.test'], from('Sales <sales@STRICT.test>')), ['refused'])
+  assert.deepEqual(await fates(['b@beta.test'], from('anna@alpha.test, sales@strict.test')), ['refused'])
+  assert.match(
+    String(await fates(['b@beta.test'], [...from('s@strict.test'), 'Letterlock-Encrypt: no'])),
+    /not allowed/,
+  )
+  for (const lax of ['anna@alpha.test', 'a@lax.test', '"sales@strict.test" <anna@alpha.test>'])
+    assert.deepEqual(await fates(['b@beta.test'], from(lax)), ['plain'])
+})
+
+test('where nothing can be proven and nobody asks for it, there is nothing to tell', async () => {
+  const tells = async (options: Partial<PlannerOptions>, lines: readonly string[] = []) => {
+    const made = await desk((name) => (name === 'key@beta.test' ? KEY : NONE), options).plan(['b@beta.test'], lines)
+    return made.kind === 'plan' && made.seals
+  }
+  assert.equal(await tells({ proves: false }), false)
+  assert.equal(await tells({ proves: false, withoutKey: 'warn' }), true)
+  assert.equal(await tells({ proves: false }, ['Letterlock-Encrypt: pickup']), true)
+  assert.equal(await tells({}), true)
+  const accepted = {
+    accepted: async (_: string, { local }: Address) =>
+      local === 'key' ? { certificate: Buffer.from('certificate'), at: 0 } : null,
+  }
+  const mixed = desk((name) => (name === 'key@beta.test' ? KEY : NONE), { proves: false, accepted })
+  assert.equal(((await mixed.plan(['b@beta.test', 'key@beta.test'])) as Plan).seals, true)
+  assert.equal(((await mixed.plan(['b@beta.test'])) as Plan).seals, false)
 })
 
 test('what cannot be looked up by a fault of ours waits', async () => {

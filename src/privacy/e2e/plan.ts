@@ -7,7 +7,8 @@
  */
 import type { AccountId, Directory } from '#custody/accounts/directory.ts'
 import { type Address, domainOf } from '#formats/message/address.ts'
-import type { Header } from '#formats/message/header.ts'
+import { certainAddresses } from '#formats/message/certain-addresses.ts'
+import { fieldValues, type Header } from '#formats/message/header.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
@@ -38,7 +39,10 @@ export interface Plan {
   readonly rule: WithoutKey
   /** The message itself asks to be sealed. */
   readonly isDemanded: boolean
-  /** This provider seals mail: what leaves in clear is worth telling. */
+  /**
+   * What leaves in clear is worth telling: this provider seals mail. False where nothing could be, for want of a resolver that proves
+   * anything, and nobody asked for it.
+   */
   readonly seals: boolean
 }
 
@@ -57,7 +61,7 @@ export interface Planner {
 }
 
 export interface PlannerOptions {
-  readonly directory: Pick<Directory, 'route' | 'policy'>
+  readonly directory: Pick<Directory, 'route' | 'policy' | 'domainPolicy'>
   readonly source: DiscovererSource
   /** What accounts accepted themselves; null where nobody can have accepted anything. */
   readonly accepted: AcceptedCertificates | null
@@ -93,6 +97,9 @@ const LATE: Known = {
 }
 const TROUBLE: Known = { kind: 'temporary', why: 'local trouble while the certificate was looked up', steps: [] }
 
+/** Where nothing can be proven. */
+const UNUSUAL: ReadonlySet<Fate['kind']> = new Set(['sealed', 'waits', 'pickup'])
+
 export function createPlanner(options: PlannerOptions): Planner {
   return new MessagePlanner(options)
 }
@@ -116,10 +123,10 @@ class MessagePlanner implements Planner {
 
   async plan(letter: Letter): Promise<Plan | Contradiction> {
     const { content, header, recipients, author } = letter
-    const { seals } = this.#options
+    const { seals, proves } = this.#options
     const demand = demandOf(content, header)
     if (demand === null) return { kind: 'contradiction', why: NOT_KNOWN }
-    const rule = ruleOf(await this.policy(author), demand)
+    const rule = ruleOf(await this.#policyOf(letter), demand)
     if (rule === null) return { kind: 'contradiction', why: NOT_ALLOWED }
     const wish: Wish = { rule, demand, already: protectedAlready(content, header), seals }
     const fates = (await this.#look(recipients, { author, wish })).map((known) => fateOf(known, wish))
@@ -130,8 +137,20 @@ class MessagePlanner implements Planner {
       signs: wish.already === null,
       rule,
       isDemanded: demand === 'required' || demand === 'pickup',
-      seals,
+      seals: seals && (proves || rule !== 'plain' || fates.some(({ kind }) => UNUSUAL.has(kind))),
     }
+  }
+
+  /** Nobody writes in the name of a strict domain less strictly, from wherever their account is. */
+  async #policyOf({ content, header, author }: Letter): Promise<WithoutKey> {
+    const policy = await this.policy(author)
+    if (isStrict(policy)) return policy
+    const from = fieldValues(content, header, 'from').flatMap((value) => certainAddresses(value) ?? [])
+    for (const domain of new Set(from.map(domainOf))) {
+      const shared = await this.#options.directory.domainPolicy(domain)
+      if (shared && isStrict(shared)) return shared
+    }
+    return policy
   }
 
   async foresee(recipients: readonly Address[], author: AccountId | null): Promise<readonly Fate[]> {
