@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { WithoutKey } from '#custody/accounts/directory.ts'
-import { NotWithThisCredential, SessionEnded } from '#custody/keyring/keyring.ts'
+import { NotWithThisCredential, SessionEnded, TooLargeToSign, VaultBusy } from '#custody/keyring/keyring.ts'
 import { formatAddress } from '#formats/message/address.ts'
 import { parseCertificate } from '#formats/openpgp/certificate.ts'
 import { generateKeys } from '#formats/openpgp/generate.ts'
@@ -13,6 +13,7 @@ import { splitMessage, unsealSigned } from '#formats/openpgp/unseal.ts'
 import { verifySignatures } from '#formats/openpgp/verify.ts'
 import { originalOf, unwrapEncrypted } from '#formats/pgp-mime/pgp-mime.ts'
 import type { Bytes } from '#lib/bytes.ts'
+import { Busy } from '#lib/work-gate.ts'
 import type { Discovery } from '#privacy/discovery/discovery.ts'
 import { DEMANDS, WITHOUT_KEY } from '#privacy/e2e/e2e.ts'
 import { createPlanner } from '#privacy/e2e/plan.ts'
@@ -305,8 +306,18 @@ test('who may not sign sends sealed mail without signature; who cannot any more 
     }
     for (const { text } of await kept('anna', 'Sent'))
       assert.equal(text.replaceAll('\r\n ', ' ').match(/found=secure-srv; unsigned\r\n/g)?.length, 2)
-    assert.equal((await submit(LETTER, to, refusing(new SessionEnded('it ended')))).code, 451)
+    for (const [error, code, enhanced] of [
+      [new SessionEnded('it ended'), 451, '4.7.0'],
+      [new VaultBusy('busy'), 451, '4.3.2'],
+      [new Busy('busy'), 451, '4.3.2'],
+      [new TooLargeToSign(), 552, '5.3.4'],
+    ] as const) {
+      const answer = await submit(LETTER, to, refusing(error))
+      assert.deepEqual([answer.code, answer.enhanced], [code, enhanced])
+    }
     assert.deepEqual([queue.mails, (await kept('anna', 'Sent')).length], [[], 2])
+    assert.equal(log.said('submission failed by itself').length, 0)
+    assert.equal((await submit(LETTER, to, refusing(new Error('the vault is gone')))).code, 451)
     assert.equal(log.said('submission failed by itself').length, 1)
   }))
 

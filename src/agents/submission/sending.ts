@@ -1,5 +1,6 @@
 /** The last step of a submission, all or nothing: the copy in Sent, what is kept for pickup, and the way on. */
 import type { Account, Directory } from '#custody/accounts/directory.ts'
+import { SessionEnded, TooLargeToSign, VaultBusy } from '#custody/keyring/keyring.ts'
 import { type Appended, type MailStore, NoCertificate, OverQuota } from '#custody/store/mail-store.ts'
 import type { Address } from '#formats/message/address.ts'
 import type { EnvelopeRecipient } from '#formats/message/envelope.ts'
@@ -8,6 +9,7 @@ import { type Reply, reply } from '#formats/smtp/reply.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { Logger } from '#lib/log.ts'
 import { isDiskFull } from '#lib/sqlite.ts'
+import { Busy } from '#lib/work-gate.ts'
 import { PickupFull, type PickupStore } from '#privacy/pickup/pickup.ts'
 import type { LocalDelivery, Queue, QueuedMail } from '../queue/queue.ts'
 import { type Handout, TooManyCopies } from './sealing.ts'
@@ -40,6 +42,9 @@ const TOO_MANY_COPIES = reply(
   '5.3.4',
   'too large to be encrypted for so many recipients one by one: name them in To or Cc, or send it several times',
 )
+const TOO_LARGE = reply(552, '5.3.4', 'the message is too large to be signed and encrypted')
+const BUSY = reply(451, '4.3.2', 'too many large messages are being encrypted, try again in a moment')
+const LOGIN_ENDED = reply(451, '4.7.0', 'your login has ended and nothing was sent: log in and send it again')
 const PICKUP_FULL = reply(452, '4.2.2', 'no room to keep more mail for pickup, try again later')
 const NO_SPACE = reply(452, '4.3.1', 'no space left here, try again later')
 const TROUBLE = reply(451, '4.3.0', 'local trouble, try again later')
@@ -146,6 +151,9 @@ export class Sending {
   excuse(queueId: string, error: unknown): Reply {
     if (error instanceof TooManyCopies) return TOO_MANY_COPIES
     if (error instanceof PickupFull) return PICKUP_FULL
+    if (error instanceof TooLargeToSign) return TOO_LARGE
+    if (error instanceof Busy || error instanceof VaultBusy) return BUSY
+    if (error instanceof SessionEnded) return LOGIN_ENDED
     this.#options.logger.error({ queueId, error: error as Error }, 'submission failed by itself')
     return isDiskFull(error) ? NO_SPACE : TROUBLE
   }

@@ -54,6 +54,14 @@ async function atDesk(
 const FROM = 'From: Anna <anna@alpha.test>'
 const COMPLETE = [FROM, 'To: bob@alpha.test', 'Message-ID: <mine@alpha.test>', 'Date: Mon, 02 Nov 2026 12:00:00 +0000']
 
+test('a header that is not read to its end is refused: what stands there could be a Bcc', () =>
+  atDesk(async ({ house, submit }) => {
+    const fill = Array.from({ length: 10_000 }, () => 'X: y')
+    assert.equal(await submit([FROM, ...fill, 'Bcc: secret@beta.test']), '552 5.3.4')
+    assert.equal(await submit([FROM, `X: ${'x'.repeat(10_000_000)}`, 'Bcc: secret@beta.test']), '552 5.3.4')
+    assert.deepEqual(house.queue.mails, [])
+  }))
+
 test('what the message lacks is added; Bcc and Return-Path do not travel; the author keeps Bcc', () =>
   atDesk(async ({ house, submit }) => {
     assert.equal(

@@ -2,7 +2,7 @@
 import type { Account, AccountId } from '#custody/accounts/directory.ts'
 import { type Address, sameAddress } from '#formats/message/address.ts'
 import type { Envelope } from '#formats/message/envelope.ts'
-import { type Header, scanHeader } from '#formats/message/header.ts'
+import { type Header, isCutShort, scanHeader } from '#formats/message/header.ts'
 import { countReceived, formatReceived, HOP_LIMIT } from '#formats/message/trace.ts'
 import { type Reply, reply } from '#formats/smtp/reply.ts'
 import type { Bytes } from '#lib/bytes.ts'
@@ -71,6 +71,7 @@ const DISABLED = reply(550, '5.7.1', 'this account is disabled')
 const TOO_MANY = reply(450, '4.7.1', 'too many recipients within an hour, try again later')
 const LONE_LINE_ENDS = reply(550, '5.6.0', 'the message has lone CR or LF octets')
 const BAD_HEADER = reply(550, '5.6.0', 'the header has lines that are no header fields, or NUL octets')
+const LONG_HEADER = reply(552, '5.3.4', 'the header is too long, or has too many fields')
 const LOOP = reply(554, '5.4.6', 'too many Received fields: mail loop')
 
 /** Octets of copies. */
@@ -130,6 +131,8 @@ class MailSubmission implements SubmissionAgent {
     if (!this.#budget.has(author.id, envelope.recipients.length)) return TOO_MANY
     if (!hasOnlyCrlf(content)) return LONE_LINE_ENDS
     const header = scanHeader(content)
+    // What is beyond would be sent on unread, a Bcc among it.
+    if (isCutShort(header)) return LONG_HEADER
     if (header.fields.some((field) => field.name === '')) return BAD_HEADER
     const { start, end } = header.range
     if (content.subarray(start, end).includes(0)) return BAD_HEADER
