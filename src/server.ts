@@ -265,7 +265,7 @@ async function openAgents(foundation: Foundation, notices: Notices, closing: Asy
   const submission = createSubmissionAgent({
     ...shared,
     planner: plannerOf(foundation, outside, discovery),
-    sealer: () => import('#privacy/e2e/seal.ts'),
+    sealer: once(() => import('#privacy/e2e/seal.ts')),
     pickup: pickup.store,
     author,
     savesSentCopy: config.submission.saveSent,

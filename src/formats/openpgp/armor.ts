@@ -49,15 +49,16 @@ export function armorOctets(label: ArmorLabel, octets: Bytes, options: ArmorOpti
 
 /** RFC 9580 §6.1 */
 function crc24(octets: Bytes): Buffer {
-  let crc = 0xb704ce
-  for (const octet of octets) crc = ((crc << 8) ^ CRC_TABLE[((crc >> 16) ^ octet) & 0xff]!) & 0xffffff
-  return Buffer.of(crc >> 16, (crc >> 8) & 0xff, crc & 0xff)
+  // in the upper 24 bits, where what is shifted out is gone by itself
+  let crc = 0xb704ce << 8
+  for (let i = 0; i < octets.length; i++) crc = (crc << 8) ^ CRC_TABLE[(crc >>> 24) ^ octets[i]!]!
+  return Buffer.of(crc >>> 24, (crc >>> 16) & 0xff, (crc >>> 8) & 0xff)
 }
 
 const CRC_TABLE = Int32Array.from({ length: 256 }, (_, index) => {
-  let crc = index << 16
-  for (let bit = 0; bit < 8; bit++) crc = crc & 0x800000 ? (crc << 1) ^ 0x1864cfb : crc << 1
-  return crc & 0xffffff
+  let crc = index << 24
+  for (let bit = 0; bit < 8; bit++) crc = crc & 0x80000000 ? (crc << 1) ^ (0x864cfb << 8) : crc << 1
+  return crc
 })
 
 /** Whether the octets are to be read as armor: binary packets begin with the high bit set. */
