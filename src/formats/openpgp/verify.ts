@@ -1,7 +1,8 @@
 /** Judges signatures over octets: who made them, with which certificate, and whether that counts. */
 import type { Bytes } from '#lib/bytes.ts'
 import { canonicalText } from './canonical-text.ts'
-import { type Certificate, keysIn, verifyCertificate } from './certificate.ts'
+import { type Certificate, keysIn } from './certificate.ts'
+import { certificateAt } from './certificate-times.ts'
 import type { PublicKeyPacket } from './key-packet.ts'
 import { MalformedOpenPgp } from './openpgp.ts'
 import { parseSignature, type Signature, SignatureType, signatureHolds } from './signature.ts'
@@ -132,13 +133,4 @@ function verification(signature: Signature, content: Bytes, certificates: readon
 
 function isIssuer({ issuer }: Signature, key: PublicKeyPacket): boolean {
   return issuer === null || issuer === key.fingerprint || issuer === key.keyId.toString('hex').toUpperCase()
-}
-
-function certificateAt(octets: Bytes, now: number): Certificate | null {
-  try {
-    return verifyCertificate(octets, now)
-  } catch (error) {
-    if (error instanceof MalformedOpenPgp) return null
-    throw error
-  }
 }
