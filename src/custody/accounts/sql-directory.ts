@@ -25,14 +25,14 @@ import { type DirectorySchema, migrations } from './schema.ts'
 
 type Change = Transaction<DirectorySchema>
 
-const ROUTES_KEPT = 10_000
+const ANSWERS_KEPT = 10_000
 
 class SqlDirectory implements Directory {
   readonly #db: SqliteDatabase<DirectorySchema>
   readonly #router: Router
-  /** Routes to accounts, as of a revision of the file: each message asks twice for each of its recipients. */
-  readonly #routes = new Map<string, Route>()
-  #routesRevision = ''
+  /** What each message asks again, of its recipients and its author, as of a revision of the file. */
+  readonly #answers = new Map<string, unknown>()
+  #answersRevision = ''
 
   constructor(db: SqliteDatabase<DirectorySchema>) {
     this.#db = db
@@ -67,17 +67,21 @@ class SqlDirectory implements Directory {
     })
   }
 
-  async route(address: Address): Promise<Route> {
+  /** What is not worth keeping is asked anew: others could fill the memory with it. */
+  async #remembered<T>(question: string, ask: () => Promise<T>, isWorthKeeping = (_: T) => true): Promise<T> {
     const revision = this.#db.revision()
-    if (revision !== this.#routesRevision) this.#routes.clear()
-    this.#routesRevision = revision
-    const key = `${address.local}@${address.domain}`
-    const known = this.#routes.get(key)
-    if (known) return known
-    const route = await this.#router.route(address)
-    const unchanged = this.#routesRevision === revision && this.#db.revision() === revision
-    if (unchanged && route.kind === 'account' && this.#routes.size < ROUTES_KEPT) this.#routes.set(key, route)
-    return route
+    if (revision !== this.#answersRevision) this.#answers.clear()
+    this.#answersRevision = revision
+    if (this.#answers.has(question)) return this.#answers.get(question) as T
+    const answer = await ask()
+    const unchanged = this.#answersRevision === revision && this.#db.revision() === revision
+    if (unchanged && isWorthKeeping(answer) && this.#answers.size < ANSWERS_KEPT) this.#answers.set(question, answer)
+    return answer
+  }
+
+  route(address: Address): Promise<Route> {
+    const ask = () => this.#router.route(address)
+    return this.#remembered(`route ${address.local}@${address.domain}`, ask, ({ kind }) => kind === 'account')
   }
 
   async account(id: AccountId): Promise<Account | null> {
@@ -104,7 +108,11 @@ class SqlDirectory implements Directory {
     return rows.map(toAccount)
   }
 
-  async addresses(id: AccountId): Promise<readonly Address[]> {
+  addresses(id: AccountId): Promise<readonly Address[]> {
+    return this.#remembered(`addresses ${id}`, () => this.#addressesOf(id))
+  }
+
+  async #addressesOf(id: AccountId): Promise<readonly Address[]> {
     const own = await this.account(id)
     if (!own) return []
     const aliases = await this.#db.query
@@ -297,23 +305,27 @@ class SqlDirectory implements Directory {
     })
   }
 
-  async policy(id: AccountId): Promise<WithoutKey | null> {
-    const row = await this.#db.query
-      .selectFrom('account')
-      .innerJoin('domain', 'domain.domain_key', 'account.domain_key')
-      .select(['account.without_key as own', 'domain.without_key as shared'])
-      .where('account.account_id', '=', id)
-      .executeTakeFirst()
-    return row ? policyOf(row.own, row.shared) : null
+  policy(id: AccountId): Promise<WithoutKey | null> {
+    return this.#remembered(`policy ${id}`, async () => {
+      const row = await this.#db.query
+        .selectFrom('account')
+        .innerJoin('domain', 'domain.domain_key', 'account.domain_key')
+        .select(['account.without_key as own', 'domain.without_key as shared'])
+        .where('account.account_id', '=', id)
+        .executeTakeFirst()
+      return row ? policyOf(row.own, row.shared) : null
+    })
   }
 
-  async domainPolicy(domain: string): Promise<WithoutKey | null> {
-    const row = await this.#db.query
-      .selectFrom('domain')
-      .select('without_key')
-      .where('domain_key', '=', domainKey(domain))
-      .executeTakeFirst()
-    return row?.without_key ?? null
+  domainPolicy(domain: string): Promise<WithoutKey | null> {
+    return this.#remembered(`domain policy ${domainKey(domain)}`, async () => {
+      const row = await this.#db.query
+        .selectFrom('domain')
+        .select('without_key')
+        .where('domain_key', '=', domainKey(domain))
+        .executeTakeFirst()
+      return row?.without_key ?? null
+    })
   }
 
   setAccountPolicy(id: AccountId, policy: WithoutKey | null): Promise<void> {
