@@ -1,4 +1,5 @@
 /** What a submitted message lacks is added, what must not travel is taken out (RFC 6409 §8). */
+import { claimsResults } from '#formats/message/authentication-results.ts'
 import { formatDate } from '#formats/message/date.ts'
 import { editHeader, formatField, type Header, type HeaderField } from '#formats/message/header.ts'
 import type { Bytes } from '#lib/bytes.ts'
@@ -16,13 +17,16 @@ interface Additions {
   readonly messageId: string
   /** Milliseconds since the epoch. */
   readonly time: number
+  /** Our own name, in which no author speaks. */
+  readonly hostname: string
 }
 
 // RFC 5322 §3.6.3: how Bcc stays blind. RFC 5321 §4.4: Return-Path is for final delivery to add.
 const BLIND = new Set(['bcc', 'resent-bcc'])
-const isDropped = ({ name }: HeaderField) => name === 'return-path' || isBetweenUs(name)
 
-export function complete(content: Bytes, header: Header, { messageId, time }: Additions): Completed {
+export function complete(content: Bytes, header: Header, { messageId, time, hostname }: Additions): Completed {
+  const isDropped = (field: HeaderField) =>
+    field.name === 'return-path' || isBetweenUs(field.name) || claimsResults(content, field, hostname) // RFC 8601 §5
   const has = (name: string) => header.fields.some((field) => field.name === name)
   const added = [
     has('message-id') ? '' : formatField('Message-ID', `<${messageId}>`), // RFC 6409 §8.3

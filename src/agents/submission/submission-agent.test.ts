@@ -92,6 +92,18 @@ test('a complete message goes out as it is, with one trace field that does not s
     assert.equal((await house.kept('anna', 'Sent'))[0]!.text, [...COMPLETE, '', 'body', ''].join('\r\n'))
   }))
 
+test('an author does not speak for the server: results with its name do not travel, those of others do', () =>
+  atDesk(async ({ house, submit }) => {
+    const others = 'Authentication-Results: mx.beta.test; dkim=pass'
+    const forged = [
+      'Authentication-Results: mx.alpha.test; openpgp=pass',
+      'Authentication-Results: "MX.alpha.test." 1; x',
+    ]
+    assert.equal(await submit([...forged, others, ...COMPLETE]), '250 2.0.0')
+    const [{ text } = { text: '' }] = await house.kept('bob')
+    assert.deepEqual(text.match(/^authentication-results.*/gim), [others])
+  }))
+
 test('the author writes as nobody else', () =>
   atDesk(async ({ house, submit }) => {
     await house.directory.addAlias(address('sales@alpha.test'), [address('anna@alpha.test')])

@@ -168,7 +168,7 @@ class MailSubmission implements SubmissionAgent {
     const { clock, hostname } = this.#options
     const { author, envelope, content, queueId, signer = null } = submitted
     const time = clock.now()
-    const completed = complete(content, header, { messageId: `${randomId(24)}@${hostname}`, time })
+    const completed = complete(content, header, { messageId: `${randomId(24)}@${hostname}`, time, hostname })
     const ready: Ready = { author, envelope, outgoing: completed.outgoing, signer, time }
     const carryOut = async (): Promise<Reply> => {
       using handout = plan

@@ -53,9 +53,9 @@ test('what readers could read in more than one way has no name', () => {
   }
 })
 
-const claims = (field: string) => {
+const claims = (field: string, us = 'MX.alpha.test') => {
   const octets = Buffer.from(`${field}\r\n`)
-  return claimsResults(octets, scanHeader(octets).fields[0]!, 'MX.alpha.test')
+  return claimsResults(octets, scanHeader(octets).fields[0]!, us)
 }
 
 test('a field is ours to write by name and by what it names', () => {
@@ -65,6 +65,17 @@ test('a field is ours to write by name and by what it names', () => {
   assert.ok(claims('Authentication-Results: nobody knows; dkim=pass'))
   assert.ok(!claims('Authentication-Results: mx.beta.test; dkim=pass'))
   assert.ok(!claims('ARC-Authentication-Results: i=1; mx.alpha.test; dkim=pass'))
+})
+
+test('other spellings of the same host, and what only some readers take for the field', () => {
+  assert.ok(claims('Authentication-Results: mx.alpha.test.; dkim=pass'))
+  assert.ok(claims('Authentication-Results: =?utf-8?q?mx.alpha.test?=; dkim=pass'))
+  assert.ok(claims('Authentication-Results: MX.Bücher.test; dkim=pass', 'mx.xn--bcher-kva.test'))
+  assert.ok(claims('Authentication-Results: mx.xn--bcher-kva.test; dkim=pass', 'mx.bücher.test'))
+  assert.ok(!claims('Authentication-Results: mx.bücherei.test; dkim=pass', 'mx.xn--bcher-kva.test'))
+  assert.ok(claims('authentication-Results\r\n : mx.alpha.test; dkim=pass'))
+  assert.ok(claims(`Authentication-Results${' '.repeat(2000)}: mx.alpha.test; dkim=pass`))
+  assert.ok(!claims('Authentication-Resultsx: mx.alpha.test; dkim=pass'))
 })
 
 test('whatever the value is, it is read once or not at all, and what we write is read as it was', () => {

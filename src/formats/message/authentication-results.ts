@@ -3,18 +3,37 @@
  * fields that come from outside with our own are taken out, and those whose name cannot be read too (§5).
  */
 
+import { domainToASCII } from 'node:url'
 import { asBuffer, type Bytes } from '#lib/bytes.ts'
 import { fieldValue, type HeaderField } from './header.ts'
 
 /** Octets of a field that are looked at. */
 const FIELD_LIMIT = 16_384
 
+const NAME = 'authentication-results'
+
 /** Whether a field is an Authentication-Results field that nobody but us may have written, or that cannot be told from one. */
 export function claimsResults(octets: Bytes, field: HeaderField, authservId: string): boolean {
-  if (field.name !== 'authentication-results') return false
+  if (field.name === '') return beginsLikeResults(octets, field)
+  if (field.name !== NAME) return false
   if (asBuffer(octets).subarray(field.value, field.end).includes(0)) return true
   const claimed = parseAuthservId(fieldValue(octets, field, FIELD_LIMIT))
-  return claimed === null || claimed === authservId.toLowerCase()
+  return claimed === null || hostOf(Buffer.from(claimed, 'latin1').toString()) === hostOf(authservId)
+}
+
+/** Line ends or too many blanks before the colon: some readers make a field of it. */
+function beginsLikeResults(octets: Bytes, { start }: HeaderField): boolean {
+  return (
+    asBuffer(octets)
+      .toString('latin1', start, start + NAME.length)
+      .toLowerCase() === NAME
+  )
+}
+
+/** One spelling of a name, of those that are the same host: Unicode or not, absolute or not. */
+function hostOf(id: string): string {
+  const name = id.endsWith('.') ? id.slice(0, -1) : id
+  return domainToASCII(name) || name.toLowerCase()
 }
 
 /**
@@ -30,8 +49,11 @@ export function parseAuthservId(value: string): string | null {
   const isAfterBlank = next > id.end
   const end = isAfterBlank ? skipVersion(value, next) : next
   if (end === null) return null
-  return end === value.length || value[end] === ';' ? id.text.toLowerCase() : null
+  return end === value.length || value[end] === ';' ? lowerCase(id.text) : null
 }
+
+/** Octets of UTF-8 stay. */
+const lowerCase = (text: string) => text.replace(/[A-Z]+/g, (found) => found.toLowerCase())
 
 /** RFC 8601 §2.2: `authres-version = 1*DIGIT [CFWS]`. */
 function skipVersion(value: string, start: number): number | null {
