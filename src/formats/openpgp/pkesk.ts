@@ -46,6 +46,17 @@ export function writePkesk(recipient: EncryptionKey, sessionKey: SessionKey, ver
   return packet(PacketType.pkesk, about, fingerprint, algorithm, ...fields)
 }
 
+const TRIAL: SessionKey = { cipher: 7, key: Buffer.alloc(16) }
+
+/** Whether anything can be encrypted to the key at all. Nobody looks at points and moduli before they are used. */
+export function isEncryptable(recipient: EncryptionKey): boolean {
+  try {
+    return writePkesk(recipient, TRIAL, 3).length > 0
+  } catch {
+    return false
+  }
+}
+
 /** RFC 9580 §11.2: marks a point in its curve's native form. */
 const NATIVE_FORM = Buffer.of(0x40)
 

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import fc from 'fast-check'
-import { generateKeys } from '#formats/openpgp/generate.ts'
+import { generateKeys, makeTransferableKey } from '#formats/openpgp/generate.ts'
+import { hashedKey } from '#formats/openpgp/key-packet.ts'
+import { makeKey } from '#formats/openpgp/new-key.ts'
+import { writeMpi } from '#formats/openpgp/octet-reader.ts'
+import { PacketType } from '#formats/openpgp/openpgp.ts'
+import { packet } from '#formats/openpgp/packets.ts'
+import { openSecretKeys } from '#formats/openpgp/secret-key.ts'
+import { SignatureType } from '#formats/openpgp/signature.ts'
+import { subpacket, writeSignature } from '#formats/openpgp/signature-write.ts'
 import { chooseCertificate } from './usable-certificate.ts'
 
 const BOB = { local: 'bob', domain: 'beta.test' }
@@ -20,6 +28,43 @@ test('what others put into a certificate is not in what is taken', () => {
   assert.ok(choice.kind === 'usable')
   assert.equal(choice.certificate.includes('eve'), false)
   assert.deepEqual(choice.certificate, bob)
+})
+
+/** bob's, with another key to encrypt to: the body of its packet. */
+async function withKey(body: Buffer): Promise<Buffer> {
+  const created = new Date(now - 1)
+  const wish = { userIds: ['bob@beta.test'], algorithm: 'curve25519', created, encrypts: false } as const
+  const { secret, certificate } = await makeTransferableKey(wish)
+  using keys = openSecretKeys(secret)
+  const primary = keys.keys[0]!
+  const flags = subpacket(27, Buffer.of(0x0c))
+  const binding = writeSignature(
+    primary,
+    { type: SignatureType.subkeyBinding, created: now - 1, subpackets: [flags] },
+    [hashedKey(4, primary.key.body), hashedKey(4, body)],
+  )
+  return Buffer.concat([certificate, packet(PacketType.publicSubkey, body), binding])
+}
+
+test('a key that nothing can be encrypted to is none: it would stop the mail of all others', async () => {
+  const { key } = await makeKey('curve25519', 'encryption', now - 1)
+  const zero = Buffer.from(key.body)
+  const point = zero.length - 32 - 4 // RFC 9580 §5.5.5.6: the parameters of its key derivation stand behind it
+  zero.fill(0, point, point + 32)
+  const rsa = (modulus: Buffer, exponent: Buffer) =>
+    Buffer.concat([key.body.subarray(0, 5), Buffer.of(1), writeMpi(modulus), writeMpi(exponent)])
+  const even = Buffer.alloc(256, 0xfe)
+  const broken = [
+    zero,
+    Buffer.concat([key.body.subarray(0, 5), Buffer.of(25), Buffer.alloc(32)]),
+    rsa(even, Buffer.of(1, 0, 1)),
+    rsa(Buffer.alloc(512, 0xff), Buffer.alloc(500, 0xff)),
+  ]
+  for (const body of broken) {
+    const choice = chooseCertificate([await withKey(body)], BOB, now)
+    assert.match(choice.kind === 'refused' ? choice.why : choice.kind, /nothing can be encrypted to/)
+  }
+  assert.equal(chooseCertificate([await withKey(Buffer.from(key.body))], BOB, now).kind, 'usable')
 })
 
 test('too many certificates are not even looked at', () => {

@@ -2,11 +2,13 @@
 
 import { type Address, formatAddress } from '#formats/message/address.ts'
 import { dearmorAll, isArmored } from '#formats/openpgp/armor.ts'
+import { encryptionKeysAt, parseCertificate } from '#formats/openpgp/certificate.ts'
 import { cleanCertificate } from '#formats/openpgp/clean.ts'
 import { type Judgement, judgeKey } from '#formats/openpgp/key-policy.ts'
 import type { KeyReasonCode } from '#formats/openpgp/key-reasons.ts'
 import { MalformedOpenPgp, PacketType } from '#formats/openpgp/openpgp.ts'
 import { readPackets } from '#formats/openpgp/packets.ts'
+import { isEncryptable } from '#formats/openpgp/pkesk.ts'
 import type { Bytes } from '#lib/bytes.ts'
 
 export type Choice =
@@ -38,7 +40,11 @@ export function chooseCertificate(offers: readonly Bytes[], address: Address, no
   if (another) return refused(`${current.length} certificates are current, and one must be`, revoked)
   if (!only) return refused(judged.map(({ judgement }) => whyNot(judgement)).join('; '), revoked)
   const { fingerprint, expires } = only.judgement
-  return { kind: 'usable', certificate: cleanCertificate(only.octets, now), fingerprint: fingerprint!, expires }
+  const certificate = cleanCertificate(only.octets, now)
+  // One recipient with a broken key would stop the mail of all the others.
+  if (!encryptionKeysAt(parseCertificate(certificate), now).every(isEncryptable))
+    return refused(`the certificate ${fingerprint} has a key that nothing can be encrypted to`, revoked)
+  return { kind: 'usable', certificate, fingerprint: fingerprint!, expires }
 }
 
 const refused = (why: string, revoked: readonly string[] = []): Choice => ({ kind: 'refused', why, revoked })
