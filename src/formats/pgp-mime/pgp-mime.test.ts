@@ -245,6 +245,27 @@ test('any octets have an answer', () => {
   )
 })
 
+test('outside no line of what travels is too long, and the field says the same', () => {
+  const to = `To: ${Array.from({ length: 400 }, (_, number) => `reader-${number}@beta.test`).join(', ')}`
+  const written = lines('From: bob@beta.test', to, 'Cc: a@beta.test,', '\tb@beta.test', '', 'text')
+  const outside = wrapEncrypted(written, sealed, 'travel').toString()
+  assert.ok(Math.max(...outside.split('\r\n').map(({ length }) => length)) <= 988)
+  assert.ok(outside.replaceAll('\r\n ', ' ').includes(`\r\n${to}\r\nCc: a@beta.test,\r\n\tb@beta.test\r\n`))
+  const payload = payloadOf(written, 'travel')
+  assert.ok(
+    Math.max(
+      ...payload
+        .toString()
+        .split(to)[0]!
+        .split('\r\n')
+        .map(({ length }) => length),
+    ) <= 998,
+  )
+  assert.deepEqual(originalOf(payload), written)
+  const whole = lines('From: bob@beta.test', `References: <${'x'.repeat(2000)}>`, '', 'text')
+  assert.ok(wrapEncrypted(whole, sealed, 'travel').includes('x'.repeat(2000)), 'what cannot be folded stays as it is')
+})
+
 test('what travels keeps outside what others act on, and its payload lists exactly that', () => {
   const travelling = lines(
     'Received: from client.alpha.test',
