@@ -78,15 +78,17 @@ function recipientOf(pkesk: Bytes): string | null {
   }
 }
 
-/** Each of those that name nobody is tried with every key. */
+/** Each of those that name nobody is tried with every key; and nobody seals to one of ours more often than once. */
 const MOST_ANONYMOUS = 32
+const MOST_OWN = 32
 
 function asked({ pkesks, recipients }: Addressed, own: OwnKeys | null): readonly Bytes[] {
   let anonymous = 0
+  let named = 0
   return pkesks.filter((_, index) => {
     const recipient = recipients[index]!
     if (recipient === null) return ++anonymous <= MOST_ANONYMOUS
-    return recipient !== '' && (own === null || own.keys.includes(recipient))
+    return recipient !== '' && (own === null || own.keys.includes(recipient)) && ++named <= MOST_OWN
   })
 }
 

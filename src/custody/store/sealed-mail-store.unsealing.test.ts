@@ -4,6 +4,7 @@ import { after, describe, test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { decodeSummary, encodeSummary, summarize } from '#formats/message/summary.ts'
 import { splitMessage, unseal } from '#formats/openpgp/unseal.ts'
+import { unwrapEncrypted, withMessage } from '#formats/pgp-mime/pgp-mime.ts'
 import { systemClock } from '#lib/clock.ts'
 import { createFakeLog } from '../../../test/support/fake-log.ts'
 import { SIGNED } from '../../../test/support/sealed-letters.ts'
@@ -425,4 +426,24 @@ test('signatures by others, and of those that nobody knows, are told apart', asy
     ['bad', 'none'],
   )
   assert.ok(text(await mail.read(inbox, 1))!.includes(SECRET))
+})
+
+test('of a flood of packets for the same key only some are tried', async () => {
+  const { store, login } = await house(createMemoryMailStore())
+  const letter = sealedLetter('flood')
+  const sealed = unwrapEncrypted(letter.content)!
+  const { container } = splitMessage(sealed)
+  const pkesk = sealed.subarray(0, sealed.length - container.length)
+  const broken = Buffer.from(pkesk)
+  broken[broken.length - 1] = broken[broken.length - 1]! ^ 1
+  const flooded = (...packets: readonly Buffer[]) => withMessage(letter.content, Buffer.concat([...packets, container]))
+  for (const content of [flooded(...Array.from({ length: 999 }, () => broken), pkesk), flooded(broken, broken, pkesk)])
+    await store.append(ACCOUNT, 'INBOX', { ...letter, content })
+  await using mail = await login()
+  const found = await mail.protections(await idOf(mail, 'INBOX'), [1, 2])
+  assert.deepEqual(
+    found.map((one) => one?.encryption),
+    ['damaged', 'opened'],
+  )
+  assert.ok(mail.session.inner < 100)
 })

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { deflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { indexMessage } from '#formats/message/mime-index.ts'
 import { armor } from '#formats/openpgp/armor.ts'
-import { IntegrityError, MalformedOpenPgp } from '#formats/openpgp/openpgp.ts'
+import { IntegrityError, MalformedOpenPgp, PacketType } from '#formats/openpgp/openpgp.ts'
+import { packet } from '#formats/openpgp/packets.ts'
+import { literalHead } from '#formats/openpgp/seal.ts'
+import { seipd1Size, writeSeipd1 } from '#formats/openpgp/seipd1.ts'
 import { crlf, encryptedMessage, person, signatureBy, signedEntity } from '../../../test/support/sealed-letters.ts'
 import { issuersOf } from './judge.ts'
-import { authorsOf, openEncrypted, sealedKind, signedIn, trustsInnerFrom } from './opened.ts'
+import { authorsOf, openEncrypted, openUnwrapped, sealedKind, signedIn, trustsInnerFrom } from './opened.ts'
 import { payloadOf } from './pgp-mime.ts'
 
 const ada = await person('Ada <ada@alpha.test>')
@@ -46,6 +50,24 @@ test('what is signed in one pass is opened with its signatures', () => {
   assert.ok(ENTITY.equals(payload))
   assert.ok(ENTITY.equals(signed))
   assert.deepEqual(issuersOf(signatures), [ada.fingerprint])
+})
+
+test('a small message that would become a very large one is none', () => {
+  const packed = (payload: Buffer) => {
+    const literal = Buffer.concat([literalHead(payload.length), payload])
+    return packet(PacketType.compressed, Buffer.of(1), deflateRawSync(literal))
+  }
+  const open = (payload: Buffer) => {
+    const inner = packed(payload)
+    const sessionKey = { cipher: 9, key: Buffer.alloc(32, 1) }
+    const body = Buffer.alloc(seipd1Size(inner.length))
+    writeSeipd1(body, sessionKey, (plain) => plain.set(inner))
+    return openUnwrapped(packet(PacketType.seipd, body), sessionKey).payload.length
+  }
+  const text = crlf(...Array.from({ length: 100_000 }, (_, at) => `Line ${at} of a table`))
+  assert.equal(open(text), text.length)
+  assert.equal(open(Buffer.alloc(1 << 20)), 1 << 20)
+  assert.throws(() => open(Buffer.alloc(4 << 20)), MalformedOpenPgp)
 })
 
 test('a multipart/signed inside counts when nothing else is signed', () => {

@@ -268,7 +268,7 @@ test('fields that a signature covers win over those outside, once their author i
     '',
     'x',
   )
-  const fields = ['Subject: changed', 'From: eve@evil.test', 'Cc: carol@beta.test']
+  const fields = ['Subject: changed', 'From: eve@evil.test', 'Reply-To: eve@evil.test', 'List-Id: <us.beta.test>']
   const received = Buffer.concat([crlf(...TRACE), signedEntity(fields, entity, signatureBy(ada, entity))])
   const wish = { received, payload: null, results: RESULTS, authservId: US }
   const shown = openedView({ ...wish, trustsInnerFrom: true })
@@ -278,12 +278,15 @@ test('fields that a signature covers win over those outside, once their author i
     'authentication-results',
     'from',
     'subject',
-    'cc',
+    'list-id',
   ])
   assert.deepEqual([values(shown, 'from'), values(shown, 'subject')], [['ada@alpha.test'], ['Inside']])
   assert.ok(shown.includes(entity))
   const doubted = openedView({ ...wish, trustsInnerFrom: false })
   assert.deepEqual([values(doubted, 'from'), values(doubted, 'subject')], [['eve@evil.test'], ['changed']])
+  const some = Buffer.from(received.toString('latin1').replace('hp="clear"', 'protected-headers="v1"'), 'latin1')
+  const partly = openedView({ ...wish, received: some, trustsInnerFrom: true })
+  assert.deepEqual([values(partly, 'subject'), values(partly, 'reply-to')], [['Inside'], ['eve@evil.test']])
 })
 
 test('whatever was received, there is a view', () => {

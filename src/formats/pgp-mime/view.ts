@@ -90,15 +90,18 @@ function wholeField(octets: Buffer): Buffer {
 
 /**
  * The message that is only signed, as it came, with our results behind the fields that servers put in front. When its author is
- * believed, then fields that readers see are those that the signature covers (RFC 9788 §4.5).
+ * believed, then fields that readers see are those that the signature covers (RFC 9788 §4.5), and where it covers the whole header
+ * (`hp="clear"`) there are no others: what was added outside, a Reply-To for instance, would be taken for the author's.
  */
 export function signedView(wish: ViewWish, signed: Bytes | null): Buffer {
   const received = asBuffer(wish.received)
   const { fields, range } = scanHeader(received)
-  const covered = wish.trustsInnerFrom && signed ? coveredFields(signed) : []
+  const { covered, isWhole } = wish.trustsInnerFrom && signed ? coveredFields(signed) : NOTHING_COVERED
   const replaced = new Set(covered.map(({ name }) => name))
   const kept = fields.filter((field) => {
-    return field.name !== '' && !replaced.has(field.name) && !claimsResults(received, field, wish.authservId)
+    const { name } = field
+    if (name === '' || replaced.has(name) || (isWhole && USER_FACING.has(name) && name !== 'from')) return false
+    return !claimsResults(received, field, wish.authservId)
   })
   const octetsOf = ({ start, end }: HeaderField) => received.subarray(start, end)
   const own = kept.findIndex(({ name }) => !isTrace(name))
@@ -112,10 +115,19 @@ export function signedView(wish: ViewWish, signed: Bytes | null): Buffer {
   ])
 }
 
-function coveredFields(signed: Bytes): readonly InnerField[] {
+interface Covered {
+  readonly covered: readonly InnerField[]
+  /** Of those that readers see there are no others. */
+  readonly isWhole: boolean
+}
+
+const NOTHING_COVERED: Covered = { covered: [], isWhole: false }
+
+function coveredFields(signed: Bytes): Covered {
   const inside = readPayload(signed)
-  if (inside.form !== 'entity' || inside.protects === 'none') return []
+  if (inside.form !== 'entity' || inside.protects === 'none') return NOTHING_COVERED
   const { octets, header } = inside
-  if (hasFrom(header) && authorIn(octets, header) === null) return []
-  return innerFields(inside, '', true).filter(({ name }) => USER_FACING.has(name))
+  if (hasFrom(header) && authorIn(octets, header) === null) return NOTHING_COVERED
+  const covered = innerFields(inside, '', true).filter(({ name }) => USER_FACING.has(name))
+  return { covered, isWhole: inside.protects === 'all' }
 }
