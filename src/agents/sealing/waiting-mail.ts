@@ -101,7 +101,7 @@ class Attempt {
       case 'refused':
         return { kind: 'failed', why: reply(550, '5.7.1', `${NOT_UNSEALED}: ${fate.why}`), remote: null }
       case 'waits':
-        return { kind: 'deferred', why: reply(451, '4.7.5', `${NOT_KNOWN}: ${fate.why}; ${KEPT_SEALED}`), remote: null }
+        return { kind: 'deferred', why: reply(451, '4.7.5', `${NOT_KNOWN}: ${fate.why}; ${NOT_LEFT}`), remote: null }
       case 'kept':
       case 'already':
         // The address became ours while it waited: it goes to its owner, sealed like to anybody.
@@ -175,7 +175,7 @@ class Attempt {
 
 const NOT_UNSEALED = 'this message may not leave unsealed, and there is no certificate that it could be sealed to'
 const NOT_KNOWN = "the recipient's certificate could not be looked up"
-const KEPT_SEALED = 'the message is kept here, sealed'
+const NOT_LEFT = 'the message has not left this server'
 
 async function unlessAborted<T>(asked: Promise<T>, signal: AbortSignal): Promise<T | null> {
   if (signal.aborted) return null
