@@ -231,10 +231,11 @@ test('at the end of the schedule its author gets it back, sealed, whatever the r
       assert.match(warning!, /^Action: delayed\r$/m)
       assert.match(
         warning!.replaceAll(/\s+/g, ' '),
-        /reason: 451 4\.7\.5 .*could not be looked u(= )?p: the keyserver does not answer; the message is kept/,
+        /reason: 451 4\.7\.5 .*could not be looked u(= )?p: the keyserver does not answer; the message has not left/,
       )
       assert.match(end!, /^Action: failed\r$/m)
       assert.match(end!, /^Status: 4\.4\.7\r$/m)
+      assert.doesNotMatch(end!, /is kept/, 'it is not any more')
       assert.equal(/BEGIN PGP MESSAGE/.test(end!), ret === 'full')
       for (const report of [warning!, end!]) {
         const text = [report, ...decodedParts(report)].join('\n')
