@@ -43,9 +43,11 @@ class SqlDirectory implements Directory {
     return this.#db.revision()
   }
 
-  async domains(): Promise<readonly string[]> {
-    const rows = await this.#db.query.selectFrom('domain').select('domain').orderBy('position').execute()
-    return rows.map((row) => row.domain)
+  domains(): Promise<readonly string[]> {
+    return this.#remembered('domains', async () => {
+      const rows = await this.#db.query.selectFrom('domain').select('domain').orderBy('position').execute()
+      return rows.map((row) => row.domain)
+    })
   }
 
   async addDomain(domain: string): Promise<void> {
@@ -67,21 +69,21 @@ class SqlDirectory implements Directory {
     })
   }
 
-  /** What is not worth keeping is asked anew: others could fill the memory with it. */
-  async #remembered<T>(question: string, ask: () => Promise<T>, isWorthKeeping = (_: T) => true): Promise<T> {
+  /** The oldest gives way: strangers may ask for anything. */
+  async #remembered<T>(question: string, ask: () => Promise<T>): Promise<T> {
     const revision = this.#db.revision()
     if (revision !== this.#answersRevision) this.#answers.clear()
     this.#answersRevision = revision
     if (this.#answers.has(question)) return this.#answers.get(question) as T
     const answer = await ask()
-    const unchanged = this.#answersRevision === revision && this.#db.revision() === revision
-    if (unchanged && isWorthKeeping(answer) && this.#answers.size < ANSWERS_KEPT) this.#answers.set(question, answer)
+    if (this.#answersRevision !== revision || this.#db.revision() !== revision) return answer
+    if (this.#answers.size >= ANSWERS_KEPT) this.#answers.delete(this.#answers.keys().next().value!)
+    this.#answers.set(question, answer)
     return answer
   }
 
   route(address: Address): Promise<Route> {
-    const ask = () => this.#router.route(address)
-    return this.#remembered(`route ${address.local}@${address.domain}`, ask, ({ kind }) => kind === 'account')
+    return this.#remembered(`route ${address.local}@${address.domain}`, () => this.#router.route(address))
   }
 
   async account(id: AccountId): Promise<Account | null> {
