@@ -93,6 +93,17 @@ test('a Web Key Directory keeps its word; that something was accepted is told be
   }
 })
 
+test('trouble of a Web Key Directory alone is trouble like any other for whoever accepted a certificate', async () => {
+  const trouble = { kind: 'temporary', why: 'it answers 503', steps: [], isUnproven: true } as const
+  const accepted = { certificate: mine.certificate, at: 0 }
+  assert.deepEqual(await besidePublished(trouble, async () => accepted, BOB, 0), {
+    kind: 'temporary',
+    why: 'it answers 503',
+    steps: [],
+  })
+  assert.equal(await besidePublished(trouble, async () => null, BOB, 0), trouble)
+})
+
 test('what cannot be read is trouble; what cannot be used any more is said', () =>
   withAccepted(async ({ discoverer }) => {
     const nobody = { local: 'nobody', domain: 'beta.test' }

@@ -18,8 +18,8 @@ export async function withAccepted(
   now: number,
 ): Promise<Discovery> {
   const isDirectory = published.kind === 'found' && published.evidence === 'wkd'
-  if (!isDirectory && published.kind !== 'none' && !(published.kind === 'unusable' && published.isUnproven))
-    return published
+  const isUnproven = (published.kind === 'unusable' || published.kind === 'temporary') && published.isUnproven
+  if (!isDirectory && published.kind !== 'none' && !isUnproven) return published
   const step = (outcome: Step['outcome'], text: string) => [
     ...published.steps,
     { source: 'accepted', outcome, text } as const,
@@ -32,6 +32,7 @@ export async function withAccepted(
     return { kind: 'temporary', why, steps: step('failed', why) }
   }
   if (!accepted) return published
+  if (published.kind === 'temporary') return { kind: 'temporary', why: published.why, steps: published.steps }
   if (isDirectory)
     return {
       ...published,

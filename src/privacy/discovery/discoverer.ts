@@ -259,7 +259,7 @@ function keptOf(finding: Extract<Finding, { kind: 'found' }>, steps: readonly St
 function failureOf(finding: Exclude<Finding, { kind: 'found' }>, steps: readonly Step[]): Failure {
   if (finding.kind === 'none') return { kind: 'none', steps }
   const { kind, why } = finding
-  return kind === 'unusable' && finding.isUnproven ? { kind, why, steps, isUnproven: true } : { kind, why, steps }
+  return finding.isUnproven ? { kind, why, steps, isUnproven: true } : { kind, why, steps }
 }
 
 const lifeOf = ({ kind }: Failure) => (kind === 'temporary' ? TEMPORARY : NEGATIVE)

@@ -139,7 +139,11 @@ const cases: Record<string, Case> = {
     pages: () => ({ [V1]: 'endless' }),
     expect: /temporary .*where it ends/,
   },
-  'the keyserver fails': { zone: signed, pages: () => ({ [V1]: { status: 503 } }), expect: /temporary .*503/ },
+  'the keyserver fails': {
+    zone: signed,
+    pages: () => ({ [V1]: { status: 503 } }),
+    expect: /temporary (?!unproven).*503/,
+  },
   'the keyserver forbids': { zone: signed, pages: () => ({ [V1]: { status: 403 } }), expect: /temporary .*403/ },
   'it understands neither version': {
     zone: signed,
@@ -280,14 +284,17 @@ const cases: Record<string, Case> = {
   'a Web Key Directory that fails': {
     zone: () => ({ [ADVANCED]: local }),
     pages: () => ({ [WKD]: { status: 503 } }),
-    expect: /temporary .*503/,
+    expect: /temporary unproven .*503/,
   },
   'revoked in the Web Key Directory': {
     zone: () => ({ [ADVANCED]: local }),
     pages: () => ({ [WKD]: { body: made.revoked } }),
     expect: /unusable .*revoked/,
   },
-  'bogus host of the Web Key Directory': { zone: () => ({ [ADVANCED]: 'bogus' }), expect: /temporary .*bogus/ },
+  'bogus host of the Web Key Directory': {
+    zone: () => ({ [ADVANCED]: 'bogus' }),
+    expect: /temporary unproven .*bogus/,
+  },
   'a Web Key Directory on a private address': {
     zone: () => ({ [ADVANCED]: local }),
     pages: () => ({ [WKD]: { body: made.bob } }),
@@ -298,8 +305,11 @@ const cases: Record<string, Case> = {
   nothing: { expect: 'none', asked: [] },
 }
 
-const spell = (found: Discovery) =>
-  found.kind === 'found' ? `found ${found.evidence}` : found.kind === 'none' ? 'none' : `${found.kind} ${found.why}`
+function spell(found: Discovery): string {
+  if (found.kind === 'found') return `found ${found.evidence}`
+  if (found.kind === 'none') return 'none'
+  return `${found.kind} ${found.kind === 'temporary' && found.isUnproven ? 'unproven ' : ''}${found.why}`
+}
 
 for (const [name, { zone, pages, allowPrivate = true, httpsPort, expect, says, asked }] of Object.entries(cases)) {
   test(name, async () => {

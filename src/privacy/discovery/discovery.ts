@@ -59,7 +59,13 @@ export type Discovery =
       readonly isUnproven?: boolean
     }
   /** Mail that is to be sealed waits and is tried again; it is never sent in clear because of this. */
-  | { readonly kind: 'temporary'; readonly why: string; readonly steps: readonly Step[] }
+  | {
+      readonly kind: 'temporary'
+      readonly why: string
+      readonly steps: readonly Step[]
+      /** Nothing is published that DNSSEC proves, nor was anything accepted; the trouble is with a source that could not start sealing. */
+      readonly isUnproven?: boolean
+    }
 
 /** A certificate that an address had. */
 export interface Sighting {

@@ -27,7 +27,12 @@ export type Finding =
       /** Only because DNSSEC does not prove what is published. */
       readonly isUnproven?: boolean
     }
-  | { readonly kind: 'temporary'; readonly why: string }
+  | {
+      readonly kind: 'temporary'
+      readonly why: string
+      /** Nothing is published that DNSSEC proves, and the trouble is with what it would not. */
+      readonly isUnproven?: boolean
+    }
 
 export interface Search {
   readonly address: Address

@@ -18,7 +18,7 @@ export async function askWebKeyDirectory(wanted: Search, tools: SearchTools): Pr
   if (host.kind === 'bogus' || host.kind === 'temporary') {
     const why = host.kind === 'bogus' ? `the addresses of ${advanced} are bogus` : host.why
     note('wkd', 'failed', why)
-    return { kind: 'temporary', why }
+    return { kind: 'temporary', why, isUnproven: true }
   }
   const file = `${wkdHash(address.local)}?l=${encodeURIComponent(address.local)}`
   // §3.1: the direct form only where the host of the advanced one does not exist.
@@ -39,7 +39,7 @@ function judged(host: string, answer: WebAnswer, { address, note }: Search, { cl
   if (answer.kind === 'failed' || (answer.kind === 'answer' && (answer.status >= 500 || answer.status === 429))) {
     const why = answer.kind === 'failed' ? answer.why : `${host} answers ${answer.status}`
     note('wkd', 'failed', why)
-    return { kind: 'temporary', why }
+    return { kind: 'temporary', why, isUnproven: true }
   }
   if (answer.kind === 'too-large' || answer.status !== 200) {
     const said = answer.kind === 'too-large' ? 'with more than 64 kB' : String(answer.status)

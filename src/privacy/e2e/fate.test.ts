@@ -47,6 +47,14 @@ function word(known: Known, wanted: Wish): string {
 test('a Web Key Directory is enough where the author accepted a certificate', () =>
   assert.equal(word({ ...found('wkd'), isAccepted: true }, wish({})), 'sealed'))
 
+test('trouble of what could not start sealing holds up only mail that it could seal', () => {
+  const trouble = { ...KNOWN.temporary, isUnproven: true }
+  assert.deepEqual(
+    WITHOUT_KEY.map((rule) => word(trouble, wish({ rule }))),
+    ['plain', 'warned', 'waits', 'waits'],
+  )
+})
+
 /** One line per rule, in the order of the names. */
 const row = (rest: Partial<Wish>) =>
   WITHOUT_KEY.map((rule) => NAMES.map((name) => word(KNOWN[name], wish({ rule, ...rest }))))

@@ -74,10 +74,13 @@ function fateBy(known: Exclude<Known, { kind: 'here' }>, rule: WithoutKey): Fate
     case 'keyless':
       return withoutKey(known.why, rule)
     case 'temporary':
+      // What could not start sealing cannot hold up mail either.
+      if (known.isUnproven && !isStrict(rule)) return withoutKey(`${NOTHING_PROVEN}: ${known.why}`, rule)
       return { kind: 'waits', why: known.why }
   }
 }
 
+const NOTHING_PROVEN = 'no certificate is published that DNSSEC vouches for, and its Web Key Directory is in trouble'
 const UNPROVEN = 'its certificate is in a Web Key Directory only, which DNSSEC does not vouch for'
 
 function withoutKey(why: string, rule: WithoutKey): Fate {
