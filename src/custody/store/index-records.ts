@@ -75,7 +75,12 @@ export class IndexRecords implements Disposable {
   }
 
   get hasOlder(): boolean {
-    return this.#generations.length > 1
+    return this.generations > 1
+  }
+
+  /** Master keys that the session has: more after a rotation, and after a relink. */
+  get generations(): number {
+    return this.#generations.length
   }
 
   /** Tells the newest key from others and says nothing about it. */

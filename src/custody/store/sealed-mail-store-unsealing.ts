@@ -3,8 +3,8 @@
  * readers are to see takes the place of what came, sealed at rest as all mail, and its index records say how it was protected.
  * One content is one transaction: interrupted anywhere, it is as it came or as it is to be, whole.
  *
- * What no key of the account opens stays as it came, is remembered as closed, and is tried again when the account has one of the
- * keys that it names. What readers have seen as it came is put there opened under new uids. In device mode nothing is unsealed:
+ * What no key of the account opens stays as it came, is remembered as closed, and is tried again when the account has other keys, and
+ * one that it names among them. What readers have seen as it came is put there opened under new uids. In device mode nothing is unsealed:
  * that is for the owner's device. What could not be scanned when it arrived is scanned before it is put in its place.
  *
  * This file is loaded when there is something to unseal.
@@ -90,6 +90,8 @@ interface Around {
   readonly mailbox: MailboxId
   readonly sealer: Sealer
   readonly own: OwnKeys | null
+  /** Tells sets of keys apart; null: it is not known which there are. */
+  readonly keySet: string | null
 }
 
 export class Unsealer {
@@ -111,11 +113,13 @@ export class Unsealer {
     const sealer = await this.#sealer()
     if (!sealer || sealer.wrapsForDevice) return candidates
     const own = (await this.#aid?.own()) ?? null
-    const { jobs, others } = this.#take(candidates, own)
+    const keySet = own && nameOf(own, (await this.#means.records()).generations)
+    const { jobs, others } = this.#take(candidates, own, keySet)
     const settled = new Map<Found, Settled>()
     try {
       for (const group of groupsOf(jobs))
-        for (const [found, after] of await this.#unseal(group, { mailbox, sealer, own })) settled.set(found, after)
+        for (const [found, after] of await this.#unseal(group, { mailbox, sealer, own, keySet }))
+          settled.set(found, after)
     } finally {
       for (const { turn } of jobs) turn[Symbol.dispose]()
     }
@@ -141,12 +145,12 @@ export class Unsealer {
   }
 
   /** What is to be done here, and what is being done elsewhere. */
-  #take(candidates: readonly Found[], own: OwnKeys | null) {
+  #take(candidates: readonly Found[], own: OwnKeys | null, keySet: string | null) {
     const { work, account } = this.#means
     const jobs: Job[] = []
     const others: (readonly [Found, Promise<void>])[] = []
     for (const found of candidates) {
-      const due = this.#failed.has(found.content) ? null : dueOf(found, own)
+      const due = this.#failed.has(found.content) ? null : dueOf(found, own, keySet)
       if (!due) continue
       const turn = work.startUnsealing(account, found.content)
       if (turn instanceof Promise) others.push([found, turn])
@@ -183,7 +187,7 @@ export class Unsealer {
       const layer = layers[index]!
       const result = layer.kind === 'open' ? this.#replacement(from.octets, layer, verdicts, around.sealer) : layer
       if (result.kind === 'replacement') made.push([job, result])
-      else settled.set(job.found, this.#described(job, result, around.own))
+      else settled.set(job.found, this.#described(job, result, around.keySet))
       wipe(from.octets)
       if (layer.kind === 'open' && layer.payload) wipe(layer.payload)
       await nextTurn()
@@ -216,7 +220,7 @@ export class Unsealer {
   }
 
   /** It stays as it came; what is known of it goes into its entry. */
-  #described({ found, sessionKey, summary }: Job, layer: Unopenable, own: OwnKeys | null): Found {
+  #described({ found, sessionKey, summary }: Job, layer: Unopenable, keySet: string | null): Found {
     if (layer.kind === 'failed') {
       this.#failed.add(found.content)
       const { account, logger } = this.#means
@@ -225,7 +229,7 @@ export class Unsealer {
     }
     const encryption = layer.kind === 'unprotected' ? 'none' : layer.kind
     const protection: Protection = { encryption, signature: { kind: 'none' }, author: null, at: this.#now() }
-    const kept = layer.kind === 'closed' ? encodeClosed({ recipients: layer.recipients, tried: nameOf(own) }) : null
+    const kept = layer.kind === 'closed' ? encodeClosed({ recipients: layer.recipients, tried: keySet ?? '' }) : null
     const entry = encodeEntry({ sessionKey, summary, protection: encodeProtection(protection), kept })
     return { ...found, entry, isKept: false }
   }
@@ -289,9 +293,9 @@ function signedLayerOf(layer: Layer): readonly SignedLayer[] {
 }
 
 /** null: there is nothing to be done, or nothing more than was done. */
-function dueOf(found: Found, own: OwnKeys | null): Omit<Job, 'turn'> | null {
+function dueOf(found: Found, own: OwnKeys | null, keySet: string | null): Omit<Job, 'turn'> | null {
   const decoded = typeof found.entry === 'string' ? null : decodeEntry(found.entry)
-  if (!decoded || (decoded.protection && !mayOpenNow(decoded.kept, own))) return null
+  if (!decoded || (decoded.protection && !mayOpenNow(decoded.kept, own, keySet))) return null
   const kind = kindOf(decoded.summary)
   return kind && { found, kind, ...decoded, size: decodeSummary(decoded.summary).size }
 }
@@ -305,26 +309,18 @@ function kindOf(summary: Bytes): Received['kind'] | null {
   }
 }
 
-function mayOpenNow(kept: Bytes | null, own: OwnKeys | null): boolean {
+function mayOpenNow(kept: Bytes | null, own: OwnKeys | null, keySet: string | null): boolean {
   const closed = kept && decodeClosed(kept)
-  if (!closed || !own || closed.tried === nameOf(own)) return false
+  if (!closed || !own || closed.tried === keySet) return false
   return closed.recipients.some((recipient) => recipient === null || own.keys.includes(recipient))
 }
 
-const names = new WeakMap<OwnKeys, string>()
-
-/** Tells sets of keys apart. */
-function nameOf(own: OwnKeys | null): string {
-  if (!own) return ''
-  let name = names.get(own)
-  if (name === undefined) {
-    name = createHash('sha256')
-      .update([...own.keys].sort().join())
-      .digest('base64')
-      .slice(0, 16)
-    names.set(own, name)
-  }
-  return name
+/** After a relink the account has no other certificates, but the secrets of more of them. */
+function nameOf({ keys }: OwnKeys, generations: number): string {
+  return createHash('sha256')
+    .update([generations, ...[...keys].sort()].join())
+    .digest('base64')
+    .slice(0, 16)
 }
 
 /** Few enough to be held in memory together; always at least one. */

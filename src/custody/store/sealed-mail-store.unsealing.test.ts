@@ -202,6 +202,22 @@ for (const [name, make] of [
       assert.deepEqual(log.lines, [])
     })
 
+    test('what came for a key that a reset had closed is opened after the relink, when the certificates are the same', async () => {
+      const { store, login, keys } = await house(await make())
+      await store.append(ACCOUNT, 'INBOX', sealedLetter('late'))
+      const after = async (people: readonly (typeof bob)[]) => {
+        await using mail = await login(fakeAid({ own: [bob] }), people)
+        const inbox = await idOf(mail, 'INBOX')
+        const { uid } = (await mail.list(inbox))[0]!
+        await mail.summaries(inbox, [uid])
+        const seen = (await mail.list(inbox))[0]!
+        return [seen.uid, (await mail.protections(inbox, [seen.uid]))[0]?.encryption]
+      }
+      assert.deepEqual(await after([]), [1, 'closed'])
+      await keys.change()
+      assert.deepEqual(await after([bob]), [2, 'opened'])
+    })
+
     test('one for us whose key is not here is tried once for each set of keys', async () => {
       const { store, login } = await house(await make())
       await store.append(ACCOUNT, 'INBOX', sealedLetter('hidden', { reader: mallory }))
