@@ -8,6 +8,7 @@ import { AccountDamaged, NoSuchAccount } from './mail-store.ts'
 import { FIRST_MAILBOXES } from './mailbox-name.ts'
 import { type AccountScope, migrations, type StoreSchema } from './schema.ts'
 import { addMailbox, setSubscription } from './sql-mailboxes.ts'
+import { dropOldNames, hasOldNames } from './sql-sealed-names.ts'
 
 /** Many accounts are open at once, and few pages of each are needed again. */
 const CACHE_KIB = 512
@@ -135,7 +136,7 @@ async function openFile(
   }
 }
 
-/** Forgets old delivery keys and sweeps orphaned blobs. */
+/** Forgets old delivery keys and names of sealed messages, and sweeps orphaned blobs. */
 export async function tidyAccount({ db, account, blobs }: AccountDatabase, around: Surroundings): Promise<void> {
   const { query } = db
   const oldest = around.now() - DELIVERY_KEPT_MS
@@ -144,6 +145,8 @@ export async function tidyAccount({ db, account, blobs }: AccountDatabase, aroun
     await db.write((change) =>
       change.deleteFrom('delivery').where('account_id', '=', account).where('at', '<', oldest).execute(),
     )
+  if (await hasOldNames({ query, account }, around.now()))
+    await db.write((change) => dropOldNames({ query: change, account }, around.now()))
   if ((await blobs.names()).length === 0) return
   const rows = await query
     .selectFrom('content')

@@ -16,6 +16,7 @@ const TAG = 16
 const ROUNDING = 512
 
 const NAME_OCTETS = 8
+const MESSAGE_NAME_OCTETS = 16
 const NO_SALT = Buffer.alloc(32)
 
 const FIRST_BLOCK = Buffer.of(1)
@@ -36,6 +37,7 @@ class Generation {
   readonly #account: AccountId
   readonly #indexKey: Buffer
   readonly #keys = new Map<MailboxId, Buffer>()
+  #naming: Buffer | null = null
 
   constructor(account: AccountId, indexKey: Bytes) {
     this.#account = account
@@ -55,8 +57,14 @@ class Generation {
     return key
   }
 
+  messageName(messageId: string): Buffer {
+    this.#naming ??= this.derive(`letterlock sealed message name|${this.#account}`, 32)
+    return createHmac('sha256', this.#naming).update(messageId).digest().subarray(0, MESSAGE_NAME_OCTETS)
+  }
+
   wipe(): void {
     wipe(this.#indexKey)
+    if (this.#naming) wipe(this.#naming)
     for (const key of this.#keys.values()) wipe(key)
     this.#keys.clear()
   }
@@ -86,6 +94,17 @@ export class IndexRecords implements Disposable {
   /** Tells the newest key from others and says nothing about it. */
   get name(): string {
     return this.#newest().derive(`letterlock index key name|${this.#account}`, NAME_OCTETS).toString('hex')
+  }
+
+  /** Tells a message from others to who has the keys, and says nothing of its Message-ID to anybody else. */
+  messageName(messageId: string): Buffer {
+    return this.#newest().messageName(messageId)
+  }
+
+  /** The names that it has under all keys, newest first. */
+  messageNames(messageId: string): readonly Buffer[] {
+    this.#newest()
+    return this.#generations.map((generation) => generation.messageName(messageId))
   }
 
   #newest(): Generation {

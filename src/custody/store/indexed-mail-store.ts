@@ -85,6 +85,8 @@ export interface ContentReplacement extends ContentChange {
    * within its mailbox (RFC 3501 §2.3.1.1: what a uid names never changes).
    */
   readonly renumbers?: boolean
+  /** Names of messages, kept for a while from `at` on (milliseconds since the epoch), in the same step. */
+  readonly cameSealed?: { readonly names: readonly Bytes[]; readonly at: number }
 }
 
 /** The contents themselves, whichever messages have them: for re-sealing and unsealing. */
@@ -125,6 +127,8 @@ export interface IndexedAccountMail extends AccountMail {
   /** Names the index key that all records are known to be under; null when that is not known. */
   indexKeyName(): Promise<string | null>
   nameIndexKey(name: string): Promise<void>
+  /** For each of the names whether it is kept (`cameSealed`). */
+  knowsSealed(names: readonly Bytes[]): Promise<readonly boolean[]>
   /** Those of `uids` that are there and not \Seen. */
   unseen(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly Uid[]>
   readonly contents: Contents

@@ -538,6 +538,13 @@ function coverages(check: Check): void {
     assert.equal((await mail.coverage()).contents, 2)
   })
 
+  check('nothing that came in clear is known as sealed', async ({ account, store, mail, mailbox }) => {
+    const content = Buffer.from('Message-ID: <a@x>\r\nSubject: a\r\n\r\na\r\n')
+    await store.append(account, 'INBOX', newMessage('a', { content }))
+    await mail.list(await mailbox('INBOX'))
+    assert.deepEqual(await mail.sealedAmong(['a@x', '<b@x>']), [])
+  })
+
   check('the state of re-sealing is kept with the account', async ({ account, store, mail }) => {
     assert.equal(await mail.resealing(), 'off')
     for (const state of ['running', 'paused', 'off', 'paused'] as const) {

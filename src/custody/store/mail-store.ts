@@ -145,6 +145,11 @@ export interface AccountMail extends AsyncDisposable {
    * and unsigned.
    */
   protections(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Protection | null)[]>
+  /**
+   * Those of these Message-IDs, of which the last 50 are looked at, that are of mail which its sender had sealed and which was opened
+   * here, within 400 days, whether or not it is still there. A store that does not seal knows of none.
+   */
+  sealedAmong(messageIds: readonly string[]): Promise<readonly string[]>
 
   append(mailbox: MailboxId, message: NewMessage): Promise<Appended>
   /** The rows after the change (messages that had these flags already too), and the uids that `unchangedSince` spared. */

@@ -202,6 +202,14 @@ export class MemoryAccountMail implements IndexedAccountMail {
     return uids.map(() => null)
   }
 
+  async sealedAmong(): Promise<readonly string[]> {
+    return []
+  }
+
+  async knowsSealed(names: readonly Bytes[]): Promise<readonly boolean[]> {
+    return names.map((name) => this.#account.sealedNames.has(Buffer.from(name).toString('hex')))
+  }
+
   async quota(): Promise<Quota> {
     return this.#account.quota()
   }

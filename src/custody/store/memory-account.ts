@@ -58,6 +58,8 @@ export class MemoryAccount {
   limit: number | null = null
   resealing: ResealingState = 'off'
   indexKeyName: string | null = null
+  /** Hex. */
+  readonly sealedNames = new Set<string>()
   #used = 0
   #modseq = 0
   #nextMailbox = 1
@@ -159,9 +161,11 @@ export class MemoryAccount {
     return [...this.mailboxes.values()].flatMap(({ messages }) => [...messages.values()])
   }
 
-  replaceContent(id: ContentId, { octets, sealedTo, record, unsealing, renumbers }: ContentReplacement): boolean {
+  replaceContent(id: ContentId, replacement: ContentReplacement): boolean {
+    const { octets, sealedTo, record, unsealing, renumbers, cameSealed } = replacement
     const old = this.messages().find(({ content }) => content.id === id)?.content
     if (!old) return false
+    for (const name of cameSealed?.names ?? []) this.sealedNames.add(Buffer.from(name).toString('hex'))
     if (renumbers) this.#renumber(id)
     const content = Object.assign(this.#newContent(octets, sealedTo), { unsealing: unsealing ?? old.unsealing })
     for (const { id: mailbox, messages } of this.mailboxes.values())

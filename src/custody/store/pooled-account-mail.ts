@@ -137,6 +137,10 @@ export class PooledAccountMail implements AccountMail {
     return (await this.#call('protections', mailbox, uids)) as readonly (Protection | null)[]
   }
 
+  async sealedAmong(messageIds: readonly string[]): Promise<readonly string[]> {
+    return (await this.#call('sealedAmong', messageIds)) as readonly string[]
+  }
+
   async copy(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {
     return (await this.#call('copy', from, uids, to)) as Copied
   }

@@ -73,6 +73,8 @@ export interface StoreSchema {
   }
   summary: { account_id: number; mailbox_id: number; uid: number; octets: Bytes }
   index_record: { account_id: number; mailbox_id: number; uid: number; octets: Bytes }
+  /** Messages that their senders sealed, by names that only the account's keys tell; `at` in milliseconds since the epoch. */
+  sealed_name: { account_id: number; name: Bytes; at: number }
   /** Runs of uids that vanished together. */
   vanished: { account_id: number; mailbox_id: number; modseq: number; first_uid: number; last_uid: number }
   /** Delivery keys; `at` in milliseconds since the epoch. */
@@ -223,6 +225,17 @@ async function describeUnsealing({ schema }: Kysely<unknown>): Promise<void> {
     .execute()
 }
 
+async function createSealedNames({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('sealed_name')
+    .addColumn('account_id', 'integer', (column) => column.notNull())
+    .addColumn('name', 'bytea', (column) => column.notNull())
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('sealed_name_key', ['account_id', 'name'])
+    .execute()
+  await schema.createIndex('sealed_name_at').on('sealed_name').columns(['account_id', 'at']).execute()
+}
+
 export const migrations: Migrations = [
   async (schema) => {
     await createAccounts(schema)
@@ -231,4 +244,5 @@ export const migrations: Migrations = [
   },
   describeContents,
   describeUnsealing,
+  createSealedNames,
 ]

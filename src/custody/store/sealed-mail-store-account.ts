@@ -1,3 +1,4 @@
+import { messageIdsIn } from '#formats/message/message-ids.ts'
 import type { Protection } from '#formats/pgp-mime/protection.ts'
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -42,6 +43,9 @@ interface Surroundings {
   readonly clock: Clock
   readonly logger: Logger
 }
+
+/** Message-IDs. */
+const ASKED_AT_ONCE = 50
 
 export class SealedAccountMail implements AccountMail {
   readonly #inner: IndexedAccountMail
@@ -130,6 +134,14 @@ export class SealedAccountMail implements AccountMail {
       const protection = one && decodeProtection(one)
       return protection?.encryption === 'none' && protection.signature.kind === 'none' ? null : protection
     })
+  }
+
+  async sealedAmong(messageIds: readonly string[]): Promise<readonly string[]> {
+    const records = await this.#unlocked().records()
+    const asked = messageIds.slice(-ASKED_AT_ONCE)
+    const names = asked.map((id) => messageIdsIn(id).flatMap((one) => records.messageNames(one)))
+    const known = (await this.#inner.knowsSealed(names.flat())).values()
+    return asked.filter((_, index) => names[index]!.map(() => known.next().value).includes(true))
   }
 
   async #entries<T>(

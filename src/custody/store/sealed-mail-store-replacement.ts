@@ -1,5 +1,6 @@
 /** Makes what takes the place of a message that its sender sealed or signed: the view, sealed at rest, with its entry. */
-import { editHeader, scanHeader } from '#formats/message/header.ts'
+import { editHeader, fieldValues, scanHeader } from '#formats/message/header.ts'
+import { messageIdsIn } from '#formats/message/message-ids.ts'
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import { resultsField } from '#formats/pgp-mime/judge.ts'
 import { type Authors, openedView, trustsInnerFrom } from '#formats/pgp-mime/opened.ts'
@@ -21,6 +22,8 @@ export interface Replacement {
   readonly unsealing: UnsealingState
   /** Nobody could scan it when it arrived. */
   readonly wasEncrypted: boolean
+  /** By which its readers know it, and whoever got it and cannot look inside. */
+  readonly messageIds: readonly string[]
 }
 
 interface Found {
@@ -39,10 +42,15 @@ export function replacementOf(received: Bytes, layer: OpenLayer, found: Found, s
   const view = viewOf(received, payload, { protection, authservId: found.authservId, authors, trusts })
   const kept =
     signature.kind === 'unchecked' && trusts ? encodeSigned(layer, view, behindSigned(received, layer)) : null
-  const summary = encodeSummary(summarize(view))
+  const summarized = summarize(view)
+  const summary = encodeSummary(summarized)
+  const messageIds = [summarized.root.envelope?.messageId ?? '', outerId(received)].flatMap(messageIdsIn)
   const sealed = sealer.reseal(view, { summary, protection: encodeProtection(protection), kept })
-  return { kind: 'replacement', ...sealed, view, unsealing: kept ? 2 : 1, wasEncrypted: payload !== null }
+  const unsealing = kept ? 2 : 1
+  return { kind: 'replacement', ...sealed, view, unsealing, wasEncrypted: payload !== null, messageIds }
 }
+
+const outerId = (received: Bytes): string => fieldValues(received, scanHeader(received), 'message-id')[0] ?? ''
 
 interface Shown {
   readonly protection: Protection

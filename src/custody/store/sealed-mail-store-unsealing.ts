@@ -83,6 +83,8 @@ const GROUP = 64
 const OCTETS_AT_ONCE = 4 << 20
 /** Contents that share the wait for the disk. */
 const WRITES_AT_ONCE = 8
+/** Of one message. */
+const MOST_NAMES = 8
 
 type Unopenable = Exclude<Layer, OpenLayer>
 
@@ -247,6 +249,7 @@ export class Unsealer {
         record: (place) => recordsNow.seal(place, made.entry),
         unsealing: made.unsealing,
         renumbers: found.isKept,
+        ...(made.wasEncrypted ? { cameSealed: this.#namesOf(made.messageIds, recordsNow) } : {}),
       })
       return [found, 'again']
     } catch (error) {
@@ -263,6 +266,11 @@ export class Unsealer {
       // Its memory may be with a scanner.
       if (view.byteLength > 0) wipe(view)
     }
+  }
+
+  #namesOf(messageIds: readonly string[], records: IndexRecords) {
+    const names = messageIds.slice(0, MOST_NAMES).map((id) => records.messageName(id))
+    return { names, at: this.#means.clock.now() }
   }
 
   /** The entry of one whose record was lost after it had been unsealed. */

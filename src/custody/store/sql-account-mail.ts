@@ -58,6 +58,7 @@ import {
   writeIndexKeyName,
   writeResealing,
 } from './sql-resealing.ts'
+import { knowsSealedNames } from './sql-sealed-names.ts'
 
 export class SqlAccountMail implements IndexedAccountMail {
   readonly contents: Contents
@@ -244,6 +245,14 @@ export class SqlAccountMail implements IndexedAccountMail {
 
   nameIndexKey(name: string): Promise<void> {
     return this.#access.write((scope) => writeIndexKeyName(scope, name))
+  }
+
+  async sealedAmong(): Promise<readonly string[]> {
+    return []
+  }
+
+  knowsSealed(names: readonly Bytes[]): Promise<readonly boolean[]> {
+    return this.#access.read((scope) => knowsSealedNames(scope, names))
   }
 
   coverage(): Promise<Coverage> {

@@ -20,6 +20,7 @@ import { INLINE_OCTETS } from './sql-append.ts'
 import { moveMessages } from './sql-changes.ts'
 import { insertContent } from './sql-messages.ts'
 import { putRecord, readParts } from './sql-parts.ts'
+import { keepSealedNames } from './sql-sealed-names.ts'
 import { yieldNow } from './yield-now.ts'
 
 type One = { account: number; content: number }
@@ -242,7 +243,7 @@ async function exchange(
   scope: AccountScope,
   id: ContentId,
   row: NewContent,
-  { record, unsealing, renumbers }: ContentChange & Pick<ContentReplacement, 'renumbers'>,
+  { record, unsealing, renumbers, cameSealed }: Omit<ContentReplacement, 'octets' | 'sealedTo'>,
 ): Promise<Exchanged | null> {
   const { query, account } = scope
   const [old] = await contentFile(query, { account, content: id })
@@ -264,6 +265,7 @@ async function exchange(
     if (grown !== 0) await growMailbox(query, { account, mailbox, size: grown })
     await putRecord(scope, mailbox, uid, record({ mailbox, uid }))
   }
+  if (cameSealed) await keepSealedNames(scope, cameSealed.names, cameSealed.at)
   await dropContent(query, { account, content: id })
   return { oldFile: old.file, mailboxes: places.map(({ mailbox }) => mailbox) }
 }
