@@ -260,6 +260,25 @@ test('a message that cannot be read is left out and said so, and one line of the
   assert.equal(log.said('message is unreadable').length, 2)
 })
 
+test('what the store cannot open is not gone, and nobody waits for its EXPUNGE', async () => {
+  await using imap = await startImap()
+  for (let i = 0; i < 3; i++) await imap.desk.deliver(ALICE, PLAIN)
+  imap.desk.wrap = (mail) => {
+    const summaries = mail.summaries.bind(mail)
+    return Object.assign(mail, {
+      summaries: async (mailbox: number, uids: readonly number[]) =>
+        (await summaries(mailbox, uids)).map((summary, index) => (uids[index] === 2 ? null : summary)),
+    })
+  }
+  await using talk = await selected(imap)
+  await talk.play(`
+    C: 1 FETCH 1:3 RFC822.SIZE
+    S: * 1 FETCH (RFC822.SIZE ${PLAIN.length})
+    S: * 3 FETCH (RFC822.SIZE ${PLAIN.length})
+    S: 1 NO [CONTACTADMIN] 1 of these messages cannot be read
+  `)
+})
+
 test('a large message that is read piece by piece is opened once, until another command comes', async () => {
   await using imap = await startImap()
   const body = 'x'.repeat(100_000)

@@ -21,12 +21,12 @@ export async function fetch(talk: Conversation, command: FetchCommand): Promise<
   const marks = !mailbox.readOnly && items.some(setsSeen)
   const kept = uids.length === 1 && items.some(isPiece) ? talk.context.kept : null
   const needs = { ...needsOf(items), kept: kept?.find(mailbox, uids[0]!) ?? null }
-  let gone = 0
+  const gone: Uid[] = []
   let unreadable = 0
   for await (const group of openedMessages(mailbox, uids, needs)) {
     const marked = marks ? await markSeen(mailbox, group) : NONE
     for (const opened of group) {
-      if (opened.kind === 'gone') gone++
+      if (opened.kind === 'gone') gone.push(opened.uid)
       else if (opened.kind === 'unreadable') {
         // One line stands for all: after a reset that is every old message, each time a client asks.
         if (unreadable++ === 0)
@@ -41,9 +41,14 @@ export async function fetch(talk: Conversation, command: FetchCommand): Promise<
     // Others get their turn between the groups of a large mailbox.
     await setImmediate()
   }
+  if (gone.length > 0 && !command.uid) {
+    // The store has no summary of what it cannot open either.
+    await mailbox.look()
+    unreadable += gone.filter((uid) => !mailbox.isGone(uid)).length
+  }
   if (unreadable > 0) throw no('CONTACTADMIN', `${unreadable} of these messages cannot be read`)
   // RFC 2180 §4.1: the client learns of it by EXPUNGE, which must not be sent now.
-  if (gone > 0 && !command.uid) throw no('EXPUNGEISSUED', 'Some of these messages are gone')
+  if (gone.length > 0 && !command.uid) throw no('EXPUNGEISSUED', 'Some of these messages are gone')
   return done('Fetched')
 }
 
