@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { SubmissionAgent } from '#agents/submission/submission.ts'
+import type { SubmissionAgent, SubmittedMail } from '#agents/submission/submission.ts'
 import type { Account, Directory } from '#custody/accounts/directory.ts'
 import {
   type CredentialUse,
@@ -12,6 +12,7 @@ import {
 import type { AccountMail, MailStore, ReadingKeys, UnsealingAid } from '#custody/store/mail-store.ts'
 import { createMemoryMailStore } from '#custody/store/memory-mail-store.ts'
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
+import { reply } from '#formats/smtp/reply.ts'
 import { silentLogger } from '#lib/log.ts'
 import { noMetrics } from '#lib/metrics.ts'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
@@ -141,6 +142,41 @@ test('who came in to send has no mail', async () => {
   await assert.rejects(result.session.mail(), NotWithThisCredential)
   await result.session[Symbol.asyncDispose]()
   assert.deepEqual(closed, [ALICE.id])
+})
+
+test('whether mail came encrypted is asked of the account, by who may read it', async () => {
+  const submitted: SubmittedMail[] = []
+  const submission = {
+    async submit(mail: SubmittedMail) {
+      submitted.push(mail)
+      return reply(250, '2.0.0', 'accepted')
+    },
+  } as unknown as SubmissionAgent
+  const asked: (readonly string[])[] = []
+  const store = {
+    open: async () => ({
+      resealing: async () => 'off',
+      async sealedAmong(ids: readonly string[]) {
+        asked.push(ids)
+        return ids.filter((id) => id === 'came@x')
+      },
+      async [Symbol.asyncDispose]() {},
+    }),
+  } as unknown as MailStore
+  const { login } = desk(ALICE, { submission, store })
+  for (const password of ['right', 'sends']) {
+    const result = await login('alice@alpha.test', password, '192.0.2.1', 'submission').result
+    assert.ok(result.kind === 'welcome')
+    await result.session.submit({} as Parameters<typeof result.session.submit>[0])
+    const { isReplyToSealed } = submitted.at(-1)!
+    if (password === 'sends') assert.equal(isReplyToSealed, null)
+    else {
+      assert.equal(await isReplyToSealed!(['a@x', 'came@x']), true)
+      assert.equal(await isReplyToSealed!(['a@x']), false)
+    }
+    await result.session[Symbol.asyncDispose]()
+  }
+  assert.equal(asked.length, 2)
 })
 
 test('uses of the escrow slot are told for 30 days, newest first', async () => {

@@ -195,7 +195,13 @@ class Session implements UserSession {
 
   submit(mail: Parameters<UserSession['submit']>[0]) {
     const signer = this.#keys.signs ? this.#keys : null
-    return this.#desk.submission.submit({ ...mail, author: this.account, signer })
+    const isReplyToSealed = this.#keys.reads ? (ids: readonly string[]) => this.#isReplyToSealed(ids) : null
+    return this.#desk.submission.submit({ ...mail, author: this.account, signer, isReplyToSealed })
+  }
+
+  async #isReplyToSealed(messageIds: readonly string[]): Promise<boolean> {
+    const mail = await this.mail()
+    return (await mail.sealedAmong(messageIds)).length > 0
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,7 +2,7 @@
 import { type Address, domainOf, formatAddress } from '#formats/message/address.ts'
 import { formatField } from '#formats/message/header.ts'
 import { type Reply, reply } from '#formats/smtp/reply.ts'
-import type { Fate } from '#privacy/e2e/e2e.ts'
+import { DEMAND_FIELD, type Fate } from '#privacy/e2e/e2e.ts'
 import type { Plan } from '#privacy/e2e/plan.ts'
 
 const MOST_NAMED = 5
@@ -14,7 +14,7 @@ const oneLine = (text: string): string => text.replace(/[^\x20-\x7e]+/g, ' ').tr
 const spelled = (address: Address): string => formatAddress({ local: address.local, domain: domainOf(address) })
 
 /** null: nobody is refused. One line for each of the first of them; nothing is sent to anybody. */
-export function refusalOf(recipients: readonly Address[], fates: readonly Fate[]): Reply | null {
+export function refusalOf(recipients: readonly Address[], { fates, isSealedAnswer }: Plan): Reply | null {
   const lines = fates.flatMap((fate, index) =>
     fate.kind === 'refused' ? [`${spelled(recipients[index]!)}: ${oneLine(fate.why)}`] : [],
   )
@@ -25,9 +25,14 @@ export function refusalOf(recipients: readonly Address[], fates: readonly Fate[]
     '5.7.1',
     ...lines.slice(0, MOST_NAMED),
     ...more,
-    'it must be encrypted, so nothing was sent to anybody',
+    ...(isSealedAnswer ? ANSWER : ['it must be encrypted, so nothing was sent to anybody']),
   )
 }
+
+const ANSWER = [
+  'it answers a message that came encrypted, so nothing was sent to anybody',
+  `to send it in clear all the same, give it the header field ${DEMAND_FIELD}: no`,
+]
 
 /** What the positive reply says of the plan, in front of which the queue id stands: empty when all went as it should. */
 export function remarkOn({ fates, seals }: Plan): string {

@@ -16,7 +16,7 @@ import type { Bytes } from '#lib/bytes.ts'
 import { Busy } from '#lib/work-gate.ts'
 import type { Discovery } from '#privacy/discovery/discovery.ts'
 import { DEMANDS, WITHOUT_KEY } from '#privacy/e2e/e2e.ts'
-import { createPlanner } from '#privacy/e2e/plan.ts'
+import { createPlanner, type IsReplyToSealed } from '#privacy/e2e/plan.ts'
 import { type MailForPickup, PickupFull } from '#privacy/pickup/pickup.ts'
 import { createFakeClock } from '../../../test/support/fake-clock.ts'
 import { fakeDiscoverer, found, NONE, sourceOf, TEMPORARY, UNUSABLE } from '../../../test/support/fake-discoverer.ts'
@@ -103,8 +103,14 @@ async function openSealingHouse(options: HouseOptions = {}) {
   }
   const peer = { ip: '192.0.2.7', helo: 'laptop', protocol: 'ESMTPSA', tls: null }
   let number = 0
-  const submit = async (lines: readonly string[], to: readonly string[], by: MailSigner | null = signer) =>
+  const submit = async (
+    lines: readonly string[],
+    to: readonly string[],
+    by: MailSigner | null = signer,
+    isReplyToSealed: IsReplyToSealed = null,
+  ) =>
     await house.submission.submit({
+      isReplyToSealed,
       queueId: `out${++number}`,
       author: account,
       peer,
@@ -278,6 +284,99 @@ test('one who must not get it in clear stops it for all, and each of them is nam
     { withoutKey: 'refuse' },
   ))
 
+const ANSWER = ['In-Reply-To: <came@x>', 'References: <first@x> <came@x>', SUBJECT]
+
+/** An author to whom these came encrypted. */
+function sealedOnes(...ids: readonly string[]) {
+  const asked: (readonly string[])[] = []
+  const isReplyToSealed = async (named: readonly string[]) => {
+    asked.push(named)
+    return named.some((id) => ids.includes(id))
+  }
+  return { asked, isReplyToSealed }
+}
+
+test('what answers or forwards mail that came encrypted is encrypted or stopped', () =>
+  inHouse(async ({ submit, queue, kept, told }) => {
+    const { asked, isReplyToSealed } = sealedOnes('came@x')
+    const to = ['bob@beta.test', 'none@gamma.test']
+    const forward = ['X-Forwarded-Message-Id: <came@x>', SUBJECT]
+    for (const lines of [ANSWER, forward, [...ANSWER, 'Letterlock-Encrypt: automatic']]) {
+      const stopped = await submit(lines, to, undefined, isReplyToSealed)
+      assert.deepEqual([stopped.code, stopped.enhanced], [550, '5.7.1'])
+      assert.deepEqual(stopped.lines, [
+        'none@gamma.test: no certificate is published for this address',
+        'it answers a message that came encrypted, so nothing was sent to anybody',
+        'to send it in clear all the same, give it the header field Letterlock-Encrypt: no',
+      ])
+    }
+    assert.deepEqual(asked, [['first@x', 'came@x'], ['came@x'], ['first@x', 'came@x']])
+    assert.deepEqual([queue.mails, await kept('anna', 'Sent'), told], [[], [], []])
+    assert.equal((await submit([...ANSWER, 'Letterlock-Encrypt: no'], to, undefined, isReplyToSealed)).code, 250)
+    assert.match(textOf(queue.mails[0]!), /canary of the body/)
+    assert.equal(asked.length, 3)
+  }))
+
+test('an answer is looked into only where it would leave in clear, by a session that can', () =>
+  inHouse(async ({ submit, queue }) => {
+    const { asked, isReplyToSealed } = sealedOnes('came@x')
+    for (const [lines, to] of [
+      [ANSWER, ['bob@beta.test', 'bob@alpha.test']],
+      [ANSWER, ['bob@alpha.test']],
+      [[SUBJECT], ['none@gamma.test']],
+    ] as const)
+      assert.equal((await submit(lines, to, undefined, isReplyToSealed)).code, 250)
+    assert.equal(asked.length, 0)
+    const elsewhere = sealedOnes('other@x')
+    assert.equal((await submit(ANSWER, ['none@gamma.test'], undefined, elsewhere.isReplyToSealed)).code, 250)
+    assert.equal(elsewhere.asked.length, 1)
+    assert.equal((await submit(ANSWER, ['none@gamma.test'])).code, 250)
+    queue.mails.length = 0
+    const broken = async () => Promise.reject(new Error('the store is gone'))
+    const { code, enhanced } = await submit(ANSWER, ['none@gamma.test'], undefined, broken)
+    assert.deepEqual([code, enhanced, queue.mails.length], [451, '4.3.0', 0])
+    const long = ['References:', ...Array.from({ length: 99 }, (_, index) => ` <${index}@x>`)]
+    await submit(long, ['none@gamma.test'], undefined, isReplyToSealed)
+    assert.deepEqual([asked[0]!.length, asked[0]!.at(-1)], [50, '98@x'])
+  }))
+
+test('an answer that waits does not leave in clear later, a weaker certificate is good enough, and what is signed is sealed', () =>
+  inHouse(
+    async ({ submit, queue }) => {
+      const { isReplyToSealed } = sealedOnes('came@x')
+      const send = async (lines: readonly string[], to: string) => {
+        queue.mails.length = 0
+        assert.equal((await submit(lines, [to], undefined, isReplyToSealed)).code, 250)
+        assert.doesNotMatch(textOf(queue.mails[0]!), /canary/)
+        return queue.mails[0]!
+      }
+      const waiting = decodeWaiting((await send(ANSWER, 'later@beta.test')).waiting!)
+      assert.equal(waiting.withoutKey, 'refuse')
+      assert.deepEqual(opened(await send(ANSWER, 'weak@beta.test')).openers, ['bob@beta.test'])
+      const signed = 'Content-Type: multipart/signed; boundary=x; protocol="application/pgp-signature"'
+      assert.deepEqual(opened(await send([...ANSWER, signed], 'bob@beta.test')).openers, ['bob@beta.test'])
+    },
+    {
+      answer: (name) => {
+        const bob = others[0]!
+        if (name === 'weak@beta.test') return found(bob.certificate, bob.fingerprint, 'wkd')
+        return name === 'later@beta.test' ? TEMPORARY : known.get(name)
+      },
+    },
+  ))
+
+test('a provider that does not seal stops such answers too', () =>
+  inHouse(
+    async ({ submit, queue }) => {
+      const { isReplyToSealed } = sealedOnes('came@x')
+      const { code, lines } = await submit(ANSWER, ['bob@beta.test'], undefined, isReplyToSealed)
+      assert.equal(code, 550)
+      assert.match(lines[0]!, /this provider does not seal outgoing mail/)
+      assert.equal(queue.mails.length, 0)
+    },
+    { seals: false },
+  ))
+
 test('all or nothing: what the queue does not take leaves neither a copy in Sent nor one for pickup', () =>
   inHouse(
     async ({ submit, queue, kept, pickups, told }) => {
@@ -351,14 +450,15 @@ test('whatever discovery says, nothing readable leaves against the policy', asyn
         demand: fc.constantFrom(...DEMANDS),
         seals: fc.boolean(),
         isNamed: fc.boolean(),
+        isAnswer: fc.boolean(),
       }),
-      async ({ discoveries, withoutKey, demand, seals, isNamed }) => {
+      async ({ discoveries, withoutKey, demand, seals, isNamed, isAnswer }) => {
         const to = discoveries.map((_, index) => `r${index}@beta.test`)
         house.queue.mails.length = 0
         house.pickups.clear()
         now = { withoutKey, seals, answer: (name) => discoveries[Number(name[1])] }
         const lines = [`Letterlock-Encrypt: ${demand}`, ...(isNamed ? [`To: ${to.join(', ')}`] : [])]
-        const answer = await house.submit(lines, to)
+        const answer = await house.submit([...lines, 'In-Reply-To: <a@x>'], to, undefined, async () => isAnswer)
         const sent = house.queue.mails.flatMap((mail) => recipientsOf(mail).map((name) => ({ name, mail })))
         const kept = [...house.pickups.values()].map(({ recipient }) => formatAddress(recipient))
         if (answer.code !== 250) assert.deepEqual([sent, kept], [[], []])
@@ -366,7 +466,7 @@ test('whatever discovery says, nothing readable leaves against the policy', asyn
         for (const { name, mail } of sent) {
           if (!textOf(mail).includes('canary')) continue
           assert.equal(withoutKey === 'plain' || withoutKey === 'warn', true)
-          assert.equal(demand === 'no' || demand === 'automatic', true)
+          assert.equal(demand === 'no' || (demand === 'automatic' && !isAnswer), true)
           const { kind, ...rest } = discoveries[Number(name[1])]!
           const hasNone = kind === 'none' || kind === 'unusable' || ('evidence' in rest && rest.evidence === 'wkd')
           assert.equal(hasNone || demand === 'no' || !seals, true, kind)

@@ -146,14 +146,15 @@ class MailSubmission implements SubmissionAgent {
     }
   }
 
-  async #planned({ author, envelope, content }: SubmittedMail, header: Header): Promise<Reply | Examined> {
+  async #planned(submitted: SubmittedMail, header: Header): Promise<Reply | Examined> {
+    const { author, envelope, content, isReplyToSealed = null } = submitted
     const recipients = envelope.recipients.map(({ address }) => address)
     if (!header.fields.some(({ name }) => isBetweenUs(name)) && (await this.#allStay(recipients)))
       return { header, plan: null }
     const planner = await this.#options.planner()
-    const plan = await planner.plan({ content, header, recipients, author: author.id })
+    const plan = await planner.plan({ content, header, recipients, author: author.id, isReplyToSealed })
     if (plan.kind === 'contradiction') return reply(550, '5.7.1', plan.why)
-    return refusalOf(recipients, plan.fates) ?? { header, plan }
+    return refusalOf(recipients, plan) ?? { header, plan }
   }
 
   /** Mail to accounts of ours needs no plan. An alias does: it can lead elsewhere. */

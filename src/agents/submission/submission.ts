@@ -10,13 +10,15 @@
  *
  * For recipients elsewhere there is a plan (privacy/e2e/plan.ts) before anything is done: whom it is sealed to, who waits, and whether
  * it may leave in clear. When one recipient is refused, nobody gets anything. What left in clear although this provider seals is
- * told at once, in the reply, and stays told, in the copy in Sent. Fields between author and provider (Letterlock-...) never travel.
+ * told at once, in the reply, and stays told, in the copy in Sent. What answers or forwards mail that came encrypted does not leave in
+ * clear, unless the message itself asks for it. Fields between author and provider (Letterlock-...) never travel.
  */
 import type { Account } from '#custody/accounts/directory.ts'
 import type { Address } from '#formats/message/address.ts'
 import type { Envelope } from '#formats/message/envelope.ts'
 import type { Reply } from '#formats/smtp/reply.ts'
 import type { Bytes } from '#lib/bytes.ts'
+import type { IsReplyToSealed } from '#privacy/e2e/plan.ts'
 import type { Peer } from '../inbound/inbound.ts'
 
 /** The author's key, as far as their session may use it. */
@@ -37,6 +39,8 @@ export interface SubmittedMail {
   readonly content: Bytes
   /** null or absent: what is sealed is not signed. */
   readonly signer?: MailSigner | null
+  /** Asked when the message would leave in clear. null or absent: the session does not read, so nobody can say. */
+  readonly isReplyToSealed?: IsReplyToSealed
 }
 
 export interface SubmissionAgent {

@@ -9,6 +9,7 @@ import type { AccountId, Directory } from '#custody/accounts/directory.ts'
 import { type Address, domainOf } from '#formats/message/address.ts'
 import { certainAddresses } from '#formats/message/certain-addresses.ts'
 import { fieldValues, type Header } from '#formats/message/header.ts'
+import { answeredIds } from '#formats/message/message-ids.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
@@ -26,7 +27,14 @@ export interface Letter {
   readonly header: Header
   readonly recipients: readonly Address[]
   readonly author: AccountId
+  readonly isReplyToSealed?: IsReplyToSealed
 }
+
+/**
+ * Whether one of these Message-IDs is of mail that came to the author encrypted. null: nobody who could say is asked, and the policy
+ * alone decides. Whatever it throws, nothing is planned.
+ */
+export type IsReplyToSealed = ((messageIds: readonly string[]) => Promise<boolean>) | null
 
 export interface Plan {
   readonly kind: 'plan'
@@ -44,6 +52,8 @@ export interface Plan {
    * anything, and nobody asked for it.
    */
   readonly seals: boolean
+  /** The message answers one that came encrypted, and for that alone does not leave in clear. */
+  readonly isSealedAnswer: boolean
 }
 
 /** The message asks for what is not to be had. */
@@ -80,6 +90,8 @@ export interface PlannerOptions {
 const PATIENCE = 10_000
 /** Of one message. */
 const MOST_AT_ONCE = 32
+/** Messages that one answers. */
+const MOST_ANSWERED = 50
 /** Aliases in aliases, as far as delivery follows them. */
 const MOST_DEPTH = 10
 const MOST_TARGETS = 1000
@@ -126,10 +138,14 @@ class MessagePlanner implements Planner {
     const { seals, proves } = this.#options
     const demand = demandOf(content, header)
     if (demand === null) return { kind: 'contradiction', why: NOT_KNOWN }
-    const rule = ruleOf(await this.#policyOf(letter), demand)
-    if (rule === null) return { kind: 'contradiction', why: NOT_ALLOWED }
-    const wish: Wish = { rule, demand, already: protectedAlready(content, header), seals }
-    const fates = (await this.#look(recipients, { author, wish })).map((known) => fateOf(known, wish))
+    const policy = ruleOf(await this.#policyOf(letter), demand)
+    if (policy === null) return { kind: 'contradiction', why: NOT_ALLOWED }
+    const wish: Wish = { rule: policy, demand, already: protectedAlready(content, header), seals }
+    const before = await this.#fates(recipients, { author, wish })
+    const isSealedAnswer = demand === 'automatic' && mayBeRead(before, policy) && (await answersSealed(letter))
+    // As if the message itself had asked for it.
+    const rule = isSealedAnswer ? 'refuse' : policy
+    const fates = isSealedAnswer ? await this.#fates(recipients, { author, wish: { ...wish, rule } }) : before
     return {
       kind: 'plan',
       fates,
@@ -138,7 +154,12 @@ class MessagePlanner implements Planner {
       rule,
       isDemanded: demand === 'required' || demand === 'pickup',
       seals: seals && (proves || rule !== 'plain' || fates.some(({ kind }) => UNUSUAL.has(kind))),
+      isSealedAnswer,
     }
+  }
+
+  async #fates(recipients: readonly Address[], asking: Asking): Promise<readonly Fate[]> {
+    return (await this.#look(recipients, asking)).map((known) => fateOf(known, asking.wish))
   }
 
   /** Nobody writes in the name of a strict domain less strictly, from wherever their account is. */
@@ -156,7 +177,7 @@ class MessagePlanner implements Planner {
   async foresee(recipients: readonly Address[], author: AccountId | null): Promise<readonly Fate[]> {
     const { seals } = this.#options
     const wish: Wish = { rule: await this.policy(author), demand: 'automatic', already: null, seals }
-    return (await this.#look(recipients, { author, wish })).map((known) => fateOf(known, wish))
+    return this.#fates(recipients, { author, wish })
   }
 
   /** What is known of each recipient when everybody answered, or patience ends. */
@@ -210,6 +231,18 @@ class MessagePlanner implements Planner {
     const { accepted } = this.#options
     return accepted !== null && author !== null && (await accepted.accepted(author, address)) !== null
   }
+}
+
+/** Somebody gets it in clear, now or when it has waited. */
+function mayBeRead(fates: readonly Fate[], rule: WithoutKey): boolean {
+  return fates.some(({ kind }) => kind === 'plain' || (kind === 'waits' && !isStrict(rule)))
+}
+
+/** It may quote what came encrypted: an answer, or something forwarded. */
+async function answersSealed({ content, header, isReplyToSealed = null }: Letter): Promise<boolean> {
+  if (!isReplyToSealed) return false
+  const answered = answeredIds(content, header, MOST_ANSWERED)
+  return answered.length > 0 && (await isReplyToSealed(answered))
 }
 
 /** `outward`: ours, and an alias that leads to somebody who is not, or nobody knows where. */

@@ -1,6 +1,6 @@
 /**
  * An account with a key for others to write to and another one that its mail rests under: what arrives waits, sealed to both, until its
- * owner comes; from then on the one at rest alone opens it.
+ * owner comes; from then on the one at rest alone opens it. What answers it is sealed as well, or stopped.
  */
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
@@ -71,4 +71,17 @@ test('a key of its own at rest', async () => {
   assert.ok(read!.subarray(-sent.length).equals(sent))
   assert.match(fieldsOf(read!, 'Authentication-Results')[0]!, /openpgp=pass/)
   assert.ok((await stored('afterwards')).equals(read!))
+
+  const answer = (to: readonly string[]) => {
+    const named = { From: bob.address, To: to.join(', '), 'In-Reply-To': fieldsOf(sent, 'Message-ID')[0]! }
+    return submit({ author: bob, to, message: letter(named, '> The words.') })
+  }
+  // Nobody publishes a key of the second.
+  const stopped = await answer([alice.address, 'nobody@alpha.test'])
+  assert.equal(stopped.code, 550)
+  assert.match(
+    stopped.lines.join('\n'),
+    /nobody@alpha\.test: no certificate[\s\S]*answers a message that came encrypted/,
+  )
+  assert.equal((await answer([alice.address])).code, 250)
 })
