@@ -5,14 +5,16 @@
 import { createHash } from 'node:crypto'
 import type { Bytes } from '#lib/bytes.ts'
 import { RecentlyUsed } from '#lib/recently-used.ts'
-import { binaryCertificate, type Certificate, verifyCertificate } from './certificate.ts'
+import { binaryCertificate, type Certificate, keysIn, verifyCertificate } from './certificate.ts'
 import { type Section, splitCertificate } from './certificate-components.ts'
+import type { PublicKeyPacket } from './key-packet.ts'
 import { MalformedOpenPgp } from './openpgp.ts'
 import { parseSignature } from './signature.ts'
 
 interface Read {
   /** A copy: what came may be wiped, or part of something large. */
   readonly octets: Bytes
+  readonly keys: readonly PublicKeyPacket[]
   /** When one of its signatures begins or ends, ascending. */
   readonly moments: readonly number[]
   /** By the first moment after. The least recently made first. */
@@ -26,6 +28,11 @@ const HEAVIEST = 1 << 20
 const MOST_SPANS = 4
 
 const kept = new RecentlyUsed<Read>(MOST, HEAVIEST)
+
+/** What `keysIn` gives; none for what is no certificate. */
+export function keysOf(octets: Bytes): readonly PublicKeyPacket[] {
+  return read(octets).keys
+}
 
 /** What `verifyCertificate` gives at `now`, or null for what is no certificate then. */
 export function certificateAt(octets: Bytes, now: number): Certificate | null {
@@ -44,7 +51,9 @@ function read(octets: Bytes): Read {
   let found = kept.get(name)
   if (!found) {
     const copy = Buffer.from(octets)
-    found = { octets: copy, moments: unlessMalformed(() => momentsOf(copy)) ?? [], spans: new Map() }
+    const keys = unlessMalformed(() => keysIn(copy)) ?? []
+    const moments = unlessMalformed(() => momentsOf(copy)) ?? []
+    found = { octets: copy, keys, moments, spans: new Map() }
     kept.set(name, found, copy.length)
   }
   return found

@@ -1,5 +1,5 @@
 /** Signature packets, versions 4 and 6 (RFC 9580 §5.2): what they say, and whether they hold. Older ones are not read. */
-import { createHash, createVerify, verify } from 'node:crypto'
+import { createHash, createVerify, type KeyObject, verify } from 'node:crypto'
 import type { Bytes } from '#lib/bytes.ts'
 import { publicKeyObject } from './key-object.ts'
 import type { PublicKeyPacket, PublicMaterial } from './key-packet.ts'
@@ -231,9 +231,21 @@ export function saltSize(hash: number): number {
   return hash === 10 || hash === 14 ? 32 : hash === 9 ? 24 : 16
 }
 
+/** As long as the material lives: one key verifies many signatures. */
+const objects = new WeakMap<PublicMaterial, KeyObject | null>()
+
+function objectOf(material: PublicMaterial): KeyObject | null {
+  let object = objects.get(material)
+  if (object === undefined) {
+    object = publicKeyObject(material)
+    objects.set(material, object)
+  }
+  return object
+}
+
 function holds(signature: Signature, key: PublicKeyPacket, hashAlgorithm: string, parts: readonly Bytes[]): boolean {
   const { material, algorithm } = key
-  const object = publicKeyObject(material)
+  const object = objectOf(material)
   const reader = new OctetReader(signature.material)
   if (!object) return false
   if (material.kind === 'okp') {

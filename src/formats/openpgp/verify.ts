@@ -1,8 +1,8 @@
 /** Judges signatures over octets: who made them, with which certificate, and whether that counts. */
 import type { Bytes } from '#lib/bytes.ts'
 import { canonicalText } from './canonical-text.ts'
-import { type Certificate, keysIn } from './certificate.ts'
-import { certificateAt } from './certificate-times.ts'
+import type { Certificate } from './certificate.ts'
+import { certificateAt, keysOf } from './certificate-times.ts'
 import type { PublicKeyPacket } from './key-packet.ts'
 import { MalformedOpenPgp } from './openpgp.ts'
 import { parseSignature, type Signature, SignatureType, signatureHolds } from './signature.ts'
@@ -62,7 +62,7 @@ export type SignatureCheck =
  * its owner renewed it and publishes nothing older, counts as it is at `now`.
  */
 export function checkSignature(signature: Signature, content: Bytes, certificate: Bytes, now: number): SignatureCheck {
-  if (!isFrom(signature, certificate)) return { kind: 'not-issuer' }
+  if (!keysOf(certificate).some((key) => isIssuer(signature, key))) return { kind: 'not-issuer' }
   const then = checkAt(signature, content, certificateAt(certificate, signature.created!))
   return then.kind === 'not-bound' ? checkAt(signature, content, certificateAt(certificate, now)) : then
 }
@@ -90,15 +90,6 @@ function checkAt(signature: Signature, content: Bytes, certificate: Certificate 
 /** The user ids that a certificate from outside binds at `now`; none of what is no certificate. */
 export function userIdsAt(certificate: Bytes, now: number): readonly string[] {
   return certificateAt(certificate, now)?.userIds ?? []
-}
-
-function isFrom(signature: Signature, certificate: Bytes): boolean {
-  try {
-    return keysIn(certificate).some((key) => isIssuer(signature, key))
-  } catch (error) {
-    if (error instanceof MalformedOpenPgp) return false
-    throw error
-  }
 }
 
 /** A signature over octets or text that is complete and has a time; `null` for everything else. */
