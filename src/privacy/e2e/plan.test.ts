@@ -81,6 +81,25 @@ test('everybody is asked for once, at the same time, and nobody longer than pati
   assert.equal(clock.waiting, 0)
 })
 
+test('an answer to what came encrypted is planned strictly, also where nothing can be proven', async () => {
+  const content = Buffer.from('In-Reply-To: <came@x>\r\n\r\nbody\r\n')
+  const letter = { content, header: scanHeader(content), author: 'a', recipients: [address('bob@beta.test')] }
+  const isReplyToSealed = async (ids: readonly string[]) => ids.includes('came@x')
+  for (const [known, fate] of [
+    [NONE, 'refused'],
+    [TEMPORARY, 'refused'],
+    [found(Buffer.from('certificate'), 'AB', 'wkd'), 'sealed'],
+  ] as const) {
+    const { planner } = desk(() => known, { proves: false })
+    const plain = await planner.plan(letter)
+    assert.ok(plain.kind === 'plan' && !plain.isSealedAnswer && !plain.seals)
+    assert.deepEqual([plain.fates[0]?.kind, plain.rule], ['plain', 'plain'])
+    const strict = await planner.plan({ ...letter, isReplyToSealed })
+    assert.ok(strict.kind === 'plan' && strict.isSealedAnswer && strict.seals)
+    assert.deepEqual([strict.fates[0]?.kind, strict.rule], [fate, 'refuse'])
+  }
+})
+
 test('nobody writes in the name of a strict domain less strictly, whatever domain their account is of', async () => {
   const { fates } = desk(() => NONE, { withoutKey: 'warn' })
   const from = (text: string) => [`From: ${text}`]
