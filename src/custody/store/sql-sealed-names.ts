@@ -56,7 +56,7 @@ export async function knowsSealedNames(
   return known
 }
 
-/** Whether there is one that its time is over for: asked without a transaction. */
+/** Whether the time of some is over. Asked outside a transaction, which an opened account then mostly need not begin. */
 export async function hasOldNames({ query, account }: AccountScope, now: number): Promise<boolean> {
   const [oldest] = await oldestRow(query, { account })
   return oldest !== undefined && oldest.at < now - KEPT_MS
