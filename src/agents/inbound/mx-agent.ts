@@ -8,6 +8,7 @@ import type { Bytes } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import { isDiskFull } from '#lib/sqlite.ts'
+import { isBetweenUs } from '#privacy/e2e/demand.ts'
 import type { LocalDelivery, Outcome, Queue, QueuedMail } from '../queue/queue.ts'
 import type { InboundAgent, Peer, ReceivedMail } from './inbound.ts'
 
@@ -77,9 +78,10 @@ class MailReceiver implements InboundAgent {
     return { queueId, envelope, content: stored.subarray(returnPath.length), arrived: time, stored }
   }
 
-  /** RFC 8601 §5: nobody but us says that results are ours. */
+  /** RFC 8601 §5: nobody but us says that results are ours, nor what we note for authors of ours. */
   #unclaimed(content: Bytes, header: Header): Bytes {
-    const isClaim = (field: HeaderField) => claimsResults(content, field, this.#options.hostname)
+    const isClaim = (field: HeaderField) =>
+      isBetweenUs(field.name) || claimsResults(content, field, this.#options.hostname)
     return header.fields.some(isClaim) ? editHeader(content, header, '', isClaim) : content
   }
 

@@ -55,7 +55,10 @@ export function unseal(message: Bytes, sessionKey: SessionKey, largest: number =
 
 /** The same, with the signatures that stand around the content. */
 export function unsealSigned(message: Bytes, sessionKey: SessionKey, largest: number = LARGEST_CONTENT): InnerMessage {
-  return readInnerMessage(decryptContainer(split(message).container.body, sessionKey), largest)
+  return readInnerMessage(
+    decryptContainer(split(message).container.body, sessionKey),
+    Math.min(largest, LARGEST_CONTENT),
+  )
 }
 
 function decryptContainer(body: Bytes, sessionKey: SessionKey): Buffer {

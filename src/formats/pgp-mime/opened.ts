@@ -12,7 +12,6 @@ import { scanHeader } from '#formats/message/header.ts'
 import { indexMessage, type MimePart } from '#formats/message/mime-index.ts'
 import { dearmor, isArmored } from '#formats/openpgp/armor.ts'
 import { signatureBodies } from '#formats/openpgp/cleartext.ts'
-import { LARGEST_CONTENT } from '#formats/openpgp/inner-message.ts'
 import { MalformedOpenPgp } from '#formats/openpgp/openpgp.ts'
 import type { SessionKey } from '#formats/openpgp/session-key.ts'
 import { unsealSigned } from '#formats/openpgp/unseal.ts'
@@ -58,7 +57,7 @@ const EXPANSION_ALWAYS = 1 << 20
 
 /** The same for the OpenPGP message in it, which `unwrapEncrypted` gives. */
 export function openUnwrapped(sealed: Bytes, sessionKey: SessionKey): OpenedLayer {
-  const largest = Math.min(LARGEST_CONTENT, EXPANSION_ALWAYS + EXPANSION * sealed.byteLength)
+  const largest = EXPANSION_ALWAYS + EXPANSION * sealed.byteLength
   const { content, signatures } = unsealSigned(sealed, sessionKey, largest)
   const inside = signatures.length === 0 ? signedIn(content) : null
   if (inside) return { payload: inside.signed, signatures: inside.signatures, signed: inside.signed }
