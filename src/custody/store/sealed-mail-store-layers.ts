@@ -36,7 +36,11 @@ export async function openLayers(
   opener: Opener,
   own: OwnKeys | null,
 ): Promise<readonly Layer[]> {
-  const addressed = all.map(({ kind, octets }) => (kind === 'encrypted' ? addressedIn(octets) : null))
+  const addressed: (Addressed | null)[] = []
+  for (const { kind, octets } of all) {
+    addressed.push(kind === 'encrypted' ? addressedIn(octets) : null)
+    await nextTurn()
+  }
   const keys = await opener.sessionKeys(addressed.map((one) => (one ? asked(one, own) : [])))
   const layers: Layer[] = []
   for (const [index, received] of all.entries()) {

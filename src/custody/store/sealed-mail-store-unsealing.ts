@@ -180,6 +180,7 @@ export class Unsealer {
       if (octets === 'gone') settled.set(job.found, 'again')
       // Who reads an unreadable one is told so.
       else if (octets !== 'unreadable') read.push({ job, received: { kind: job.kind, octets } })
+      await nextTurn()
     }
     const received = read.map((one) => one.received)
     const layers = await openLayers(received, this.#means.opener, around.own)
@@ -187,7 +188,8 @@ export class Unsealer {
     const made: (readonly [Job, Replacement])[] = []
     for (const [index, { job, received: from }] of read.entries()) {
       const layer = layers[index]!
-      const result = layer.kind === 'open' ? this.#replacement(from.octets, layer, verdicts, around.sealer) : layer
+      const result =
+        layer.kind === 'open' ? await this.#replacement(from.octets, layer, verdicts, around.sealer) : layer
       if (result.kind === 'replacement') made.push([job, result])
       else settled.set(job.found, this.#described(job, result, around.keySet))
       wipe(from.octets)
@@ -207,9 +209,16 @@ export class Unsealer {
     }
   }
 
-  #replacement(received: Bytes, layer: OpenLayer, verdicts: Verdicts, sealer: Sealer): Replacement | Unopenable {
+  /** Others get their turn between the steps, each of which takes its time with a large message. */
+  async #replacement(
+    received: Bytes,
+    layer: OpenLayer,
+    verdicts: Verdicts,
+    sealer: Sealer,
+  ): Promise<Replacement | Unopenable> {
     try {
       const signature = verdicts.judge(signedLayerOf(layer)[0]!)
+      await nextTurn()
       const authservId = this.#aid?.authservId ?? null
       return replacementOf(received, layer, { signature, authservId, at: this.#now() }, sealer)
     } catch (error) {
