@@ -113,6 +113,9 @@ test('what was changed, is from the future or has expired is bad', () => {
   assert.match(JSON.stringify(judge(short)), /bad.*expired/)
   const demanding = writeSignature(key!, { type: 0, created: SIGNED, subpackets: [subpacket(0x80 | 100)] }, [CONTENT])
   assert.match(JSON.stringify(judge(demanding)), /bad.*cannot be read/)
+  const made = Buffer.from(signatureBodies(signatureBy(ada, CONTENT))[0]!)
+  made[3] = 2
+  assert.match(JSON.stringify(judge(packet(2, made))), /bad.*SHA-1/)
   const overKey = writeSignature(key!, { type: 0x1f, created: SIGNED }, [CONTENT])
   assert.equal(judge(overKey).kind, 'bad')
 })

@@ -4,6 +4,7 @@
  */
 import { type Address, parseAddress, sameAddress } from '#formats/message/address.ts'
 import { formatResultValue } from '#formats/message/authentication-results.ts'
+import { hashName } from '#formats/openpgp/openpgp.ts'
 import type { Signature } from '#formats/openpgp/signature.ts'
 import { addressInUserId } from '#formats/openpgp/user-id.ts'
 import { checkSignature, readSignature, type SignatureCheck, userIdsAt } from '#formats/openpgp/verify.ts'
@@ -62,6 +63,7 @@ function judgeOne(body: Bytes, signed: Bytes, author: Address, around: Surroundi
   if (!signature) return bad('the signature cannot be read')
   const late = untimely(signature, now)
   if (late) return bad(late)
+  if (hashName(signature.hash) === null) return bad('it was made with an old hash that can be forged, such as SHA-1')
   const checks = signers.certificates
     .map((signer) => ({ signer, check: checkSignature(signature, signed, signer.certificate, now) }))
     .filter(({ check }) => check.kind !== 'not-issuer')
