@@ -2,7 +2,7 @@
  * Rows of a database that say nothing to whoever has the file: what they are found by is an HMAC-SHA-256 of its text, and what is in
  * them is sealed, bound to that name. The keys are derived from one that stands elsewhere.
  */
-import { createHmac, hkdfSync } from 'node:crypto'
+import { createHmac, createSecretKey, hkdfSync } from 'node:crypto'
 import { asBuffer, type Bytes } from './bytes.ts'
 import { openOctets, sealOctets } from './sealed-octets.ts'
 
@@ -18,7 +18,7 @@ export class RowSeal implements Disposable {
   }
 
   name(text: string): Buffer {
-    return createHmac('sha256', this.#nameKey).update(text, 'utf8').digest()
+    return createHmac('sha256', createSecretKey(this.#nameKey)).update(text, 'utf8').digest()
   }
 
   seal(name: Bytes, octets: Bytes): Buffer {

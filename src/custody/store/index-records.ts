@@ -4,7 +4,7 @@
  *
  * Version octet 1, nonce (12), ciphertext, tag (16). Plaintext: length (4), entry, zeros.
  */
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { Place } from './indexed-mail-store.ts'
@@ -123,7 +123,8 @@ export class IndexRecords implements Disposable {
     plain.writeUInt32BE(entry.byteLength)
     plain.set(entry, 4)
     const nonce = randomBytes(NONCE)
-    const cipher = createCipheriv('aes-256-gcm', this.#newest().key(place.mailbox), nonce).setAAD(this.#bound(place))
+    const key = createSecretKey(this.#newest().key(place.mailbox))
+    const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(this.#bound(place))
     const sealed = cipher.update(plain)
     cipher.final()
     wipe(plain)
@@ -145,7 +146,8 @@ export class IndexRecords implements Disposable {
     if (octets[0] !== VERSION || octets.byteLength < 1 + NONCE + TAG) return null
     const nonce = octets.subarray(1, 1 + NONCE)
     const end = octets.byteLength - TAG
-    const decipher = createDecipheriv('aes-256-gcm', generation.key(place.mailbox), nonce, { authTagLength: TAG })
+    const key = createSecretKey(generation.key(place.mailbox))
+    const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG })
     decipher.setAAD(this.#bound(place)).setAuthTag(octets.subarray(end))
     const plain = decipher.update(octets.subarray(1 + NONCE, end))
     try {
