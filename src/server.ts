@@ -1,9 +1,8 @@
 /**
- * The only file that wires concrete things: opens the rooms in the order in which they need each other, starts the listeners
+ * Wires concrete things, which nothing but this and the files in `server/` does: opens the rooms in the order in which they need each other, starts the listeners
  * last, and stops everything in the opposite order.
  */
 import { readFileSync } from 'node:fs'
-import { statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { createDeliveryAgent } from '#agents/delivery/delivery.ts'
@@ -12,44 +11,40 @@ import { createAuthorDesk } from '#agents/notices/author-desk.ts'
 import { watchExpiry } from '#agents/notices/expiry-watch.ts'
 import { createNotices, type Notices } from '#agents/notices/notices.ts'
 import { openQueue } from '#agents/queue/durable-queue.ts'
-import type { DeliveryAgent, Queue } from '#agents/queue/queue.ts'
+import type { DeliveryAgent } from '#agents/queue/queue.ts'
 import { createRelay, type Smarthost } from '#agents/relay/relay.ts'
 import { createSealingAgent } from '#agents/sealing/sealing-agent.ts'
 import { createSubmissionAgent } from '#agents/submission/submission-agent.ts'
 import { controlSocket } from '#cli/control.ts'
 import type { LoadedConfig } from '#config/load.ts'
 import { domainKey } from '#custody/accounts/address-key.ts'
-import type { Directory } from '#custody/accounts/directory.ts'
 import { sealingFrom } from '#custody/accounts/sealing.ts'
 import { openDirectory } from '#custody/accounts/sql-directory.ts'
-import type { AuditLog } from '#custody/audit/audit-log.ts'
 import { openAuditLog } from '#custody/audit/chained-audit-log.ts'
-import { openKeyring, type VaultKeyring } from '#custody/keyring/vault-keyring.ts'
-import type { MailStore } from '#custody/store/mail-store.ts'
+import { openKeyring } from '#custody/keyring/vault-keyring.ts'
 import { createStorePool } from '#custody/store/store-pool.ts'
 import type { Address } from '#formats/message/address.ts'
-import { wipe } from '#lib/bytes.ts'
-import { type CertificateFiles, openCertificateFiles } from '#lib/certificate-files.ts'
+import { openCertificateFiles } from '#lib/certificate-files.ts'
 import { systemClock as clock } from '#lib/clock.ts'
 import { randomId } from '#lib/ids.ts'
 import { loadKeyFile } from '#lib/key-file.ts'
-import { createLogger, type Logger } from '#lib/log.ts'
-import { createMetrics, type Metrics } from '#lib/metrics.ts'
+import { createLogger } from '#lib/log.ts'
+import { createMetrics } from '#lib/metrics.ts'
 import { once } from '#lib/once.ts'
-import { createResolver, type DnsClient } from '#policy/dns/dns-client.ts'
-import type { Correspondents } from '#privacy/correspondents/correspondents.ts'
-import type { AcceptedCertificates, Discoverer, DiscovererSource } from '#privacy/discovery/discovery.ts'
+import { createResolver } from '#policy/dns/dns-client.ts'
+import type { DiscovererSource } from '#privacy/discovery/discovery.ts'
 import { createLookAhead } from '#privacy/discovery/look-ahead.ts'
 import { acceptedSource, discovererSource } from '#privacy/discovery/sources.ts'
 import { createAids } from '#privacy/e2e/aids.ts'
-import { type PickupSource, pickupSource } from '#privacy/pickup/pickup-source.ts'
-import type { Scanner } from '#privacy/scanning/scanning.ts'
 import { createAdminServer } from '#servers/admin/admin.ts'
 import { createHkpServer } from '#servers/hkp/hkp-server.ts'
 import { createImapServer } from '#servers/imap/imap-server.ts'
 import { MemoryBudget } from '#servers/smtp/memory-budget.ts'
 import { createSmtpServer, type SmtpServerOptions } from '#servers/smtp/server.ts'
 import { createSessionDesk } from '#session/session-desk.ts'
+import type { Foundation } from './server/foundation.ts'
+import { bind, control, health } from './server/operation.ts'
+import { type Outside, openAccepted, openDiscoverer, openPickup, plannerOf, scannerOf } from './server/when-needed.ts'
 
 export interface RunningServer {
   /** The ports that are listened on, by their name in the configuration. */
@@ -61,26 +56,6 @@ export interface RunningServer {
 }
 
 const STOP_GRACE_MS = 10_000
-
-/** A port is taken or may not be bound; the message names the key to change. */
-export class PortTaken extends Error {
-  override readonly name = 'PortTaken'
-}
-
-interface Foundation {
-  readonly config: LoadedConfig
-  readonly logger: Logger
-  readonly metrics: Metrics
-  readonly certificates: CertificateFiles
-  readonly audit: AuditLog
-  readonly directory: Directory
-  readonly keyring: VaultKeyring
-  readonly store: MailStore
-  /** Whom a bare `<postmaster>` means: that of the domain which this host belongs to (RFC 5321 §4.1.1.3). */
-  readonly postmaster: Address
-  /** Loaded when it is asked; null: none is configured. */
-  readonly scanner: (() => Promise<Scanner>) | null
-}
 
 /** A master certificate that is not the pinned one must not take anybody's consent. Throws EscrowRefused. */
 async function checkEscrow({ escrow }: LoadedConfig): Promise<void> {
@@ -128,83 +103,11 @@ async function openFoundation(config: LoadedConfig, closing: AsyncDisposableStac
   return { config, logger, metrics, certificates, audit, directory, keyring, store, postmaster, scanner }
 }
 
-function scannerOf({ scan, hostname }: LoadedConfig, logger: Logger, metrics: Metrics): Foundation['scanner'] {
-  const { timeout: timeoutMs, ...scanners } = scan
-  if (scanners.rspamd === null && scanners.clamd === null) return null
-  return once(async () => {
-    const { createScanner } = await import('#privacy/scanning/scanning.ts')
-    return createScanner({ ...scanners, timeoutMs, hostname, clock, logger, metrics })
-  })
-}
-
-/** How the world is looked at. */
-interface Outside {
-  readonly resolver: DnsClient
-  /** CAs in PEM that are trusted besides the system's. */
-  readonly ca: readonly string[]
-  readonly accepted: AcceptedCertificates
-}
-
 function smarthostOf({ relay }: LoadedConfig): Smarthost | undefined {
   if (relay.smarthost === '') return undefined
   const [, host = '', port = '25'] = /^(.*?)(?::(\d+))?$/.exec(relay.smarthost) ?? []
   const login = relay.user === '' ? {} : { user: relay.user, passwordFile: relay.passwordFile }
   return { host, port: Number(port), tls: relay.tls, ...login }
-}
-
-async function openAccepted({ config }: Foundation): Promise<Correspondents> {
-  const { openCorrespondents } = await import('#privacy/correspondents/correspondents.ts')
-  const key = await loadKeyFile(config.store.queueKey)
-  try {
-    return await openCorrespondents({ path: join(config.data, 'correspondents.db'), key, clock })
-  } finally {
-    wipe(key)
-  }
-}
-
-/** An idle server has none of it in memory. */
-async function openDiscoverer(
-  { config, directory, logger }: Foundation,
-  { resolver, ca, accepted }: Outside,
-): Promise<Discoverer> {
-  const { createDiscoverer } = await import('#privacy/discovery/discoverer.ts')
-  const key = await loadKeyFile(config.store.queueKey)
-  try {
-    const cache = { path: join(config.data, 'discovery.db'), key }
-    const { allowPrivate } = config.relay
-    return await createDiscoverer({ directory, resolver, cache, accepted, clock, logger, ca, allowPrivate })
-  } finally {
-    wipe(key)
-  }
-}
-
-/** What submission needs for recipients elsewhere, loaded with the first message to one. */
-function plannerOf(
-  { config, directory, logger }: Foundation,
-  { resolver, accepted }: Outside,
-  source: DiscovererSource,
-) {
-  const { seal: seals, withoutKey } = config.e2e
-  const { proves } = resolver
-  return once(async () => {
-    const { createPlanner } = await import('#privacy/e2e/plan.ts')
-    return createPlanner({ directory, source, accepted, withoutKey, seals, proves, clock, logger })
-  })
-}
-
-/** Opened when mail is kept for pickup, or was once. */
-function openPickup({ config, logger }: Foundation, author: ReturnType<typeof createAuthorDesk>): PickupSource {
-  const path = join(config.data, 'pickup.db')
-  const open = async () => {
-    const { openPickupStore } = await import('#privacy/pickup/pickup-store.ts')
-    const key = await loadKeyFile(config.store.queueKey)
-    try {
-      return await openPickupStore({ path, key, clock, logger, tell: author.pickupExpired })
-    } finally {
-      wipe(key)
-    }
-  }
-  return pickupSource({ path, open, clock, logger })
 }
 
 async function openAgents(foundation: Foundation, notices: Notices, closing: AsyncDisposableStack) {
@@ -355,22 +258,6 @@ function createServers(
   }
 }
 
-/** Binds one port, in words that name the key when it cannot be. */
-async function bind(name: string, host: string, port: number, listen: () => Promise<number>): Promise<number> {
-  try {
-    return await listen()
-  } catch (error) {
-    const why: Readonly<Record<string, string>> = {
-      EADDRINUSE: 'is taken by another program; stop that one, or choose another port',
-      EACCES: 'may be bound by root only; start as root, or choose a port above 1023',
-      EADDRNOTAVAIL: 'is not an address of this machine; correct `bind`',
-    }
-    const known = why[(error as NodeJS.ErrnoException).code ?? '']
-    if (!known) throw error
-    throw new PortTaken(`${host}:${port} ${known} (key ports.${name})`)
-  }
-}
-
 /** Opens the data and listens. When it fails, everything that was opened is closed again. */
 export async function startServer(config: LoadedConfig): Promise<RunningServer> {
   await using closing = new AsyncDisposableStack()
@@ -410,48 +297,4 @@ export async function startServer(config: LoadedConfig): Promise<RunningServer> 
       await open.disposeAsync()
     },
   }
-}
-
-/** Below this, mail is about to be refused. */
-const LOW_DISK = 256 * 1024 ** 2
-
-async function health(foundation: Foundation, queue: Queue, { https }: Record<string, number>) {
-  const { config, directory, keyring, scanner } = foundation
-  const check = async (name: string, look: () => Promise<string>) => {
-    try {
-      return { name, ok: true, detail: await look() }
-    } catch (error) {
-      return { name, ok: false, detail: (error as Error).message }
-    }
-  }
-  return Promise.all([
-    check('directory', async () => `${(await directory.accounts()).length} accounts`),
-    check('vault', async () => `${(await keyring.status()).accounts} accounts unlocked`),
-    check('disk', async () => {
-      const { bavail, bsize } = await statfs(config.data)
-      const free = `${Math.floor((bavail * bsize) / 1024 ** 2)} MiB free`
-      if (bavail * bsize < LOW_DISK) throw new Error(`${free}: make room, mail is refused when nothing is left`)
-      return free
-    }),
-    check('queue', async () => `${(await queue.entries()).length} messages waiting`),
-    check('keyserver', async () => (https ? `listens on port ${https}` : 'off')),
-    ...(['rspamd', 'clamd'] as const)
-      .filter((name) => config.scan[name] !== null)
-      .map((name) =>
-        check(name, async () => {
-          await (await scanner?.())?.ping(name)
-          return 'answers'
-        }),
-      ),
-  ])
-}
-
-/** What commands of the same machine tell the running server. */
-async function control(path: string, { keyring, certificates }: Foundation, queue: Queue): Promise<boolean> {
-  const [, account, slots] = /^\/accounts\/([a-z0-9]+)\/end-sessions(?:\/([0-9a-f,]+))?$/.exec(path) ?? []
-  if (account) await keyring.endSessions(account, slots?.split(','))
-  else if (path === '/queue/wake') queue.wake()
-  else if (path === '/certificates/reload') certificates.reload()
-  else return false
-  return true
 }
