@@ -7,7 +7,11 @@ import type { World } from '../../test/support/world.ts'
 const program = fileURLToPath(new URL('../../bin/letterlock.js', import.meta.url))
 
 export function connections(world: World, accounts: readonly ProviderAccount[]): string {
-  const lines = ['', 'Both go on until Ctrl-C. TLS certificates: accept them, or trust the file behind "ca".']
+  const lines = [
+    '',
+    'Both go on until Ctrl-C. TLS certificates: accept them, or trust the file',
+    'behind "ca". The mail hosts in DNS are the taps on the wire, which doctor sees.',
+  ]
   for (const [domain, { host, ports, data, ca }] of Object.entries(world.providers)) {
     lines.push(
       '',

@@ -25,7 +25,7 @@ export interface Writing {
 
 export interface Written {
   readonly places: readonly Place[]
-  /** Fields that say what is known of the message. */
+  /** Lines of the fields that say what is known of the message. */
   readonly shown: readonly string[]
 }
 
@@ -69,20 +69,20 @@ export async function writeOnce(writing: Writing): Promise<Written> {
   const reply = await send({ provider: author.provider, author: author.account, to: reader.account.address, message })
   say(`  ${near} says: ${reply}`)
   await eventually(`mail in the queue of ${near}`, async () => (await queued()).length > 0)
-  const waiting = await searchFiles(`files of ${near} while it waits to leave`, wanted, disk(author))
+  const waiting = await searchFiles(`${near} disk, waiting`, wanted, disk(author))
   reader.wire.letGo()
   await eventually(`mail leaves ${near}`, async () => (await queued()).length === 0, 60_000)
   say(`  ${far} has it; ${reader.name} has not logged in yet`)
-  const arrived = await searchFiles(`files of ${far} before ${reader.name} logs in`, wanted, disk(reader))
+  const arrived = await searchFiles(`${far} disk, unread`, wanted, disk(reader))
   const read = await readAll(reader)
   say(`  ${reader.name} has read it`)
-  const rest = await searchFiles(`files of ${far} afterwards`, wanted, disk(reader))
+  const rest = await searchFiles(`${far} disk, read`, wanted, disk(reader))
   const places = [
-    searchOctets(`what ${author.name}'s mail program sends to ${near}`, 'readable', wanted, [message]),
+    searchOctets(`${author.name}'s mail program`, 'readable', wanted, [message]),
     waiting,
-    searchOctets(`the wire to ${far}, TLS taken out by an attacker`, 'closed', wanted, [reader.wire.heard()]),
+    searchOctets(`wire to ${far}, no TLS`, 'closed', wanted, [reader.wire.heard()]),
     arrived,
-    searchOctets(`what ${reader.name}'s mail program gets`, 'readable', wanted, read),
+    searchOctets(`${reader.name}'s mail program`, 'readable', wanted, read),
     rest,
   ]
   return { places, shown: read.flatMap(resultsIn) }
@@ -95,11 +95,9 @@ async function readAll({ account, provider }: Correspondent): Promise<Buffer[]> 
   return (await reader.fetch('1:*')).map((octets) => Buffer.from(octets))
 }
 
-/** RFC 8601, unfolded. */
+/** RFC 8601, in the lines that it came in. */
 function resultsIn(message: Buffer): string[] {
-  const header = message
-    .toString('latin1')
-    .split('\r\n\r\n')[0]!
-    .replace(/\r\n(?=[ \t])/g, '')
-  return header.split('\r\n').filter((line) => /^authentication-results:/i.test(line))
+  const header = message.toString('latin1').split('\r\n\r\n')[0]!
+  const fields = header.split(/\r\n(?![ \t])/).filter((field) => /^authentication-results:/i.test(field))
+  return fields.flatMap((field) => field.split('\r\n').map((line) => line.replace(/^[ \t]+/, '  ')))
 }

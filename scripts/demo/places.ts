@@ -57,7 +57,7 @@ export function tableOf(places: readonly Place[]): string {
     isKept(place) ? '' : '!',
     place.name,
     ...ASPECTS.map((aspect) => (place.seen[aspect] ? 'seen' : '-')),
-    `${place.octets.toLocaleString('en')} octets${place.files > 0 ? ` in ${place.files} files` : ''}`,
+    place.files > 0 ? `${place.files} files, ${Math.ceil(place.octets / 1000)} kB` : `${place.octets} octets`,
   ])
   const all = [['', 'looked at', ...ASPECTS, 'searched'], ...rows]
   const widths = all[0]!.map((_, column) => Math.max(...all.map((row) => row[column]!.length)))

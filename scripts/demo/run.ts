@@ -29,14 +29,21 @@ const hasAll = (...commands: readonly string[]) => commands.every((command) => f
 
 /** What is played with real programs here, and what is not. */
 function announce(isSigned: boolean, hasSwaks: boolean): void {
-  say('Two mail providers on this machine, each a Letterlock of its own: alpha.test and beta.test.')
+  say('Two mail providers on this machine: alpha.test and beta.test.')
+  say('Each is a Letterlock of its own.')
   say(
     isSigned
       ? '  DNS      really signed zones by Knot, really validated by Unbound'
-      : '  DNS      pretended: without Knot and Unbound, a built-in resolver says that its answers are signed',
+      : '  DNS      pretended: a built-in resolver, without Knot and Unbound',
   )
   say(hasSwaks ? '  sending  swaks' : '  sending  a built-in client, without swaks')
   say('  reading  an IMAP client')
+  say('')
+  say('Every place is searched for what a message says and who writes to whom, in')
+  say('clear, hexadecimal, base64 and UTF-16. wire: heard by an attacker who takes TLS')
+  say('out; disk: all files of a provider, while mail waits to leave, before and after')
+  say('it is read.')
+  say('')
 }
 
 function correspondent(world: World, domain: keyof typeof ACCOUNTS, which: 0 | 1): Correspondent {
@@ -65,7 +72,7 @@ async function play({ keep, plain }: Wishes, stopping: AbortSignal): Promise<boo
   const isSigned = !plain && hasAll('knotd', 'keymgr', 'kzonesign', 'unbound')
   const hasSwaks = !plain && hasAll('swaks')
   announce(isSigned, hasSwaks)
-  say('Making both, with accounts, keys, certificates and DNS records; this takes some seconds ...')
+  say('Making accounts, keys, certificates and DNS records takes some seconds ...')
   await using directory = await temporaryDirectory('demo')
   await using world = await startWorld({
     directory: directory.path,
@@ -82,8 +89,9 @@ async function play({ keep, plain }: Wishes, stopping: AbortSignal): Promise<boo
     say('')
     say(tableOf(places))
     say('')
-    for (const line of shown) say(`${reader.name}'s mail program shows: ${line}`)
-    const text = `${reader.name} reads what ${author.name} wrote. The wire and both disks show at most who writes to whom.`
+    if (shown.length > 0) say(`${reader.name}'s mail program shows:`)
+    for (const line of shown) say(`  ${line}`)
+    const text = `${reader.name} reads what ${author.name} wrote.\n      The wire and both disks show at most who writes to whom.`
     isGood = judge(places, text) && isGood
   }
   if (keep) {

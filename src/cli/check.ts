@@ -23,11 +23,13 @@ export async function check(texts: readonly string[], options: CheckOptions): Pr
   using resolver = openResolver(premises.config)
   await using discoverer = await openDiscoverer(premises, resolver, false)
   const whose = author === null ? {} : { account: author.id }
+  const directory = await premises.directory()
   const known = await Promise.all(
     addresses.map(async (address) => ({
       address: formatAddress(address),
       found: await discoverer.discover(address, { fresh: options.fresh === true, ...whose }),
       sightings: await discoverer.sightings(address),
+      isNobody: (await directory.route(address)).kind === 'unknown',
     })),
   )
   const { fates, policy } = await foreseen(premises, { discoverer, proves: resolver.proves }, addresses, author?.id)
@@ -64,14 +66,16 @@ interface Checked {
   readonly address: string
   readonly found: Discovery
   readonly sightings: readonly Sighting[]
+  /** The domain is ours, and the address is not there: the server refuses it before there is a message. */
+  readonly isNobody: boolean
   readonly fate: Fate
   /** What becomes of mail without a key. */
   readonly policy: WithoutKey
 }
 
-function documentOf({ address, found, sightings, fate, policy }: Checked): object {
-  const meaning = meaningOf(fate)
-  const common = { fate: fate.kind, meaning, policy, sightings }
+function documentOf(checked: Checked): object {
+  const { address, found, sightings, fate, policy, isNobody } = checked
+  const common = { fate: isNobody ? 'unknown' : fate.kind, meaning: meaningOf(checked), policy, sightings }
   if (found.kind !== 'found') return { address, ...found, ...common }
   const { certificate, ...facts } = found
   return { address, ...facts, certificate: Buffer.from(certificate).toString('base64'), ...common }
@@ -89,14 +93,15 @@ const MARKS: Readonly<Record<Step['outcome'], string>> = { found: '+', absent: '
 
 const time = (ms: number): string => `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 
-function textOf({ address, found, sightings, fate }: Checked): string {
+function textOf(checked: Checked): string {
+  const { address, found, sightings } = checked
   const steps = found.steps.map(({ outcome, text }) => `  ${MARKS[outcome]} ${text}`)
   return [
     address,
     ...headOf(found).map(indented),
     ...steps,
     ...historyOf(found, sightings),
-    indented(meaningOf(fate)),
+    indented(meaningOf(checked)),
   ].join('\n')
 }
 
@@ -128,7 +133,8 @@ function historyOf(found: Discovery, sightings: readonly Sighting[]): string[] {
 }
 
 /** What becomes of an ordinary message now. */
-function meaningOf(fate: Fate): string {
+function meaningOf({ fate, isNobody }: Pick<Checked, 'fate' | 'isNobody'>): string {
+  if (isNobody) return 'The domain is of this provider, and nobody has the address: mail to it is refused.'
   switch (fate.kind) {
     case 'sealed':
       return `Mail to this address is sealed to ${fate.fingerprint}, found by ${EVIDENCE[fate.evidence]}.`

@@ -1,4 +1,7 @@
 /** `letterlock doctor`: looks at a domain of ours as a foreign provider would, and names what is wrong and how to mend it. */
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { LoadedConfig } from '#config/load.ts'
 import { domainKey } from '#custody/accounts/address-key.ts'
 import type { Account, Directory } from '#custody/accounts/directory.ts'
 import { formatAddress } from '#formats/message/address.ts'
@@ -29,6 +32,7 @@ export async function doctor(name: string, options: PlaceOptions & OutputOptions
   const records = await recordsOf(domain, config)
   const diagnoses = [
     ...proofDiagnoses(config.dns.validating),
+    ...trustDiagnoses(config.tls),
     ...(await Promise.all(records.map((record) => diagnose(record, resolver)))),
     ...(await diagnoseKeys(domain, directory, resolver)),
     ...(await lookUpFromOutside(domain, premises, resolver)),
@@ -53,6 +57,18 @@ function proofDiagnoses(isValidating: boolean): Diagnosis[] {
   const found = 'no resolver is configured that validates DNSSEC, so what follows says "insecure" of everything'
   const fix = 'run Unbound on this machine and set dns.servers = ["127.0.0.1"], dns.validating = true'
   return [{ state: 'wrong', what: 'resolver', security: null, found, fix }]
+}
+
+/** What we look with trusts CAs that strangers do not know. */
+function trustDiagnoses({ certificate, trust }: LoadedConfig['tls']): Diagnosis[] {
+  const own = new X509Certificate(readFileSync(certificate))
+  const file = trust.find((one) => {
+    const ca = new X509Certificate(readFileSync(one))
+    return own.checkIssued(ca) && own.verify(ca.publicKey)
+  })
+  if (file === undefined) return []
+  const found = `it is by the CA in ${file}, which others do not trust unless they are told to: they cannot ask the keyserver`
+  return [{ state: 'note', what: 'TLS certificate', security: null, found, fix: null }]
 }
 
 const MARKS: Readonly<Record<Diagnosis['state'], string>> = { ok: 'ok   ', note: 'note ', wrong: 'WRONG' }
@@ -87,8 +103,8 @@ async function lookUpFromOutside(domain: string, premises: Premises, resolver: D
       const steps = found.steps.map(({ text }) => text).join('; ')
       const why = found.kind === 'found' ? `others find ${found.fingerprint} instead` : 'others do not find it'
       const fix =
-        'publish the records above, and see that the keyserver can be reached under its name and port from outside, ' +
-        'with a TLS certificate that others trust'
+        'mend what is wrong above; where nothing is, see that the keyserver runs and can be reached under its name and port ' +
+        'from outside, with a TLS certificate that others trust'
       return { state: 'wrong', what, security: null, found: `${why}: ${steps}`, fix }
     }),
   )

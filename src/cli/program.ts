@@ -228,7 +228,7 @@ asking(domain, 'records <domain>', 'every DNS record to publish')
 asking(
   domain,
   'policy <domain> [choice]',
-  'the same for all of its accounts; refuse and pickup bind those that chose otherwise',
+  'what becomes of mail of its accounts to people without a key: plain, warn, refuse, pickup or default; refuse and pickup bind accounts that chose otherwise',
 ).action(async (name, choice, options) => (await import('#cli/policy.ts')).ofDomain(name, choice, options))
 
 const alias = program.command('alias').description('addresses that lead to other addresses')

@@ -17,6 +17,8 @@ interface Checked {
   readonly kind: string
   readonly evidence?: string
   readonly fingerprint?: string
+  readonly fate?: string
+  readonly meaning?: string
 }
 
 test(
@@ -41,6 +43,11 @@ test(
     )
     const key = diagnoses.find(({ what }) => what.endsWith('OPENPGPKEY'))
     assert.equal(`${key?.state} ${key?.security}`, 'ok secure')
+    const certificate = diagnoses.find(({ what }) => what === 'TLS certificate')
+    assert.match(`${certificate?.state} ${certificate?.found}`, /^note it is by the CA in .*ca\.crt/)
+    const [nobody] = await alpha.json<Checked[]>(['check', `nobody@${DOMAIN}`])
+    assert.equal(nobody?.fate, 'unknown')
+    assert.match(nobody?.meaning ?? '', /nobody has the address: mail to it is refused/)
 
     const trust = { 'tls.trust': `["tls/ca.crt", "${alpha.ca}"]` }
     const other = { directory: directory.join('beta'), domain: 'beta.test', settings: { ...dns, ...trust } }
@@ -57,7 +64,7 @@ test(
 
     const sick = await alpha.command(['doctor', DOMAIN], { mayFail: true })
     assert.equal(sick.code, 1)
-    assert.match(sick.stdout.toString(), /^WRONG certificate of alice@.*ECONNREFUSED.*\n +publish the records/m)
+    assert.match(sick.stdout.toString(), /^WRONG certificate of alice@.*ECONNREFUSED.*\n +mend what is wrong above/m)
     assert.match(sick.stderr, /1 of [0-9]+ things about secure\.lab\.test are wrong/)
   },
 )

@@ -121,6 +121,15 @@ const cases: Record<string, Case> = {
     expect: /unusable .*not secured by DNSSEC/,
     asked: [],
   },
+  'both SRV insecure': {
+    zone: () => {
+      const zone = signed({ secure: false })
+      return { ...zone, '_hkp._tcp.beta.test': zone['_hkps._tcp.beta.test']! }
+    },
+    expect: /unusable _hkps\._tcp/,
+    says: /^_hkps\._tcp\.beta\.test: there is .*\n_hkp\._tcp\.beta\.test: there is /,
+    asked: [],
+  },
   'bogus SRV': { zone: () => ({ '_hkps._tcp.beta.test': 'bogus' }), expect: /temporary .*bogus/, asked: [] },
   'bogus second SRV': { zone: () => ({ '_hkp._tcp.beta.test': 'bogus' }), expect: /temporary .*bogus/ },
   'DNS does not answer': { zone: () => ({ '_hkps._tcp.beta.test': 'temporary' }), expect: /temporary .*no answer/ },

@@ -56,8 +56,9 @@ export async function findKeyservers({ domain, note }: Search, { resolver, rando
       continue
     }
     if (!answer.secure) {
-      insecure ??= `${name}: there is an SRV record, but it is not secured by DNSSEC`
-      note('srv', 'refused', insecure)
+      const why = `${name}: there is an SRV record, but it is not secured by DNSSEC`
+      insecure ??= why
+      note('srv', 'refused', why)
       continue
     }
     const targets = orderTargets(answer.records, random)

@@ -20,7 +20,12 @@ it('keeps both running until it is told to stop, and says that nothing was seen 
   demo.kill('SIGINT')
   assert.deepEqual(await ended, [0, null], said)
   assert.equal(said.match(/^Kept: /gm)?.length, 2, said)
-  assert.equal(said.match(/ shows: Authentication-Results: .*openpgp=pass/g)?.length, 2, said)
+  assert.equal(said.match(/ shows:\n {2}Authentication-Results: .*\n {4}openpgp=pass/g)?.length, 2, said)
+  const before = said.slice(0, said.indexOf('Both go on'))
+  assert.deepEqual(
+    before.split('\n').filter((line) => line.length > 80),
+    [],
+  )
   assert.doesNotMatch(said, /BROKEN/)
 })
 
