@@ -93,6 +93,11 @@ export class Dispatcher {
     return this.#failing.get(route)?.until ?? 0
   }
 
+  /** New mail of these routes need not be looked at before a try that is under way ends: that looks by itself. */
+  areFull(routes: readonly string[]): boolean {
+    return routes.every((route) => this.#free(route) <= 0)
+  }
+
   wake(): void {
     if (!this.#running) return
     this.#lookAgain = true

@@ -115,7 +115,7 @@ class DurableQueue implements Queue {
       const fields = { queueId, recipients: envelope.recipients.length, size, waitsForCertificate }
       this.#options.logger.info(fields, 'mail queued')
     }
-    this.#dispatcher.wake()
+    if (!this.#dispatcher.areFull(entries.flatMap(({ routes }) => routes))) this.#dispatcher.wake()
   }
 
   start(): void {

@@ -4,6 +4,7 @@ import type { Address } from '#formats/message/address.ts'
 import type { Envelope, Notify } from '#formats/message/envelope.ts'
 import type { Reply } from '#formats/smtp/reply.ts'
 import type { Bytes } from '#lib/bytes.ts'
+import { preparing } from '#lib/prepared.ts'
 import type { Migrations, Query } from '#lib/sqlite.ts'
 import type { SealedContent } from './content-seal.ts'
 import type { QueueEntry, QueueEntryRecipient, QueueId } from './queue.ts'
@@ -42,6 +43,7 @@ export interface QueueSchema {
 export const LOCAL = ''
 
 type Change = Transaction<QueueSchema>
+type One = { queueId: QueueId }
 type RecipientRow = QueueSchema['recipient']
 type EnvelopeHead = Omit<Envelope, 'recipients'>
 
@@ -80,6 +82,8 @@ export const queueMigrations: Migrations = [
   },
 ]
 
+const prepare = preparing<QueueSchema>()
+
 /** One message and those of its recipients that one try is for. */
 export interface Batch {
   readonly queueId: QueueId
@@ -102,13 +106,40 @@ export interface NewEntry {
   readonly nextTry: (route: string) => number
 }
 
+const insertMessage = prepare((query, given: QueueSchema['message']) =>
+  query.insertInto('message').values({
+    queue_id: given.queue_id,
+    arrived: given.arrived,
+    envelope: given.envelope,
+    size: given.size,
+    key: given.key,
+    content: given.content,
+    waiting: given.waiting,
+  }),
+)
+
+const insertRecipient = prepare((query, given: RecipientRow) =>
+  query.insertInto('recipient').values({
+    queue_id: given.queue_id,
+    position: given.position,
+    route: given.route,
+    address: given.address,
+    notify: given.notify,
+    orcpt: given.orcpt,
+    state: given.state,
+    tries: given.tries,
+    next_try: given.next_try,
+    last_reply: given.last_reply,
+    remote: given.remote,
+    warned: given.warned,
+    given_up: given.given_up,
+  }),
+)
+
 export async function insertEntry(change: Change, entry: NewEntry): Promise<void> {
   const { queueId, arrived, envelope, size, sealed } = entry
   const { recipients, ...head } = envelope
-  await change
-    .insertInto('message')
-    .values({ queue_id: queueId, arrived, envelope: JSON.stringify(head), size, ...sealed })
-    .execute()
+  await insertMessage(change, { queue_id: queueId, arrived, envelope: JSON.stringify(head), size, ...sealed })
   for (const [position, recipient] of recipients.entries()) {
     const route = entry.routes[position]!
     const row: RecipientRow = {
@@ -126,31 +157,36 @@ export async function insertEntry(change: Change, entry: NewEntry): Promise<void
       warned: 0,
       given_up: 0,
     }
-    await change.insertInto('recipient').values(row).execute()
+    await insertRecipient(change, row)
   }
 }
 
-/** Routes that have something due, the longest waiting first. */
-export async function dueRoutes(query: Query<QueueSchema>, now: number): Promise<string[]> {
-  const rows = await query
+const routesDue = prepare((query, given: { now: number }) =>
+  query
     .selectFrom('recipient')
     .select(['route', (select) => select.fn.min('next_try').as('first')])
     .where('state', '=', 'waiting')
-    .where('next_try', '<=', now)
+    .where('next_try', '<=', given.now)
     .groupBy('route')
-    .orderBy('first')
-    .execute()
-  return rows.map((row) => row.route)
+    .orderBy('first'),
+)
+
+/** Routes that have something due, the longest waiting first. */
+export async function dueRoutes(query: Query<QueueSchema>, now: number): Promise<string[]> {
+  return (await routesDue(query, { now })).map((row) => row.route)
 }
 
-/** When the next one falls due after `now`, or null. */
-export async function nextDue(query: Query<QueueSchema>, now: number): Promise<number | null> {
-  const row = await query
+const firstAfter = prepare((query, given: { now: number }) =>
+  query
     .selectFrom('recipient')
     .select((select) => select.fn.min('next_try').as('first'))
     .where('state', '=', 'waiting')
-    .where('next_try', '>', now)
-    .executeTakeFirst()
+    .where('next_try', '>', given.now),
+)
+
+/** When the next one falls due after `now`, or null. */
+export async function nextDue(query: Query<QueueSchema>, now: number): Promise<number | null> {
+  const [row] = await firstAfter(query, { now })
   return row?.first ?? null
 }
 
@@ -162,66 +198,80 @@ export interface Claim {
   readonly recipients: number
 }
 
-/** Marks up to `messages` messages of the route as being tried, the longest waiting first. */
-export async function claim(change: Change, { route, now, messages, recipients: limit }: Claim): Promise<Batch[]> {
-  const heads = await change
+const headsDue = prepare((query, given: Omit<Claim, 'recipients'>) =>
+  query
     .selectFrom('recipient')
     .innerJoin('message', 'message.queue_id', 'recipient.queue_id')
     .select(['recipient.queue_id', 'message.arrived', 'message.envelope', 'message.size'])
     .select((select) => select.fn.min('next_try').as('first'))
     .where('state', '=', 'waiting')
-    .where('route', '=', route)
-    .where('next_try', '<=', now)
+    .where('route', '=', given.route)
+    .where('next_try', '<=', given.now)
     .groupBy(['recipient.queue_id', 'message.arrived', 'message.envelope', 'message.size'])
     .orderBy('first')
-    .limit(messages)
-    .execute()
+    .limit(given.messages),
+)
+
+const recipientsDue = prepare((query, given: One & Omit<Claim, 'messages'>) =>
+  query
+    .selectFrom('recipient')
+    .selectAll()
+    .where('queue_id', '=', given.queueId)
+    .where('route', '=', given.route)
+    .where('state', '=', 'waiting')
+    .where('next_try', '<=', given.now)
+    .orderBy('position')
+    .limit(given.recipients),
+)
+
+/** What `recipientsDue` found, the last of it at `last`. */
+const markTried = prepare((query, given: One & { route: string; now: number; last: number }) =>
+  query
+    .updateTable('recipient')
+    .set({ state: 'trying' })
+    .where('queue_id', '=', given.queueId)
+    .where('route', '=', given.route)
+    .where('state', '=', 'waiting')
+    .where('next_try', '<=', given.now)
+    .where('position', '<=', given.last),
+)
+
+/** Marks up to `messages` messages of the route as being tried, the longest waiting first. */
+export async function claim(change: Change, { route, now, messages, recipients: limit }: Claim): Promise<Batch[]> {
   const batches: Batch[] = []
-  for (const { queue_id: queueId, arrived, envelope, size } of heads) {
-    const rows = await change
-      .selectFrom('recipient')
-      .selectAll()
-      .where('queue_id', '=', queueId)
-      .where('route', '=', route)
-      .where('state', '=', 'waiting')
-      .where('next_try', '<=', now)
-      .orderBy('position')
-      .limit(limit)
-      .execute()
-    await change
-      .updateTable('recipient')
-      .set({ state: 'trying' })
-      .where('queue_id', '=', queueId)
-      .where(
-        'position',
-        'in',
-        rows.map((row) => row.position),
-      )
-      .execute()
+  for (const { queue_id: queueId, arrived, envelope, size } of await headsDue(change, { route, now, messages })) {
+    const rows = await recipientsDue(change, { queueId, route, now, recipients: limit })
+    await markTried(change, { queueId, route, now, last: rows.at(-1)!.position })
     const recipients = rows.map(waitingRecipient)
     batches.push({ queueId, route, arrived, size, envelope: JSON.parse(envelope), recipients })
   }
   return batches
 }
 
+const positionsLeft = prepare((query, given: One) =>
+  query.selectFrom('recipient').select(['position', 'given_up']).where('queue_id', '=', given.queueId),
+)
+
 /**
  * The recipients of a message that are still in the queue, by position, and whether the operator has given them up:
  * another process may have changed both during a try.
  */
 export async function recipientsLeft(change: Change, queueId: QueueId): Promise<ReadonlyMap<number, boolean>> {
-  const rows = await change
-    .selectFrom('recipient')
-    .select(['position', 'given_up'])
-    .where('queue_id', '=', queueId)
-    .execute()
+  const rows = await positionsLeft(change, { queueId })
   return new Map(rows.map((row) => [row.position, row.given_up !== 0]))
 }
+
+const deleteRecipient = prepare((query, given: One & { position: number }) =>
+  query.deleteFrom('recipient').where('queue_id', '=', given.queueId).where('position', '=', given.position),
+)
+
+const deleteMessage = prepare((query, given: One) => query.deleteFrom('message').where('queue_id', '=', given.queueId))
 
 export async function writeSettlement(change: Change, queueId: QueueId, settled: Settlement): Promise<void> {
   const { recipient, nextTry, reply, remote, report } = settled
   const { position } = recipient
   if (nextTry === null) {
-    await change.deleteFrom('recipient').where('queue_id', '=', queueId).where('position', '=', position).execute()
+    await deleteRecipient(change, { queueId, position })
     return
   }
   await change
@@ -242,7 +292,7 @@ export async function writeSettlement(change: Change, queueId: QueueId, settled:
 /** Removes the message when no recipient is left. */
 export async function removeIfDone(change: Change, queueId: QueueId): Promise<void> {
   if ((await recipientsLeft(change, queueId)).size > 0) return
-  await change.deleteFrom('message').where('queue_id', '=', queueId).execute()
+  await deleteMessage(change, { queueId })
 }
 
 /** Removes the message with all its recipients; says whether it was there. */
@@ -287,12 +337,12 @@ export async function giveUp(change: Change, queueId: QueueId, now: number): Pro
   return result.numUpdatedRows > 0n
 }
 
+const sealedContent = prepare((query, given: One) =>
+  query.selectFrom('message').select(['key', 'content', 'waiting']).where('queue_id', '=', given.queueId),
+)
+
 export async function readContent(query: Query<QueueSchema>, queueId: QueueId): Promise<SealedContent | null> {
-  const row = await query
-    .selectFrom('message')
-    .select(['key', 'content', 'waiting'])
-    .where('queue_id', '=', queueId)
-    .executeTakeFirst()
+  const [row] = await sealedContent(query, { queueId })
   return row ?? null
 }
 

@@ -1,35 +1,4 @@
-/**
- * Queries that are compiled once. Building and compiling a query costs Kysely several times what SQLite needs to run it, so
- * those of the store are built at their first use, with places for their values, and bound from then on.
- */
-import type { Compilable, CompiledQuery } from 'kysely'
-import type { StoreQuery } from './schema.ts'
+import { preparing } from '#lib/prepared.ts'
+import type { StoreSchema } from './schema.ts'
 
-class Place {
-  readonly name: string
-  constructor(name: string) {
-    this.name = name
-  }
-}
-
-/** Stands for the values while a query is built: whatever is asked of it is a place of that name. */
-const places = new Proxy({}, { get: (_, name) => new Place(String(name)) })
-
-/** Runs the query with these values. */
-type Prepared<P, R> = (query: StoreQuery, values: P) => Promise<R[]>
-
-/** Values must be named in `build`, not taken from around it: what it sees the first time stays. */
-export function prepare<P extends object, R>(build: (query: StoreQuery, values: P) => Compilable<R>): Prepared<P, R> {
-  // By dialect: each spells its parameters in its own way.
-  const compiled = new Map<unknown, CompiledQuery<R>>()
-  return async (query, values) => {
-    const dialect = query.getExecutor().adapter.constructor
-    let found = compiled.get(dialect)
-    if (!found) {
-      found = build(query, places as P).compile()
-      compiled.set(dialect, found)
-    }
-    const parameters = found.parameters.map((one) => (one instanceof Place ? values[one.name as keyof P] : one))
-    return (await query.executeQuery<R>({ ...found, parameters })).rows
-  }
-}
+export const prepare = preparing<StoreSchema>()
