@@ -420,6 +420,17 @@ test('who may not sign sends sealed mail without signature; who cannot any more 
     assert.equal(log.said('submission failed by itself').length, 1)
   }))
 
+test('nothing is signed with a key that its owner gave up', () =>
+  inHouse(async ({ submit, queue, signed, kept, directory }) => {
+    const [own] = await directory.certificates('anna')
+    await directory.revokeCertificate('anna', own!.fingerprint, Buffer.from('revocation'))
+    assert.equal((await submit(LETTER, ['bob@beta.test'])).code, 250)
+    assert.deepEqual(signed, [])
+    assert.deepEqual(opened(queue.mails[0]!).openers, ['bob@beta.test'])
+    const [{ text } = { text: '' }] = await kept('anna', 'Sent')
+    assert.match(text.replaceAll('\r\n ', ' '), /found=secure-srv; unsigned\r\n/)
+  }))
+
 test('too much is refused before it is made', () =>
   inHouse(
     async ({ submit, queue }) => {

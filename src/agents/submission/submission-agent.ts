@@ -21,7 +21,7 @@ import { protectionFields, refusalOf, remarkOn } from './protection-words.ts'
 import { RecipientBudget } from './recipient-budget.ts'
 import { type CopyDesk, type Handout, handoutOf, octetsOf, type Ready, type Sealer } from './sealing.ts'
 import { isLocal, Sending, type SendingOptions } from './sending.ts'
-import type { SubmissionAgent, SubmittedMail } from './submission.ts'
+import type { MailSigner, SubmissionAgent, SubmittedMail } from './submission.ts'
 
 export interface SubmissionOptions extends SendingOptions {
   /** Both are asked when the first mail needs them. */
@@ -173,7 +173,7 @@ class MailSubmission implements SubmissionAgent {
     const ready: Ready = { author, envelope, outgoing: completed.outgoing, signer, time }
     const carryOut = async (): Promise<Reply> => {
       using handout = plan
-        ? await handoutOf(ready, plan, this.#copyDesk(submitted, time))
+        ? await handoutOf({ ...ready, signer: await this.#ableSigner(ready) }, plan, this.#copyDesk(submitted, time))
         : this.#single(submitted, ready)
       const recipients = envelope.recipients.map(({ address }) => address)
       const fields = plan ? protectionFields(recipients, plan, handout.isSigned) : ''
@@ -188,6 +188,13 @@ class MailSubmission implements SubmissionAgent {
     } catch (error) {
       return this.#sending.excuse(queueId, error)
     }
+  }
+
+  /** A signature by a key that its owner gave up looks forged to whoever checks it: none is better. */
+  async #ableSigner({ author, signer }: Ready): Promise<MailSigner | null> {
+    if (signer === null) return null
+    const own = (await this.#options.directory.certificates(author.id)).find(({ endToEnd }) => endToEnd)
+    return own?.revocation ? null : signer
   }
 
   /** One copy for everybody. */
