@@ -6,6 +6,7 @@
 import '#cli/serve.ts'
 import '#cli/start.ts'
 import '#config/load-thread.ts'
+import '#custody/store/sealed-mail-store-unsealing.ts'
 import '#custody/store/store-worker.ts'
 import '#privacy/keyserver/keyserver.ts'
 import '#servers/hkp/routes.ts'

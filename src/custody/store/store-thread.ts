@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads'
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import { type Clock, pause } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
+import { threadEnvironment } from '#lib/thread-environment.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { MailboxId, ReadingKeys, Sealing } from './mail-store.ts'
 import {
@@ -63,8 +64,13 @@ export class StoreThread implements AsyncDisposable {
     const { name, clock, logger, dataDir, openAccounts } = this.#options
     const started = clock.now()
     const workerData: WorkerSetting = { dataDir, openAccounts }
-    const setting = { name, workerData, env: {}, argv: [], resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } }
-    const worker = new Worker(new URL('./store-worker.ts', import.meta.url), setting)
+    const worker = new Worker(new URL('./store-worker.ts', import.meta.url), {
+      name,
+      workerData,
+      env: threadEnvironment(),
+      argv: [],
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    })
     this.#worker = worker
     this.#resting = false
     this.#generation++

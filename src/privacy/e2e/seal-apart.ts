@@ -5,6 +5,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
+import { threadEnvironment } from '#lib/thread-environment.ts'
 import { WorkGate } from '#lib/work-gate.ts'
 import type { Recipients, SealedForm } from './sealed-form.ts'
 
@@ -61,7 +62,7 @@ type Ask = (task: SealTask) => Promise<SealAnswer>
 
 function inThread<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
   return gate.run(async () => {
-    const worker = new Worker(new URL('./seal-thread.ts', import.meta.url), { env: {}, argv: [] })
+    const worker = new Worker(new URL('./seal-thread.ts', import.meta.url), { env: threadEnvironment(), argv: [] })
     const ended = Promise.withResolvers<never>()
     // it may end while nobody waits for it
     ended.promise.catch(() => {})
