@@ -79,7 +79,7 @@ export async function show(id: string, options: Options): Promise<void> {
       ...(shown.waitsForCertificate ? ['waits    for a certificate, sealed to nobody until it is found'] : []),
       ...shown.recipients.map(
         (one) =>
-          `to       ${one.address}: ${one.tries} tries, next ${one.nextTry}${one.lastReply ? `\n         ${one.lastReply}` : ''}`,
+          `to       ${one.address}: ${one.tries} ${one.tries === 1 ? 'try' : 'tries'}, next ${one.nextTry}${one.lastReply ? `\n         ${one.lastReply}` : ''}`,
       ),
     ].join('\n'),
   )

@@ -39,7 +39,9 @@ export function remarkOn({ fates, seals }: Plan): string {
   if (!seals) return ''
   const count = (kind: Fate['kind']) => fates.filter((fate) => fate.kind === kind).length
   const remark = (kind: Fate['kind'], text: string) =>
-    count(kind) === 0 ? '' : `; ${text} ${count(kind)} of ${fates.length} recipients`
+    count(kind) === 0
+      ? ''
+      : `; ${text} ${count(kind)} of ${fates.length} ${fates.length === 1 ? 'recipient' : 'recipients'}`
   return [
     remark('plain', 'not encrypted for'),
     remark('waits', 'waiting for the keys of'),

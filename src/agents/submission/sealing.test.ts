@@ -232,7 +232,7 @@ test('the reply says what left in clear, waits or is kept; the author is told wh
       const [line] = log.said('submission answered')
       assert.deepEqual(line!['fates'], { sealed: 1, plain: 1, kept: 1, waits: 1 })
       const pickup = await submit(['Letterlock-Encrypt: pickup'], ['none@beta.test'])
-      assert.match(pickup.lines[0]!, /; kept for pickup by 1 of 1 recipients$/)
+      assert.match(pickup.lines[0]!, /; kept for pickup by 1 of 1 recipient$/)
       assert.equal(told[1], 'pickup out2 none@beta.test')
       const [kept] = pickups.values()
       assert.deepEqual([kept!.account, formatAddress(kept!.author)], ['anna', 'anna@alpha.test'])
