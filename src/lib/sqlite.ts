@@ -168,6 +168,7 @@ class GroupCommit<S> implements SqliteDatabase<S> {
   #broken: BrokenDatabase | null = null
   #idle: (() => void)[] = []
   #commits = 0
+  #revision: string | null = null
   readonly #othersVersion: StatementSync
 
   constructor(query: Kysely<S>, database: DatabaseSync, options: SqliteOptions) {
@@ -212,6 +213,7 @@ class GroupCommit<S> implements SqliteDatabase<S> {
     }
     this.#unsynced = true
     this.#commits++
+    this.#revision = null
     this.synced().then(
       () => {
         for (const settle of settled) settle()
@@ -244,8 +246,17 @@ class GroupCommit<S> implements SqliteDatabase<S> {
     }
   }
 
+  /** Asked once for all that goes on without an event from outside: whoever hears of a change by others has had one. */
   revision(): string {
-    return `${this.#commits} ${this.#othersVersion.get()?.['data_version']}`
+    if (this.#revision === null) {
+      this.#revision = `${this.#commits} ${this.#othersVersion.get()?.['data_version']}`
+      process.nextTick(this.#forgetRevision)
+    }
+    return this.#revision
+  }
+
+  readonly #forgetRevision = (): void => {
+    this.#revision = null
   }
 
   synced(): Promise<void> {
