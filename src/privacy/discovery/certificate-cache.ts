@@ -4,7 +4,10 @@
  * Whom our users write to is nobody's business: an address is only there as HMAC-SHA-256 under a key that stands elsewhere, and
  * everything about it is sealed with AES-256-GCM bound to that name. In clear are times and numbers alone.
  */
+import { asBuffer } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
+import { preparing } from '#lib/prepared.ts'
+import { RecentlyUsed } from '#lib/recently-used.ts'
 import { RowSeal } from '#lib/row-seal.ts'
 import { type Migrations, openSqlite, type Query, type SqliteDatabase } from '#lib/sqlite.ts'
 import type { Evidence, Sighting, Step } from './discovery.ts'
@@ -58,6 +61,10 @@ const migrations: Migrations = [
   },
 ]
 
+const foundRow = preparing<CacheSchema>()((query, given: { name: Uint8Array }) =>
+  query.selectFrom('found').selectAll().where('name', '=', given.name),
+)
+
 const HOUR = 3_600_000
 /** Sightings of an address that nobody wrote to for longer than this are forgotten. */
 const SIGHTING_LIFE = 400 * 24 * HOUR
@@ -76,10 +83,20 @@ export async function openCertificateCache(options: CacheOptions): Promise<Certi
   return cache
 }
 
+/** Octets of certificates all together. */
+const MOST_OPENED = { rows: 500, octets: 2 << 20 }
+
+interface Opened {
+  readonly sealed: Uint8Array
+  readonly kept: Kept
+}
+
 class SealedCache implements CertificateCache {
   readonly #db: SqliteDatabase<CacheSchema>
   readonly #clock: Clock
   readonly #rows: RowSeal
+  /** Many letters go to the same people. Each belongs to the octets that it came of, which are new with everything that is written. */
+  readonly #opened = new RecentlyUsed<Opened>(MOST_OPENED.rows, MOST_OPENED.octets)
   #timer: Disposable | null = null
 
   constructor(db: SqliteDatabase<CacheSchema>, { key, clock }: CacheOptions) {
@@ -90,10 +107,21 @@ class SealedCache implements CertificateCache {
 
   async get(address: string): Promise<Kept | null> {
     const name = this.#rows.name(address)
-    const row = await this.#db.query.selectFrom('found').selectAll().where('name', '=', name).executeTakeFirst()
-    if (!row || row.until <= this.#clock.now()) return null
-    const opened = this.#rows.open(name, row.sealed)
-    return opened === null ? null : keptOf(opened)
+    const [row] = await foundRow(this.#db.query, { name })
+    if (row && row.until > this.#clock.now()) return this.#open(name, row.sealed)
+    this.#opened.delete(name.toString('base64'))
+    return null
+  }
+
+  #open(name: Buffer, sealed: Uint8Array): Kept | null {
+    const key = name.toString('base64')
+    const before = this.#opened.get(key)
+    if (before && asBuffer(before.sealed).equals(sealed)) return before.kept
+    const opened = this.#rows.open(name, sealed)
+    if (opened === null) return null
+    const kept = keptOf(opened)
+    this.#opened.set(key, { sealed, kept }, sealed.byteLength * 2)
+    return kept
   }
 
   async put(address: string, kept: Kept): Promise<boolean> {
@@ -124,6 +152,7 @@ class SealedCache implements CertificateCache {
 
   async remove(address: string): Promise<void> {
     const name = this.#rows.name(address)
+    this.#opened.delete(name.toString('base64'))
     await this.#db.write((query) => query.deleteFrom('found').where('name', '=', name).execute())
   }
 
@@ -151,6 +180,7 @@ class SealedCache implements CertificateCache {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer?.[Symbol.dispose]()
     await this.#db[Symbol.asyncDispose]()
+    this.#opened.clear()
     this.#rows[Symbol.dispose]()
   }
 
