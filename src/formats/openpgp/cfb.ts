@@ -58,8 +58,21 @@ function wordsOf({ buffer, byteOffset }: Buffer, words: number): Int32Array {
   return new Int32Array(buffer, byteOffset, words)
 }
 
+/** Eight at a time: a small loop V8 compiles into its caller, and there it stays three times slower. */
 function xorWords(target: Int32Array, a: Int32Array, b: Int32Array): void {
-  for (let i = 0; i < target.length; i++) target[i] = a[i]! ^ b[i]!
+  const { length } = target
+  let i = 0
+  for (; i + 8 <= length; i += 8) {
+    target[i] = a[i]! ^ b[i]!
+    target[i + 1] = a[i + 1]! ^ b[i + 1]!
+    target[i + 2] = a[i + 2]! ^ b[i + 2]!
+    target[i + 3] = a[i + 3]! ^ b[i + 3]!
+    target[i + 4] = a[i + 4]! ^ b[i + 4]!
+    target[i + 5] = a[i + 5]! ^ b[i + 5]!
+    target[i + 6] = a[i + 6]! ^ b[i + 6]!
+    target[i + 7] = a[i + 7]! ^ b[i + 7]!
+  }
+  for (; i < length; i++) target[i] = a[i]! ^ b[i]!
 }
 
 /** A buffer of `size` octets whose octet number `at` is aligned for `encryptCfb`. */
