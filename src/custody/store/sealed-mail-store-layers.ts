@@ -4,6 +4,7 @@ import { readPkesk } from '#formats/openpgp/pkesk.ts'
 import { decodeSessionKey } from '#formats/openpgp/session-key.ts'
 import { splitMessage } from '#formats/openpgp/unseal.ts'
 import { type Authors, authorsOf, openUnwrapped, signedIn } from '#formats/pgp-mime/opened.ts'
+import { type Payload, readPayload } from '#formats/pgp-mime/payload.ts'
 import { unwrapEncrypted } from '#formats/pgp-mime/pgp-mime.ts'
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import type { OwnKeys } from './sealed-mail-store-aid.ts'
@@ -19,6 +20,8 @@ export interface OpenLayer extends Signed {
   readonly kind: 'open'
   /** What was encrypted; null: it was only signed. */
   readonly payload: Bytes | null
+  /** What that is, in octets of its own where they differ. */
+  readonly read: Payload | null
   readonly authors: Authors
 }
 
@@ -100,11 +103,12 @@ function opened({ octets }: Received, addressed: Addressed | null, key: Bytes | 
   if (!addressed || key === 'damaged') return { kind: 'damaged' }
   if (typeof key === 'string') return { kind: 'closed', recipients: [...new Set(addressed.recipients)] }
   const layer = openUnwrapped(addressed.sealed, decodeSessionKey(key))
-  return { kind: 'open', ...layer, authors: authorsOf(octets, layer.payload) }
+  const read = readPayload(layer.payload)
+  return { kind: 'open', ...layer, read, authors: authorsOf(octets, layer.payload, read) }
 }
 
 function signedLayer(octets: Bytes): Layer {
   const inside = signedIn(octets)
   if (!inside) return { kind: 'unprotected' }
-  return { kind: 'open', payload: null, ...inside, authors: authorsOf(octets, null) }
+  return { kind: 'open', payload: null, read: null, ...inside, authors: authorsOf(octets, null) }
 }

@@ -5,6 +5,7 @@ import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import { resultsField } from '#formats/pgp-mime/judge.ts'
 import { type Authors, openedView, trustsInnerFrom } from '#formats/pgp-mime/opened.ts'
 import { encodeProtection, type Protection, type SignatureVerdict } from '#formats/pgp-mime/protection.ts'
+import type { ViewWish } from '#formats/pgp-mime/view.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { UnsealingState } from './indexed-mail-store.ts'
 import { encodeSigned } from './sealed-mail-store-kept.ts'
@@ -34,12 +35,12 @@ interface Found {
 }
 
 export function replacementOf(received: Bytes, layer: OpenLayer, found: Found, sealer: Sealer): Replacement {
-  const { payload, authors } = layer
+  const { payload, read, authors } = layer
   const { signature, at } = found
   const protection: Protection = { encryption: payload ? 'opened' : 'none', signature, author: authors.author, at }
   // RFC 9788 §4.4: an author inside who is not shown now is not shown later either, so nothing is kept for a later look.
   const trusts = trustsInnerFrom(authors, signature)
-  const view = viewOf(received, payload, { protection, authservId: found.authservId, authors, trusts })
+  const view = viewOf({ received, payload, read }, { protection, authservId: found.authservId, authors, trusts })
   const kept =
     signature.kind === 'unchecked' && trusts ? encodeSigned(layer, view, behindSigned(received, layer)) : null
   const summarized = summarize(view)
@@ -59,9 +60,9 @@ interface Shown {
   readonly trusts: boolean
 }
 
-function viewOf(received: Bytes, payload: Bytes | null, shown: Shown): Buffer {
+function viewOf(message: Pick<ViewWish, 'received' | 'payload' | 'read'>, shown: Shown): Buffer {
   const { protection, authservId, authors, trusts } = shown
-  const wish = { received, payload, trustsInnerFrom: trusts }
+  const wish = { ...message, trustsInnerFrom: trusts }
   if (authservId !== null) {
     const results = resultsField(authservId, protection, trusts ? authors.author : authors.outer)
     return openedView({ ...wish, authservId, results })

@@ -193,7 +193,7 @@ export class Unsealer {
       if (result.kind === 'replacement') made.push([job, result])
       else settled.set(job.found, this.#described(job, result, around.keySet))
       wipe(from.octets)
-      if (layer.kind === 'open' && layer.payload) wipe(layer.payload)
+      if (layer.kind === 'open' && layer.payload) for (const octets of [layer.payload, layer.read!.octets]) wipe(octets)
       await nextTurn()
     }
     return { settled, made }

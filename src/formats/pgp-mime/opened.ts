@@ -16,7 +16,7 @@ import { MalformedOpenPgp } from '#formats/openpgp/openpgp.ts'
 import type { SessionKey } from '#formats/openpgp/session-key.ts'
 import { unsealSigned } from '#formats/openpgp/unseal.ts'
 import { asBuffer, type Bytes } from '#lib/bytes.ts'
-import { authorIn, hasFrom, readPayload } from './payload.ts'
+import { authorIn, hasFrom, type Payload, readPayload } from './payload.ts'
 import { unwrapEncrypted } from './pgp-mime.ts'
 import type { SignatureVerdict } from './protection.ts'
 import { decryptedView, signedView, type ViewWish } from './view.ts'
@@ -98,10 +98,13 @@ export interface Authors {
   readonly author: string | null
 }
 
-/** Addresses as `local@domain`; null: the header does not name exactly one author. `payload`: null for a message that is only signed. */
-export function authorsOf(received: Bytes, payload: Bytes | null): Authors {
+/**
+ * Addresses as `local@domain`; null: the header does not name exactly one author. `payload`: null for a message that is only signed.
+ * `read`: the payload, when it has been read already.
+ */
+export function authorsOf(received: Bytes, payload: Bytes | null, read: Payload | null = null): Authors {
   const entity = payload ?? signedIn(received)?.signed ?? null
-  const inside = entity && readPayload(entity)
+  const inside = read ?? (entity && readPayload(entity))
   const outer = spelled(authorIn(received, scanHeader(received)))
   if (!inside || inside.protects === 'none' || !hasFrom(inside.header)) return { inner: null, outer, author: outer }
   const inner = spelled(authorIn(inside.octets, inside.header))

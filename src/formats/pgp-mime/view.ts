@@ -11,6 +11,8 @@ export interface ViewWish {
   readonly received: Bytes
   /** The decrypted entity; null for a message that is only signed. */
   readonly payload: Bytes | null
+  /** The payload, when it has been read already. */
+  readonly read?: Payload | null
   /** A whole Authentication-Results field with its CRLF. */
   readonly results: string
   readonly authservId: string
@@ -24,7 +26,7 @@ export interface ViewWish {
  */
 export function decryptedView(wish: ViewWish, payload: Bytes): Buffer {
   const received = asBuffer(wish.received)
-  const inside = readPayload(payload)
+  const inside = wish.read ?? readPayload(payload)
   const inner = innerFields(inside, wish.authservId, wish.trustsInnerFrom)
   const replaced = new Set(inner.map(({ name }) => name))
   const isKept = (field: HeaderField): boolean => {
