@@ -2,6 +2,7 @@
 import type { Transaction } from 'kysely'
 import { type Address, formatAddress, parseAddress } from '#formats/message/address.ts'
 import { asBuffer, type Bytes } from '#lib/bytes.ts'
+import { preparing } from '#lib/prepared.ts'
 import { openSqlite, type SqliteDatabase } from '#lib/sqlite.ts'
 import { addressKey, domainKey } from './address-key.ts'
 import {
@@ -26,6 +27,14 @@ import { type DirectorySchema, migrations } from './schema.ts'
 type Change = Transaction<DirectorySchema>
 
 const ANSWERS_KEPT = 10_000
+
+const certificatesOf = preparing<DirectorySchema>()((query, given: { id: AccountId }) =>
+  query
+    .selectFrom('certificate')
+    .select(['fingerprint', 'certificate', 'since', 'revocation', 'purpose', 'custody'])
+    .where('account_id', '=', given.id)
+    .orderBy('generation', 'desc'),
+)
 
 class SqlDirectory implements Directory {
   readonly #db: SqliteDatabase<DirectorySchema>
@@ -237,12 +246,7 @@ class SqlDirectory implements Directory {
   }
 
   async certificates(id: AccountId): Promise<readonly StoredCertificate[]> {
-    const rows = await this.#db.query
-      .selectFrom('certificate')
-      .select(['fingerprint', 'certificate', 'since', 'revocation', 'purpose', 'custody'])
-      .where('account_id', '=', id)
-      .orderBy('generation', 'desc')
-      .execute()
+    const rows = await certificatesOf(this.#db.query, { id })
     const current = rows.findIndex(({ purpose }) => purpose === 'both' || purpose === 'rest')
     const endToEnd = rows.findIndex(({ purpose }) => purpose === 'both' || purpose === 'end-to-end')
     return rows.map(({ fingerprint, certificate, since, revocation, purpose, custody }, index) => ({
