@@ -51,7 +51,17 @@ export function armorOctets(label: ArmorLabel, octets: Bytes, options: ArmorOpti
 function crc24(octets: Bytes): Buffer {
   // in the upper 24 bits, where what is shifted out is gone by itself
   let crc = 0xb704ce << 8
-  for (let i = 0; i < octets.length; i++) crc = (crc << 8) ^ CRC_TABLE[(crc >>> 24) ^ octets[i]!]!
+  let i = 0
+  // four at a time
+  for (const end = octets.length - 3; i < end; i += 4) {
+    const four = crc ^ ((octets[i]! << 24) | (octets[i + 1]! << 16) | (octets[i + 2]! << 8) | octets[i + 3]!)
+    crc =
+      CRC_BEFORE_3[four >>> 24]! ^
+      CRC_BEFORE_2[(four >>> 16) & 0xff]! ^
+      CRC_BEFORE_1[(four >>> 8) & 0xff]! ^
+      CRC_TABLE[four & 0xff]!
+  }
+  for (; i < octets.length; i++) crc = (crc << 8) ^ CRC_TABLE[(crc >>> 24) ^ octets[i]!]!
   return Buffer.of(crc >>> 24, (crc >>> 16) & 0xff, (crc >>> 8) & 0xff)
 }
 
@@ -60,6 +70,12 @@ const CRC_TABLE = Int32Array.from({ length: 256 }, (_, index) => {
   for (let bit = 0; bit < 8; bit++) crc = crc & 0x80000000 ? (crc << 1) ^ (0x864cfb << 8) : crc << 1
   return crc
 })
+
+/** Of an octet that so many others follow. */
+const followed = (table: Int32Array) => table.map((crc) => (crc << 8) ^ CRC_TABLE[crc >>> 24]!)
+const CRC_BEFORE_1 = followed(CRC_TABLE)
+const CRC_BEFORE_2 = followed(CRC_BEFORE_1)
+const CRC_BEFORE_3 = followed(CRC_BEFORE_2)
 
 /** Whether the octets are to be read as armor: binary packets begin with the high bit set. */
 export function isArmored(octets: Bytes): boolean {
