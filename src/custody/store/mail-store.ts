@@ -197,6 +197,8 @@ export interface UnsealingAid {
   own(): Promise<{ readonly certificates: readonly string[]; readonly keys: readonly string[] }>
   /** Certificates that `author` (an address) has or had and that may have made signatures by `issuers` (fingerprints or key ids). */
   signers(author: string, issuers: readonly string[]): Promise<Signers>
+  /** Left out: yes. Where nobody scans, nothing is asked. */
+  readonly scans?: boolean
   /** What scanners say of a message that could not be scanned when it arrived. */
   scan(message: Bytes): Promise<ScanVerdict>
   /** Names this provider in Authentication-Results (RFC 8601 §2.5). */

@@ -48,7 +48,14 @@ export function replacementOf(received: Bytes, layer: OpenLayer, found: Found, s
   const messageIds = [summarized.root.envelope?.messageId ?? '', outerId(received)].flatMap(messageIdsIn)
   const sealed = sealer.reseal(view, { summary, protection: encodeProtection(protection), kept })
   const unsealing = kept ? 2 : 1
-  return { kind: 'replacement', ...sealed, view, unsealing, wasEncrypted: payload !== null, messageIds }
+  return {
+    kind: 'replacement',
+    ...sealed,
+    view,
+    unsealing,
+    wasEncrypted: payload !== null,
+    messageIds: [...new Set(messageIds)],
+  }
 }
 
 const outerId = (received: Bytes): string => fieldValues(received, scanHeader(received), 'message-id')[0] ?? ''

@@ -107,7 +107,7 @@ export class Unsealer {
     this.#means = means
     const { keys, clock, logger, account } = means
     this.#aid = keys.aid ? new PatientAid(keys.aid, clock, logger.with({ account })) : null
-    this.#scans = this.#aid && new Scans(this.#aid, means)
+    this.#scans = this.#aid && keys.aid?.scans !== false ? new Scans(this.#aid, means) : null
   }
 
   /** In the order given. An entry that is not handed back has been wiped. */

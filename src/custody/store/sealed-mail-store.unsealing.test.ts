@@ -366,6 +366,15 @@ for (const [name, make] of [
       assert.deepEqual(again.scanned, [])
     })
 
+    test('where nobody scans nothing is handed out to be scanned, and it stays where it is', async () => {
+      const { store, login } = await house(await make())
+      const { mailbox, uid } = await store.append(ACCOUNT, 'INBOX', sealedLetter('buy'))
+      const aid = { ...fakeAid({ scan: async () => 'junk' }), scans: false }
+      await using mail = await login(aid)
+      assert.match(text(await mail.read(mailbox, uid))!, /Subject: buy/)
+      assert.deepEqual(aid.scanned, [])
+    })
+
     test('what was opened and lost its record is not opened again', async () => {
       const { store, login, raw } = await house(await make())
       for (const letter of [sealedLetter('a'), signedLetter('b')]) await store.append(ACCOUNT, 'INBOX', letter)

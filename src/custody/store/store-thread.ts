@@ -4,8 +4,9 @@ import { type Clock, pause } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import { threadEnvironment } from '#lib/thread-environment.ts'
 import type { AccountId } from '../accounts/directory.ts'
-import type { MailboxId, ReadingKeys, Sealing } from './mail-store.ts'
+import type { MailboxId, ReadingKeys, Sealing, UnsealingAid } from './mail-store.ts'
 import {
+  type AidFacts,
   type Call,
   type FromWorker,
   type KeysQuestion,
@@ -143,7 +144,7 @@ export class StoreThread implements AsyncDisposable {
     const handle = ++this.#lastHandle
     if (keys) this.#keys.set(handle, keys)
     try {
-      const aid = keys?.aid ? { authservId: keys.aid.authservId, now: keys.aid.now() } : null
+      const aid = keys?.aid ? factsOf(keys.aid) : null
       await this.call({ on: 'open', account, handle, locked: keys === null, aid })
       this.#handles++
     } catch (error) {
@@ -227,6 +228,8 @@ export class StoreThread implements AsyncDisposable {
     await waited
   }
 }
+
+const factsOf = ({ authservId, scans = true, now }: UnsealingAid): AidFacts => ({ authservId, scans, now: now() })
 
 async function answerOf(keys: ReadingKeys, question: KeysQuestion, transfer: ArrayBuffer[]): Promise<unknown> {
   switch (question.ask) {

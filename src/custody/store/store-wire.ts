@@ -53,6 +53,7 @@ export type Call =
 
 export interface AidFacts {
   readonly authservId: string
+  readonly scans: boolean
   /** What time it is for the session's aid. */
   readonly now: number
 }

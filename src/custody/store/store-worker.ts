@@ -143,10 +143,11 @@ class StoreWorker {
     this.#mails.set(handle, await this.#store.open(account, locked ? null : keys))
   }
 
-  #aid(handle: number, { authservId, now }: AidFacts): UnsealingAid {
+  #aid(handle: number, { authservId, scans, now }: AidFacts): UnsealingAid {
     const ahead = now - systemClock.now()
     return {
       authservId,
+      scans,
       now: () => systemClock.now() + ahead,
       own: () => this.#ask(handle, { ask: 'own' }, []) as ReturnType<UnsealingAid['own']>,
       signers: (author, issuers) =>

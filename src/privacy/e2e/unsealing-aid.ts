@@ -34,6 +34,7 @@ export function createUnsealingAid(options: UnsealingAidOptions): UnsealingAid {
       }
     },
     signers: (author, issuers) => signers(author, issuers, account),
+    scans: scan !== null,
     scan: async (message) => (scan ? await scan(message) : 'unscanned'),
   }
 }
