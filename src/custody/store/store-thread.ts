@@ -229,7 +229,9 @@ export class StoreThread implements AsyncDisposable {
   }
 }
 
-const factsOf = ({ authservId, scans = true, now }: UnsealingAid): AidFacts => ({ authservId, scans, now: now() })
+function factsOf(aid: UnsealingAid): AidFacts {
+  return { authservId: aid.authservId, scans: aid.scans ?? true, now: aid.now() }
+}
 
 async function answerOf(keys: ReadingKeys, question: KeysQuestion, transfer: ArrayBuffer[]): Promise<unknown> {
   switch (question.ask) {
