@@ -72,3 +72,17 @@ test('a file from a newer version is refused with what to do', () =>
       return true
     })
   }))
+
+test('the revision is another one after each change, by this connection and by others', () =>
+  inDirectory(async (path) => {
+    await using mine = await openSqlite<Schema>({ path, migrations })
+    await using other = await openSqlite<Schema>({ path, migrations })
+    const seen = new Set([mine.revision(), mine.revision()])
+    assert.equal(seen.size, 1)
+    for (const [id, db] of [mine, other, mine, other].entries()) {
+      await db.write((change) => change.insertInto('note').values({ id, text: 'one' }).execute())
+      seen.add(mine.revision())
+      assert.equal(seen.size, id + 2)
+      assert.equal(mine.revision(), [...seen].at(-1))
+    }
+  }))
