@@ -361,6 +361,28 @@ test('no more tries at once than allowed, in all and per domain', async () => {
   )
 })
 
+test('mail that comes while its domain has no room is tried when a try ends', async () => {
+  const waiting: (() => void)[] = []
+  const relay = () => new Promise<Outcome>((resolve) => waiting.push(() => resolve(RELAYED)))
+  await withQueue(
+    { relay },
+    async ({ queue, relay, log }) => {
+      queue.start()
+      for (const queueId of ['q1', 'q2', 'q3']) {
+        await queue.enqueue(queuedMail(envelope('anna@alpha.test', ['x@beta.test']), { queueId }))
+        await relay.tried(1)
+      }
+      for (let tried = 1; tried <= 3; tried++) {
+        await relay.tried(tried)
+        waiting.shift()!()
+      }
+      await log.heard('delivered', 3)
+      assert.equal(relay.mostUnderWay, 1)
+    },
+    { limits: { perDomain: 1 } },
+  )
+})
+
 test('large messages are not all in memory at once', async () => {
   const relay = async () => {
     await setImmediate()
