@@ -59,7 +59,10 @@ class Generation {
 
   messageName(messageId: string): Buffer {
     this.#naming ??= this.derive(`letterlock sealed message name|${this.#account}`, 32)
-    return createHmac('sha256', this.#naming).update(messageId).digest().subarray(0, MESSAGE_NAME_OCTETS)
+    return createHmac('sha256', createSecretKey(this.#naming))
+      .update(messageId)
+      .digest()
+      .subarray(0, MESSAGE_NAME_OCTETS)
   }
 
   wipe(): void {
