@@ -8,7 +8,8 @@ import type { Logger } from '#lib/log.ts'
 import type { SqliteDatabase } from '#lib/sqlite.ts'
 import type { OpenContent } from './content-seal.ts'
 import type { DeliveryAgent, Outcome } from './queue.ts'
-import { type Batch, claim, dueRoutes, LOCAL, nextDue, type QueueSchema, release } from './queue-table.ts'
+import type { QueueSchema } from './queue-schema.ts'
+import { type Batch, claim, dueRoutes, LOCAL, nextDue, release } from './queue-table.ts'
 import { delayAfter, type Schedule } from './schedule.ts'
 
 export interface QueueLimits {

@@ -23,7 +23,7 @@ import { sealContent } from './content-seal.ts'
 import { openQueue, type QueueOptions } from './durable-queue.ts'
 import type { Outcome, Queue } from './queue.ts'
 import { openQueueDesk } from './queue-desk.ts'
-import { type QueueSchema, queueMigrations } from './queue-table.ts'
+import { type QueueSchema, queueMigrations } from './queue-schema.ts'
 
 const HOUR = 3_600_000
 const key = randomBytes(32)

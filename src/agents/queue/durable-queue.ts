@@ -12,6 +12,7 @@ import { Dispatcher, type QueueLimits, STANDARD_LIMITS } from './dispatcher.ts'
 import { logSettlement } from './journey-log.ts'
 import type { DeliveryAgent, Outcome, Queue, QueuedMail, QueueEntry, QueueId } from './queue.ts'
 import { createQueueDesk, type QueueDesk } from './queue-desk.ts'
+import { type QueueSchema, queueMigrations } from './queue-schema.ts'
 import {
   type Batch,
   countRows,
@@ -19,8 +20,6 @@ import {
   LOCAL,
   type NewEntry,
   putOff,
-  type QueueSchema,
-  queueMigrations,
   readContent,
   recipientsLeft,
   release,

@@ -2,7 +2,8 @@
 import type { Clock } from '#lib/clock.ts'
 import { openSqlite, type SqliteDatabase } from '#lib/sqlite.ts'
 import type { Queue } from './queue.ts'
-import { giveUp, makeDue, type QueueSchema, queueMigrations, readEntries, removeEntry } from './queue-table.ts'
+import { type QueueSchema, queueMigrations } from './queue-schema.ts'
+import { giveUp, makeDue, readEntries, removeEntry } from './queue-table.ts'
 
 export type QueueDesk = Pick<Queue, 'entries' | 'entry' | 'retry' | 'drop'>
 

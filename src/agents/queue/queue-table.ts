@@ -1,43 +1,14 @@
-/** The queue's two tables: a message, and what is left to do for each of its recipients. Plain SQL that PostgreSQL speaks too. */
+/** What is written to the queue's tables, and asked of them. */
 import type { Transaction } from 'kysely'
 import type { Address } from '#formats/message/address.ts'
 import type { Envelope, Notify } from '#formats/message/envelope.ts'
 import type { Reply } from '#formats/smtp/reply.ts'
-import type { Bytes } from '#lib/bytes.ts'
 import { preparing } from '#lib/prepared.ts'
-import type { Migrations, Query } from '#lib/sqlite.ts'
+import type { Query } from '#lib/sqlite.ts'
 import type { SealedContent } from './content-seal.ts'
 import type { QueueEntry, QueueEntryRecipient, QueueId } from './queue.ts'
+import type { QueueSchema } from './queue-schema.ts'
 import type { Settlement, WaitingRecipient } from './settlement.ts'
-
-export interface QueueSchema {
-  message: {
-    queue_id: string
-    arrived: number
-    envelope: string
-    size: number
-    key: Bytes
-    content: Bytes
-    waiting: Bytes | null
-  }
-  recipient: {
-    queue_id: string
-    position: number
-    /** LOCAL, or the domain that it goes to: what is tried, limited and put off together. */
-    route: string
-    address: string
-    notify: string | null
-    orcpt: string | null
-    state: string
-    tries: number
-    next_try: number
-    last_reply: string | null
-    remote: string | null
-    warned: number
-    /** The operator gave it up: the next look makes it fail. */
-    given_up: number
-  }
-}
 
 /** The route of what stays here; no domain is spelled like this. */
 export const LOCAL = ''
@@ -46,41 +17,6 @@ type Change = Transaction<QueueSchema>
 type One = { queueId: QueueId }
 type RecipientRow = QueueSchema['recipient']
 type EnvelopeHead = Omit<Envelope, 'recipients'>
-
-export const queueMigrations: Migrations = [
-  async (schema) => {
-    await schema.schema
-      .createTable('message')
-      .addColumn('queue_id', 'text', (column) => column.primaryKey())
-      .addColumn('arrived', 'bigint', (column) => column.notNull())
-      .addColumn('envelope', 'text', (column) => column.notNull())
-      .addColumn('size', 'bigint', (column) => column.notNull())
-      .addColumn('key', 'blob', (column) => column.notNull())
-      .addColumn('content', 'blob', (column) => column.notNull())
-      .execute()
-    await schema.schema
-      .createTable('recipient')
-      .addColumn('queue_id', 'text', (column) => column.notNull().references('message.queue_id'))
-      .addColumn('position', 'integer', (column) => column.notNull())
-      .addColumn('route', 'text', (column) => column.notNull())
-      .addColumn('address', 'text', (column) => column.notNull())
-      .addColumn('notify', 'text')
-      .addColumn('orcpt', 'text')
-      .addColumn('state', 'text', (column) => column.notNull())
-      .addColumn('tries', 'integer', (column) => column.notNull())
-      .addColumn('next_try', 'bigint', (column) => column.notNull())
-      .addColumn('last_reply', 'text')
-      .addColumn('remote', 'text')
-      .addColumn('warned', 'integer', (column) => column.notNull())
-      .addColumn('given_up', 'integer', (column) => column.notNull())
-      .addPrimaryKeyConstraint('recipient_key', ['queue_id', 'position'])
-      .execute()
-    await schema.schema.createIndex('recipient_due').on('recipient').columns(['state', 'route', 'next_try']).execute()
-  },
-  async (schema) => {
-    await schema.schema.alterTable('message').addColumn('waiting', 'blob').execute()
-  },
-]
 
 const prepare = preparing<QueueSchema>()
 

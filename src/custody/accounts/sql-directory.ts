@@ -1,10 +1,16 @@
 /** The directory in one SQL database. */
 import type { Transaction } from 'kysely'
 import { type Address, formatAddress, parseAddress } from '#formats/message/address.ts'
-import { asBuffer, type Bytes } from '#lib/bytes.ts'
-import { preparing } from '#lib/prepared.ts'
+import type { Bytes } from '#lib/bytes.ts'
 import { openSqlite, type SqliteDatabase } from '#lib/sqlite.ts'
 import { addressKey, domainKey } from './address-key.ts'
+import {
+  type CertificateValues,
+  changeCertificate,
+  changeUse,
+  insertCertificate,
+  readCertificates,
+} from './certificate-rows.ts'
 import {
   type Account,
   type AccountId,
@@ -21,20 +27,13 @@ import {
   type WithoutKeyPolicies,
 } from './directory.ts'
 import { policyOf } from './policy.ts'
+import { readPolicies } from './policy-rows.ts'
 import { createRouter, type Router, toAccount, toAddress } from './router.ts'
 import { type DirectorySchema, migrations } from './schema.ts'
 
 type Change = Transaction<DirectorySchema>
 
 const ANSWERS_KEPT = 10_000
-
-const certificatesOf = preparing<DirectorySchema>()((query, given: { id: AccountId }) =>
-  query
-    .selectFrom('certificate')
-    .select(['fingerprint', 'certificate', 'since', 'revocation', 'purpose', 'custody'])
-    .where('account_id', '=', given.id)
-    .orderBy('generation', 'desc'),
-)
 
 class SqlDirectory implements Directory {
   readonly #db: SqliteDatabase<DirectorySchema>
@@ -245,20 +244,8 @@ class SqlDirectory implements Directory {
     })
   }
 
-  async certificates(id: AccountId): Promise<readonly StoredCertificate[]> {
-    const rows = await certificatesOf(this.#db.query, { id })
-    const current = rows.findIndex(({ purpose }) => purpose === 'both' || purpose === 'rest')
-    const endToEnd = rows.findIndex(({ purpose }) => purpose === 'both' || purpose === 'end-to-end')
-    return rows.map(({ fingerprint, certificate, since, revocation, purpose, custody }, index) => ({
-      fingerprint,
-      certificate: asBuffer(certificate),
-      since,
-      use: purpose,
-      custody,
-      current: index === current,
-      endToEnd: index === endToEnd,
-      ...(revocation ? { revocation: asBuffer(revocation) } : {}),
-    }))
+  certificates(id: AccountId): Promise<readonly StoredCertificate[]> {
+    return readCertificates(this.#db.query, id)
   }
 
   async addCertificate(id: AccountId, certificate: NewCertificate): Promise<void> {
@@ -274,12 +261,7 @@ class SqlDirectory implements Directory {
     if (one?.use === use && one === known[0]) return
     await this.#db.write(async (change) => {
       await checkThere(change, id)
-      await change
-        .updateTable('certificate')
-        .set({ purpose: use, generation: await nextGeneration(change, id) })
-        .where('account_id', '=', id)
-        .where('fingerprint', '=', fingerprint)
-        .execute()
+      await changeUse(change, id, { fingerprint, use })
     })
   }
 
@@ -295,19 +277,10 @@ class SqlDirectory implements Directory {
     return this.#changeCertificate(id, fingerprint, { revocation })
   }
 
-  async #changeCertificate(
-    id: AccountId,
-    fingerprint: string,
-    values: Partial<Pick<StoredCertificate, 'certificate' | 'custody' | 'revocation'>>,
-  ): Promise<void> {
+  async #changeCertificate(id: AccountId, fingerprint: string, values: CertificateValues): Promise<void> {
     await this.#db.write(async (change) => {
       await checkThere(change, id)
-      await change
-        .updateTable('certificate')
-        .set(values)
-        .where('account_id', '=', id)
-        .where('fingerprint', '=', fingerprint)
-        .execute()
+      await changeCertificate(change, id, { fingerprint, values })
     })
   }
 
@@ -349,16 +322,8 @@ class SqlDirectory implements Directory {
     })
   }
 
-  async policies(): Promise<WithoutKeyPolicies> {
-    const { query } = this.#db
-    const [accounts, domains] = await Promise.all([
-      query.selectFrom('account').select(['account_id', 'without_key']).where('without_key', 'is not', null).execute(),
-      query.selectFrom('domain').select(['domain', 'without_key']).where('without_key', 'is not', null).execute(),
-    ])
-    return {
-      accounts: new Map(accounts.map(({ account_id, without_key }) => [account_id, without_key!])),
-      domains: new Map(domains.map(({ domain, without_key }) => [domain, without_key!])),
-    }
+  policies(): Promise<WithoutKeyPolicies> {
+    return readPolicies(this.#db.query)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -384,32 +349,6 @@ async function checkFree(change: Change, address: Address): Promise<void> {
 async function checkThere(change: Change, id: AccountId): Promise<void> {
   const found = await change.selectFrom('account').select('state').where('account_id', '=', id).executeTakeFirst()
   if (!found) throw new UnknownAccount(`there is no account ${id}`)
-}
-
-async function nextGeneration(change: Change, id: AccountId): Promise<number> {
-  const last = await change
-    .selectFrom('certificate')
-    .select((eb) => eb.fn.max('generation').as('generation'))
-    .where('account_id', '=', id)
-    .executeTakeFirst()
-  return Number(last?.generation ?? 0) + 1
-}
-
-async function insertCertificate(change: Change, id: AccountId, certificate: NewCertificate): Promise<void> {
-  await change
-    .insertInto('certificate')
-    .values({
-      account_id: id,
-      fingerprint: certificate.fingerprint,
-      generation: await nextGeneration(change, id),
-      certificate: certificate.certificate,
-      since: certificate.since,
-      revocation: certificate.revocation ?? null,
-      purpose: certificate.use,
-      custody: certificate.custody,
-    })
-    .onConflict((conflict) => conflict.columns(['account_id', 'fingerprint']).doNothing())
-    .execute()
 }
 
 /** Opens or creates the file. Throws NewerSchema, or SQLite's error when it is not a database. */
