@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { parseCertificate } from '#formats/openpgp/certificate.ts'
+import { loadEngine } from '#formats/openpgp/engine.ts'
 import { generateKeys } from '#formats/openpgp/generate.ts'
 import { parsePublicPart } from '#formats/openpgp/key-packet.ts'
 import { lockForExport } from '#formats/openpgp/lock.ts'
@@ -59,6 +60,24 @@ test('an own key is locked under the AMK, and named by the table as its use says
     await vault.sign({ handle: opened.handle, content: NONE, purpose: 'mail', created: NOW, recipients: [] })
     await vault.sign({ handle: opened.handle, content: STATEMENT, purpose: 'statement', created: NOW, recipients: [] })
   }
+})
+
+test('a key that has expired signs nothing, and it is said so', async () => {
+  const engine = await loadEngine()
+  const brief = await engine.generateKey({
+    userIDs: [{ email: 'a@alpha.test' }],
+    date: new Date(CREATED),
+    keyExpirationTime: 86_400,
+    format: 'binary',
+  })
+  const answer = await importing(brief.privateKey)
+  assert.ok(answer.kind === 'imported')
+  const keys = [answer, made].map((key) => ({ ...key, generation: 1 }))
+  const opened = await vault.unlock({ account: 'a', table: answer.table, keys, ...owner, use: 'imap', now: NOW })
+  assert.ok(opened.kind === 'unlocked')
+  const request = { handle: opened.handle, content: NONE, purpose: 'mail', recipients: [] } as const
+  await vault.sign({ ...request, created: NOW })
+  await assert.rejects(async () => vault.sign({ ...request, created: CREATED + 2 * 86_400_000 }), Forbidden)
 })
 
 test('no mail is signed as a statement, no statement as mail, and statements by the owner in person alone', async () => {

@@ -13,7 +13,7 @@ import { setImmediate } from 'node:timers/promises'
 import { MalformedOpenPgp, UndecryptableSessionKey } from '#formats/openpgp/openpgp.ts'
 import { type SecretKeys, sessionKeyOf } from '#formats/openpgp/secret-key.ts'
 import { encodeSessionKey } from '#formats/openpgp/session-key.ts'
-import { signDetached } from '#formats/openpgp/sign.ts'
+import { CannotSign, signDetached } from '#formats/openpgp/sign.ts'
 import { asBuffer, type Bytes } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import { admit } from './credentials.ts'
@@ -128,7 +128,12 @@ function sign(request: RequestOf<'sign'>, unlocked: UnlockedAccounts): AnswerOf<
   if (isStatement(content) !== (purpose === 'statement')) throw new Forbidden('not for this purpose')
   const key = purpose === 'statement' ? keys[0] : keys.find((one) => one.certificate.fingerprint === endToEnd)
   if (!key) throw new Forbidden('the key is not here')
-  return { signature: signDetached(key, content, created, { recipients }) }
+  try {
+    return { signature: signDetached(key, content, created, { recipients }) }
+  } catch (error) {
+    // Expired, or for encryption alone: mail goes without a signature, as it does for whoever may not sign.
+    throw error instanceof CannotSign ? new Forbidden('the key may not sign now') : error
+  }
 }
 
 async function takeSessionKeys(

@@ -101,8 +101,21 @@ test('a certificate is kept for a day without asking, then renewed behind the ba
   web.pages[V1] = { status: 503 }
   await one.clock.advance(7 * DAY - 1)
   assert.equal((await one.look())[0], 'new secure-srv')
+  // What was begun behind the back has ended after this.
+  assert.equal((await one.look(true))[0], 'new secure-srv')
   await one.clock.advance(1)
   assert.equal((await one.look())[0], 'temporary')
+})
+
+test('a search that outlives what was kept does not hand it out', async () => {
+  await using one = await lab()
+  await one.look()
+  await one.clock.advance(7 * DAY - 1)
+  web.pages[V1] = { status: 503 }
+  const [before, searching] = [await one.look(), one.discoverer.discover(BOB, { fresh: true })]
+  await one.clock.advance(1)
+  assert.equal(before[0], 'bob secure-srv')
+  assert.equal(spell(await searching), 'temporary')
 })
 
 test('a source that wants to be asked earlier is, but not all the time', async () => {

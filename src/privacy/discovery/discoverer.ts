@@ -187,11 +187,16 @@ class RememberingDiscoverer implements Discoverer {
       this.#options.logger.warn({ recipient: address }, 'the certificate of a correspondent was revoked')
       return failure
     }
-    return remembered(known, steps)
+    return this.#isGood(known) ? remembered(known, steps) : failure
+  }
+
+  /** A search may outlive what was kept when it began. */
+  #isGood({ until }: Kept): boolean {
+    return until > this.#now()
   }
 
   async #found(name: string, address: Address, kept: Kept, known: Kept | null): Promise<Discovery> {
-    if (known && rank(known) < rank(kept)) {
+    if (known && this.#isGood(known) && rank(known) < rank(kept)) {
       this.#recent.put(name, shown(kept), NEGATIVE)
       return remembered(known, kept.steps)
     }
