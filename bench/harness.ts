@@ -1,6 +1,7 @@
 /** The parts that benchmarks share: the table, medians, and what machine it was. */
 import { readFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
+import { tabulate } from '#cli/output.ts'
 import type { Figure, Measured, Reporter } from './reporter.ts'
 
 /** The middle value; the mean of the two middle ones when their number is even. */
@@ -49,10 +50,9 @@ export function createReporter(print: (line: string) => void): CollectingReporte
 
 /** The figures as an aligned table. */
 export function tableOf(figures: readonly Figure[]): string {
-  const rows = [['figure', 'unit', 'Letterlock', 'peer', 'ratio', 'target', '']]
-  for (const figure of figures) {
+  const rows = figures.map((figure) => {
     const verdict = reached(figure)
-    rows.push([
+    return [
       figure.figure,
       figure.unit,
       shown(figure.ours),
@@ -60,17 +60,9 @@ export function tableOf(figures: readonly Figure[]): string {
       figure.ratio === null ? '' : `${figure.ratio.toFixed(2)}x`,
       figure.target === null ? '' : targetOf(figure),
       verdict === null ? '' : verdict ? 'reached' : 'missed',
-    ])
-  }
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+    ]
+  })
+  return tabulate(['figure', 'unit', 'Letterlock', 'peer', 'ratio', 'target', ''], rows)
 }
 
 function targetOf(figure: Figure): string {

@@ -1,6 +1,7 @@
 /** What can be read where: octets of a wire, of a client, of all files of a server are searched for what a message says. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { tabulate } from '#cli/output.ts'
 import { formsOf } from '../../test/support/canary.ts'
 
 /** What is looked for: what a message says, and who wrote to whom. */
@@ -59,14 +60,5 @@ export function tableOf(places: readonly Place[]): string {
     ...ASPECTS.map((aspect) => (place.seen[aspect] ? 'seen' : '-')),
     place.files > 0 ? `${place.files} files, ${Math.ceil(place.octets / 1000)} kB` : `${place.octets} octets`,
   ])
-  const all = [['', 'looked at', ...ASPECTS, 'searched'], ...rows]
-  const widths = all[0]!.map((_, column) => Math.max(...all.map((row) => row[column]!.length)))
-  return all
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+  return tabulate(['', 'looked at', ...ASPECTS, 'searched'], rows)
 }

@@ -58,6 +58,13 @@ describe('with GnuPG on the other side', peers, () => {
   })
   after(() => closing.disposeAsync())
 
+  async function toAlice(message: string): Promise<void> {
+    const { host, ports } = alice.provider
+    const letter = { from: GINA, to: [alice.address], message: Buffer.from(message) }
+    const ran = await swaks({ host, port: ports.smtp, ...letter, tls: 'starttls' })
+    assert.equal(ran.code, 0, ran.output)
+  }
+
   const keyserver = () => ['--keyserver', `hkps://${alice.provider.host}:${alice.provider.ports.https}`]
 
   it('it opens and verifies what we send, with our keyserver alone', async () => {
@@ -108,16 +115,7 @@ describe('with GnuPG on the other side', peers, () => {
       '--b--',
       '',
     ].join('\r\n')
-    const { host, ports } = alice.provider
-    const ran = await swaks({
-      host,
-      port: ports.smtp,
-      from: GINA,
-      to: [alice.address],
-      message: Buffer.from(message),
-      tls: 'starttls',
-    })
-    assert.equal(ran.code, 0, ran.output)
+    await toAlice(message)
     const [read] = await mailArrived(alice, 1)
     assert.match(read!.toString(), /\r\n\r\nRoses too, then\.\r\n$/)
     const { stdout: listed } = await gina.run(['--list-keys', '--with-colons', GINA])
@@ -151,16 +149,7 @@ describe('with GnuPG on the other side', peers, () => {
       '--s--',
       '',
     ].join('\r\n')
-    const { host, ports } = alice.provider
-    const ran = await swaks({
-      host,
-      port: ports.smtp,
-      from: GINA,
-      to: [alice.address],
-      message: Buffer.from(message),
-      tls: 'starttls',
-    })
-    assert.equal(ran.code, 0, ran.output)
+    await toAlice(message)
     const read = (await mailArrived(alice, 2)).find((one) => one.includes('<signed@gamma.test>'))
     assert.ok(read)
     assert.ok(read.toString().endsWith(message.slice(message.indexOf('\r\n\r\n--s'))), read.toString())

@@ -26,28 +26,13 @@ import { envelope, queuedMail } from '../support/fake-mail.ts'
 import { type FakeMta, startFakeMta } from '../support/fake-mta.ts'
 import { createFakeResolver, type FakeZone } from '../support/fake-resolver.ts'
 import { type FakeWeb, startFakeWeb } from '../support/fake-web.ts'
+import { CANARY_LETTER } from '../support/letters.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
 const KEYS = 'keys.beta.test'
 const LOOKUP = `${KEYS} /pks/lookup`
 const SRV = '_hkps._tcp.beta.test'
 const HOUR = 3_600_000
-
-const LETTER = Buffer.from(
-  [
-    'From: anna@alpha.test',
-    'To: bob@beta.test',
-    'Subject: canary-subject',
-    'Date: Mon, 02 Nov 2026 12:00:00 +0000',
-    'Message-ID: <1@alpha.test>',
-    'MIME-Version: 1.0',
-    'Content-Type: text/plain; charset=utf-8',
-    'Content-Transfer-Encoding: 8bit',
-    '',
-    'canary-bödy',
-    '',
-  ].join('\r\n'),
-)
 
 interface Rig {
   readonly queue: Queue
@@ -129,7 +114,7 @@ describe('mail that waits for a certificate', () => {
     const settled = async (before: number) => {
       while (!log.lines.slice(before).some((line) => line['queueId'] === 'q1' && 'tries' in line)) await log.next()
     }
-    const { content, sessionKey } = await sealForLater(LETTER, null)
+    const { content, sessionKey } = await sealForLater(CANARY_LETTER, null)
     const waiting = encodeWaiting({ sessionKey, withoutKey, isDemanded: false, account: 'anna' })
     const sent = envelope('anna@alpha.test', ['bob@beta.test'], { ret: 'full', smtputf8: true })
     await queue.enqueue(queuedMail(sent, { content, waiting }))
@@ -166,7 +151,7 @@ describe('mail that waits for a certificate', () => {
       const container = unwrapEncrypted(Buffer.from(message!.content, 'latin1'))!
       using keys = openSecretKeys(secret)
       const [sessionKey] = splitMessage(container).pkesks.map((pkesk) => sessionKeyOf(keys, pkesk))
-      assert.deepEqual(originalOf(Buffer.from(unseal(container, sessionKey!))), LETTER)
+      assert.deepEqual(originalOf(Buffer.from(unseal(container, sessionKey!))), CANARY_LETTER)
     }))
 
   it('comes back to its author, still sealed, when the keyserver never does', () =>
@@ -197,7 +182,7 @@ describe('mail that waits for a certificate', () => {
       web.pages[LOOKUP] = { body: revoked }
       await nextTry()
       assert.match(mta.messages[0]!.commands[0]!, / BODY=8BITMIME/)
-      assert.deepEqual(Buffer.from(mta.messages[0]!.content, 'latin1'), LETTER)
+      assert.deepEqual(Buffer.from(mta.messages[0]!.content, 'latin1'), CANARY_LETTER)
     })
   })
 

@@ -69,3 +69,20 @@ export function traceOf(stored: Buffer, sent: Buffer): string | null {
   const start = stored.length - sent.length
   return start >= 0 && stored.subarray(start).equals(sent) ? stored.subarray(0, start).toString() : null
 }
+
+/** One with canaries in subject and body, and octets beyond ASCII. */
+export const CANARY_LETTER = Buffer.from(
+  [
+    'From: anna@alpha.test',
+    'To: bob@beta.test',
+    'Subject: canary-subject',
+    'Date: Mon, 02 Nov 2026 12:00:00 +0000',
+    'Message-ID: <1@alpha.test>',
+    'MIME-Version: 1.0',
+    'Content-Type: text/plain; charset=utf-8',
+    'Content-Transfer-Encoding: 8bit',
+    '',
+    'canary-bödy',
+    '',
+  ].join('\r\n'),
+)

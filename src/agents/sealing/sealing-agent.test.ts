@@ -23,6 +23,7 @@ import {
 import { createFakeClock, type FakeClock } from '../../../test/support/fake-clock.ts'
 import { createFakeLog, type FakeLog } from '../../../test/support/fake-log.ts'
 import { address, envelope, queuedMail, recipient } from '../../../test/support/fake-mail.ts'
+import { CANARY_LETTER } from '../../../test/support/letters.ts'
 import { type TemporaryDirectory, temporaryDirectory } from '../../../test/support/temporary.ts'
 import { openQueue } from '../queue/durable-queue.ts'
 import type { Outcome, Queue, QueuedMail } from '../queue/queue.ts'
@@ -30,23 +31,8 @@ import { encodeWaiting, type WaitingSeal } from '../queue/waiting.ts'
 import type { SealingOptions, ToldMail } from './sealing.ts'
 import { createSealingAgent } from './sealing-agent.ts'
 
-const LETTER = Buffer.from(
-  [
-    'From: anna@alpha.test',
-    'To: bob@beta.test',
-    'Subject: canary-subject',
-    'Date: Mon, 02 Nov 2026 12:00:00 +0000',
-    'Message-ID: <1@alpha.test>',
-    'MIME-Version: 1.0',
-    'Content-Type: text/plain; charset=utf-8',
-    'Content-Transfer-Encoding: 8bit',
-    '',
-    'canary-bödy',
-    '',
-  ].join('\r\n'),
-)
 const TRACE = Buffer.from('Received: by mx.alpha.test id q1; Mon, 02 Nov 2026 12:00:00 +0000\r\n')
-const later = await sealForLater(LETTER, null)
+const later = await sealForLater(CANARY_LETTER, null)
 const CONTENT = Buffer.concat([TRACE, later.content])
 
 const created = new Date(Date.UTC(2026, 0, 1))
@@ -195,7 +181,7 @@ test('it waits while nobody can say, and goes sealed to the key of the day when 
     await nextTry()
     assert.equal(next.tries.length, 1)
     const { mail } = next.tries[0]!
-    assert.deepEqual(opened(mail.content, newBob), LETTER)
+    assert.deepEqual(opened(mail.content, newBob), CANARY_LETTER)
     assert.throws(() => opened(mail.content, bob), /not sealed to these keys/)
     assert.ok(Buffer.from(mail.content).subarray(0, TRACE.length).equals(TRACE))
     assert.ok(isAscii(mail.content))
@@ -213,8 +199,8 @@ test('a next hop that is away leaves it waiting: a key that changes meanwhile is
     rig.answer = () => found(newBob)
     await rig.nextTry()
     const contents = rig.next.tries.map(({ mail }) => mail.content)
-    assert.deepEqual(opened(contents[0]!, bob), LETTER)
-    assert.deepEqual(opened(contents[1]!, newBob), LETTER)
+    assert.deepEqual(opened(contents[0]!, bob), CANARY_LETTER)
+    assert.deepEqual(opened(contents[1]!, newBob), CANARY_LETTER)
   }))
 
 test('at the end of the schedule its author gets it back, sealed, whatever the report carries', async () => {
@@ -274,8 +260,8 @@ test('without a certificate the policy of the author counts', async () => {
       const [outcome] = await deliver(rig, waitingMail(rule))
       const [sent] = rig.next.tries.map(({ mail }) => Buffer.from(mail.content))
       const name = `${answer.kind} ${JSON.stringify(rule)}`
-      if (expected === 'plain') assert.deepEqual(sent, Buffer.concat([TRACE, LETTER]), name)
-      else if (expected === 'sealed') assert.deepEqual(opened(sent!, bob), LETTER, name)
+      if (expected === 'plain') assert.deepEqual(sent, Buffer.concat([TRACE, CANARY_LETTER]), name)
+      else if (expected === 'sealed') assert.deepEqual(opened(sent!, bob), CANARY_LETTER, name)
       else assert.equal(sent, undefined, name)
       assert.equal(outcome?.kind, expected === 'refused' ? 'failed' : 'delivered', name)
       const kept = await (await rig.options.pickup()).list('anna')
@@ -383,8 +369,8 @@ test('each recipient has an outcome and a copy of its own', () =>
         [['carl@beta.test'], 1],
       ],
     )
-    assert.deepEqual(opened(rig.next.tries[0]!.mail.content, bob), LETTER)
-    assert.deepEqual(opened(rig.next.tries[1]!.mail.content, carl), LETTER)
+    assert.deepEqual(opened(rig.next.tries[0]!.mail.content, bob), CANARY_LETTER)
+    assert.deepEqual(opened(rig.next.tries[1]!.mail.content, carl), CANARY_LETTER)
   }))
 
 test('trouble of ours makes it wait, and never leave in clear', () =>
@@ -426,7 +412,7 @@ test('what was cut short while it was looked up, or handed on, is there once: by
       after.start()
       await rig.log.heard('delivered')
       assert.equal(rig.next.tries.length - before, 1)
-      assert.deepEqual(opened(rig.next.tries.at(-1)!.mail.content, bob), LETTER)
+      assert.deepEqual(opened(rig.next.tries.at(-1)!.mail.content, bob), CANARY_LETTER)
       assert.deepEqual(await after.entries(), [])
       rig.next.abandon()
     })

@@ -11,8 +11,8 @@
  */
 import { createHash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { sealedKind } from '#formats/message/sealed-kind.ts'
 import { BadSummary, decodeSummary } from '#formats/message/summary.ts'
-import { sealedKind } from '#formats/pgp-mime/opened.ts'
 import { encodeProtection, type Protection } from '#formats/pgp-mime/protection.ts'
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'

@@ -9,7 +9,8 @@
 import { type Address, formatAddress, parseAddress, sameAddress } from '#formats/message/address.ts'
 import { decodePart } from '#formats/message/decode-part.ts'
 import { scanHeader } from '#formats/message/header.ts'
-import { indexMessage, type MimePart } from '#formats/message/mime-index.ts'
+import { indexMessage } from '#formats/message/mime-index.ts'
+import { sealedKind } from '#formats/message/sealed-kind.ts'
 import { dearmor, isArmored } from '#formats/openpgp/armor.ts'
 import { signatureBodies } from '#formats/openpgp/cleartext.ts'
 import { MalformedOpenPgp } from '#formats/openpgp/openpgp.ts'
@@ -20,17 +21,6 @@ import { authorIn, hasFrom, type Payload, readPayload } from './payload.ts'
 import { unwrapEncrypted } from './pgp-mime.ts'
 import type { SignatureVerdict } from './protection.ts'
 import { decryptedView, signedView, type ViewWish } from './view.ts'
-
-/** How the whole of a message is protected, from its structure alone: RFC 3156 §4 and §5. */
-export function sealedKind(root: MimePart): 'encrypted' | 'signed' | null {
-  if (isMultipart(root, 'encrypted', 'application/pgp-encrypted')) return 'encrypted'
-  return isMultipart(root, 'signed', 'application/pgp-signature') ? 'signed' : null
-}
-
-function isMultipart({ type, subtype, parameters, children }: MimePart, wanted: string, protocol: string): boolean {
-  if (type !== 'multipart' || subtype !== wanted || children.length !== 2) return false
-  return parameters.find(([name]) => name === 'protocol')?.[1]?.toLowerCase() === protocol
-}
 
 export interface OpenedLayer {
   /** The MIME entity that was protected. */
