@@ -2,7 +2,7 @@
  * The mail store: messages in mailboxes in accounts, with the numbers that IMAP and JMAP need. It knows neither of them,
  * nor OpenPGP: content and summary are octets that come back as they went in.
  *
- * Four things implement it and pass one contract (mail-store.contract.ts): memory-mail-store (the reference),
+ * Four things implement it and pass one contract (mail-store.contract.ts and the parts it names): memory-mail-store (the reference),
  * sql-mail-store (one SQLite file per account), sealed-mail-store (a decorator that seals what it hands on and unseals what
  * it reads; the only place where sealing at rest happens) and store-pool (the same behind worker threads).
  *

@@ -10,7 +10,7 @@ import { isDiskFull } from '#lib/sqlite.ts'
 import { createFakeClock } from '../../../test/support/fake-clock.ts'
 import { needs } from '../../../test/support/needs.ts'
 import { temporaryDirectory } from '../../../test/support/temporary.ts'
-import { newMessage } from './mail-store.contract.ts'
+import { newMessage } from './contract-bench.ts'
 import { AccountDamaged, MessageUnreadable, NoSuchAccount } from './mail-store.ts'
 import { createSqlMailStore, type SqlMailStoreOptions } from './sql-mail-store.ts'
 
