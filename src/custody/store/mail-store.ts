@@ -1,6 +1,7 @@
 /**
  * The mail store: messages in mailboxes in accounts, with the numbers that IMAP and JMAP need. It knows neither of them,
- * nor OpenPGP: content and summary are octets that come back as they went in.
+ * nor OpenPGP: content and summary are octets that come back as they went in. Only what a sender sealed or signed comes back as what
+ * it says, and beside it what protected it: that is the sealing store's work, which knows OpenPGP.
  *
  * Four things implement it and pass one contract (mail-store.contract.ts and the parts it names): memory-mail-store (the reference),
  * sql-mail-store (one SQLite file per account), sealed-mail-store (a decorator that seals what it hands on and unseals what

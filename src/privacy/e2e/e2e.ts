@@ -7,8 +7,8 @@
  * its own to each other one, so that no copy names a blind recipient. On the way in: whose certificates a signature may be by.
  *
  * Promises: where policy wants encryption nothing leaves in clear, whatever fails; trouble of DNS or of a keyserver makes mail wait
- * and never changes what it is sealed to; nothing that is encrypted or signed already is changed; the author hears of every
- * recipient whose mail left in clear.
+ * and never changes what it is sealed to; nothing that is encrypted or signed already is changed; where this provider can seal at all,
+ * the author hears of every recipient whose mail left in clear.
  *
  * Must never: touch a secret key (the vault signs), or write down in clear what a message says.
  */
