@@ -18,14 +18,28 @@ export type StatusAttribute =
   | 'size'
   /** RFC 9051 §6.3.11 */
   | 'deleted'
+  /** RFC 9208 §4.1.4: octets that an EXPUNGE would free. */
+  | 'deletedStorage'
+  /** RFC 8474 §4.2 */
+  | 'mailboxId'
+  /** RFC 7889 §3 */
+  | 'appendLimit'
 
 export interface AppendedMessage {
   /** As the client wrote them. */
   readonly flags: readonly string[]
   /** Milliseconds since the epoch; null: now. */
   readonly internalDate: number | null
-  readonly content: Buffer
+  /** The octets, or what they are put together from (RFC 4469 CATENATE), in order. */
+  readonly content: Buffer | readonly CatenatedPiece[]
+  /** RFC 6855 §4: the message came as `UTF8 (~{...})`. */
+  readonly utf8: boolean
 }
+
+/** RFC 4469 §3. A URL is as the client wrote it (RFC 5092 §6). */
+export type CatenatedPiece =
+  | { readonly kind: 'text'; readonly octets: Buffer }
+  | { readonly kind: 'url'; readonly url: string }
 
 /** RFC 7162 §3.2.5: what the client knows of the mailbox that it selects. */
 export interface QresyncParameters {
@@ -65,7 +79,71 @@ export interface SearchCommand {
   readonly charset: string | null
   /** RFC 4731; null: no RETURN, answer with SEARCH. */
   readonly return: readonly SearchReturn[] | null
+  /** RFC 9394 §3.1 RETURN (PARTIAL ...); also in SORT (RFC 5267). */
+  readonly partial: PartialRange | null
   readonly key: SearchKey
+}
+
+/** RFC 9394 §3.1: places from 1, or from -1 backwards from the end; both of one sign. */
+export interface PartialRange {
+  readonly first: number
+  readonly last: number
+}
+
+/** RFC 5256 §3 */
+export type SortField = 'arrival' | 'cc' | 'date' | 'from' | 'size' | 'subject' | 'to' | 'displayFrom' | 'displayTo'
+
+export interface SortCriterion {
+  readonly field: SortField
+  readonly reverse: boolean
+}
+
+/** RFC 5256 SORT, with RETURN RFC 5267 §3 (ESORT). The charset must be given. */
+export interface SortCommand extends Omit<SearchCommand, 'kind' | 'charset'> {
+  readonly kind: 'sort'
+  readonly charset: string
+  readonly criteria: readonly SortCriterion[]
+}
+
+/** RFC 5256 THREAD. */
+export interface ThreadCommand {
+  readonly kind: 'thread'
+  readonly uid: boolean
+  /** Upper case, as the client wrote it: unknown ones are the server's to refuse. */
+  readonly algorithm: string
+  readonly charset: string
+  readonly key: SearchKey
+}
+
+/** RFC 5465 §6: which mailboxes are meant. */
+export type NotifyMailboxes =
+  | { readonly kind: 'selected' | 'selectedDelayed' | 'inboxes' | 'personal' | 'subscribed' }
+  | { readonly kind: 'subtree' | 'mailboxes'; readonly names: readonly string[] }
+
+/** RFC 5465 §5. Names in capitals as registered; unknown ones are the server's to refuse (BADEVENT). */
+export interface NotifyGroup {
+  readonly mailboxes: NotifyMailboxes
+  /** Empty: NONE. */
+  readonly events: readonly string[]
+  /** What to FETCH of new messages in the selected mailbox; empty when nothing was said. */
+  readonly messageNew: readonly FetchItem[]
+}
+
+/** RFC 5465 §3; groups null: NOTIFY NONE. */
+export interface NotifyCommand {
+  readonly kind: 'notify'
+  readonly status: boolean
+  readonly groups: readonly NotifyGroup[] | null
+}
+
+/** RFC 5464 §4.2. An empty mailbox name is the server itself. */
+export interface GetMetadataCommand {
+  readonly kind: 'getMetadata'
+  readonly mailbox: string
+  /** Octets; larger values are left out. */
+  readonly maxSize: number | null
+  readonly depth: '0' | '1' | 'infinity'
+  readonly entries: readonly string[]
 }
 
 export interface FetchCommand {
@@ -77,6 +155,8 @@ export interface FetchCommand {
   readonly changedSince: number | null
   /** RFC 7162 §3.2.6 */
   readonly vanished: boolean
+  /** RFC 9394 §3.2; UID FETCH alone. */
+  readonly partial: PartialRange | null
 }
 
 export interface StoreCommand {
@@ -129,6 +209,23 @@ export type Command =
   | FetchCommand
   | StoreCommand
   | { readonly kind: 'copy' | 'move'; readonly uid: boolean; readonly set: SequenceSet; readonly mailbox: string }
+  | SortCommand
+  | ThreadCommand
+  | NotifyCommand
+  | GetMetadataCommand
+  /** RFC 5464 §4.3; null removes. */
+  | {
+      readonly kind: 'setMetadata'
+      readonly mailbox: string
+      readonly entries: readonly (readonly [name: string, value: Buffer | null])[]
+    }
+  /** RFC 9208 §4.1 */
+  | { readonly kind: 'getQuota'; readonly root: string }
+  | { readonly kind: 'getQuotaRoot'; readonly mailbox: string }
+  /** Refused: only the operator sets limits. */
+  | { readonly kind: 'setQuota'; readonly root: string }
+  /** RFC 4978; in capitals. */
+  | { readonly kind: 'compress'; readonly mechanism: string }
   /** RFC 2971: pairs, or null for NIL. */
   | { readonly kind: 'id'; readonly parameters: readonly (readonly [field: string, value: string | null])[] | null }
 

@@ -33,6 +33,13 @@ export type FetchItem =
   /** BODY without a section: the structure without extension data. */
   | { readonly kind: 'body' }
   | { readonly kind: 'bodyStructure' }
+  /** RFC 8474 §5 */
+  | { readonly kind: 'emailId' }
+  | { readonly kind: 'threadId' }
+  /** RFC 8514 §4.3 */
+  | { readonly kind: 'saveDate' }
+  /** RFC 8970 §3 */
+  | { readonly kind: 'preview'; readonly lazy: boolean }
   /** RFC822, RFC822.HEADER, RFC822.TEXT: BODY[], BODY.PEEK[HEADER], BODY[TEXT] under another name. */
   | { readonly kind: 'rfc822' }
   | { readonly kind: 'rfc822Header' }
@@ -44,8 +51,17 @@ export type FetchItem =
       /** Without it, fetching sets \Seen. */
       readonly peek: boolean
     }
+  /** RFC 3516 §4.2, RFC 9051 §6.4.5: the part with its transfer encoding undone. An empty part number is the message itself. */
+  | {
+      readonly kind: 'binary'
+      readonly part: readonly number[]
+      readonly partial: Partial | null
+      readonly peek: boolean
+    }
+  | { readonly kind: 'binarySize'; readonly part: readonly number[] }
 
 /** Whether fetching it sets \Seen (RFC 3501 §6.4.5). */
 export function setsSeen(wanted: FetchItem): boolean {
-  return wanted.kind === 'rfc822' || wanted.kind === 'rfc822Text' || (wanted.kind === 'section' && !wanted.peek)
+  if (wanted.kind === 'section' || wanted.kind === 'binary') return !wanted.peek
+  return wanted.kind === 'rfc822' || wanted.kind === 'rfc822Text'
 }

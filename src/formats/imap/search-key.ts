@@ -27,6 +27,12 @@ export type SearchKey =
   | { readonly kind: 'age'; readonly compare: 'older' | 'younger'; readonly seconds: number }
   | { readonly kind: 'sequence'; readonly set: SequenceSet }
   | { readonly kind: 'uid'; readonly set: SequenceSet }
+  /** RFC 8514 §4.2: the day on which the message came into this mailbox. */
+  | { readonly kind: 'savedDate'; readonly compare: 'before' | 'on' | 'since'; readonly day: number }
+  /** RFC 8514 §4.2: whether the mailbox keeps such dates. */
+  | { readonly kind: 'saveDateSupported' }
+  /** RFC 8474 §6 */
+  | { readonly kind: 'objectId'; readonly of: 'email' | 'thread'; readonly id: string }
   /** MODSEQ at least this. */
   | { readonly kind: 'modseq'; readonly atLeast: number }
   | { readonly kind: 'not'; readonly key: SearchKey }
@@ -36,4 +42,10 @@ export type SearchKey =
   | { readonly kind: 'and'; readonly keys: readonly SearchKey[] }
 
 /** RFC 4731 §3.1: what `SEARCH RETURN (...)` wants to hear. An empty list in the command means ALL. */
-export type SearchReturn = 'min' | 'max' | 'all' | 'count'
+export type SearchReturn =
+  | 'min'
+  | 'max'
+  | 'all'
+  | 'count'
+  /** RFC 5182 §2 */
+  | 'save'

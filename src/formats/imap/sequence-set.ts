@@ -15,6 +15,9 @@ export type SequenceSet = readonly SequenceRange[]
 /** `*`: the greatest number in use. */
 export const STAR = Number.POSITIVE_INFINITY
 
+/** `$`: what the last SEARCH with RETURN (SAVE) found (RFC 5182 §2.1). Told from others by identity; it stands alone. */
+export const SAVED: SequenceSet = Object.freeze([])
+
 const GREATEST = 0xffff_ffff
 
 /** The set, or null when the text is none. */
