@@ -2,10 +2,12 @@
  * The state of one connection, as commands see it (RFC 3501 §3): who is logged in, what is selected, and how to answer.
  */
 import { type AccountMail, type Mailbox, NoSuchMailbox } from '#custody/store/mail-store.ts'
+import { formatMailbox } from '#formats/imap/writer.ts'
 import type { Logger } from '#lib/log.ts'
 import type { UserSession } from '#session/session.ts'
 import type { Admission } from './admission.ts'
 import type { ServerContext } from './context.ts'
+import type { Enabled } from './enabled.ts'
 import { bad, ConnectionOver, no } from './imap-error.ts'
 import type { Input } from './input.ts'
 import { SelectedMailbox, type Telling } from './selected.ts'
@@ -35,6 +37,8 @@ export class Conversation {
   secure = false
   user: User | null = null
   selected: SelectedMailbox | null = null
+  /** What the client asked for with ENABLE, or by using it (RFC 7162 §3.1). */
+  readonly enabled = new Set<Enabled>()
   /** RFC 2971, as far as the client told. */
   client: string | null = null
   failedLogins = 0
@@ -75,6 +79,16 @@ export class Conversation {
   get writable(): SelectedMailbox {
     if (this.mailbox.readOnly) throw no('CANNOT', 'The mailbox is selected read-only')
     return this.mailbox
+  }
+
+  /** Names of mailboxes travel in UTF-8 (RFC 9051 §5.1, RFC 6855 §3), otherwise in modified UTF-7. */
+  get utf8(): boolean {
+    return this.enabled.has('IMAP4rev2') || this.enabled.has('UTF8=ACCEPT')
+  }
+
+  /** A mailbox name as it is written to this client. */
+  name(mailbox: string): string {
+    return formatMailbox(mailbox, this.utf8)
   }
 
   untagged(text: string): void {

@@ -1,8 +1,19 @@
+import type { Command } from '#formats/imap/command.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
+import { enabledByName } from '../enabled.ts'
 
-/** RFC 5161: what is not known is passed over in silence; nothing that we have needs to be enabled. */
-export async function enable(talk: Conversation): Promise<Completion> {
-  talk.untagged('ENABLED')
-  return done('Nothing to enable')
+/** RFC 5161: what is not known is passed over in silence, and what was enabled before is not named again. */
+export async function enable(talk: Conversation, { capabilities }: Command & { kind: 'enable' }): Promise<Completion> {
+  const told: string[] = []
+  for (const name of capabilities) {
+    const found = enabledByName(name)
+    if (found === null || talk.enabled.has(found)) continue
+    talk.enabled.add(found)
+    told.push(found)
+    // RFC 7162 §3.2.3: it cannot be had without.
+    if (found === 'QRESYNC') talk.enabled.add('CONDSTORE')
+  }
+  talk.untagged(['ENABLED', ...told].join(' '))
+  return done('Enabled')
 }
