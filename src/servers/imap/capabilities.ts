@@ -1,9 +1,49 @@
-/** What works, by state (RFC 3501 §6.1.1). Nothing is named here before it is complete. */
+/**
+ * What works, one row per capability (RFC 3501 §6.1.1). Whoever completes an extension adds its row, with its dialogs and its probe in
+ * test/dialogs/imap-capability.test.ts; nothing is named here before. docs/imap.md is printed from these rows.
+ */
 
-const ALWAYS = ['IMAP4rev1', 'LITERAL-', 'ID', 'ENABLE']
-const AFTER_LOGIN = [
-  ...['IDLE', 'NAMESPACE', 'UIDPLUS', 'MOVE', 'UNSELECT', 'CHILDREN', 'ESEARCH', 'WITHIN'],
-  ...['SPECIAL-USE', 'CREATE-SPECIAL-USE', 'LIST-EXTENDED', 'LIST-STATUS'],
+/** When a row is told: at any time, before login (over TLS or to begin it), or after login. */
+export type Shown = 'always' | 'before login' | 'before TLS' | 'with TLS' | 'after login'
+
+export interface Capability {
+  /** As clients read it. A name that ends in `=` is followed by its value. */
+  readonly name: string
+  readonly rfcs: readonly number[]
+  readonly shown: Shown
+  /** What it gives, for the page. */
+  readonly gives: string
+}
+
+const row = (name: string, rfcs: number | readonly number[], shown: Shown, gives: string): Capability => ({
+  name,
+  rfcs: typeof rfcs === 'number' ? [rfcs] : rfcs,
+  shown,
+  gives,
+})
+
+export const CAPABILITIES: readonly Capability[] = [
+  row('IMAP4rev1', 3501, 'always', 'the protocol'),
+  row('LITERAL-', 7888, 'always', 'small literals are sent without waiting'),
+  row('ID', 2971, 'always', 'client and server say what they are'),
+  row('ENABLE', 5161, 'always', 'a client turns on what it understands'),
+  row('SASL-IR', 4959, 'before login', 'the first answer of AUTHENTICATE comes with the command'),
+  row('AUTH=PLAIN', 4616, 'with TLS', 'login with a password or an app password'),
+  row('STARTTLS', 3501, 'before TLS', 'a plain connection becomes a secure one'),
+  // RFC 3501 §6.2.3, §11.1: no password over a wire that anybody can read.
+  row('LOGINDISABLED', 3501, 'before TLS', 'no password before TLS'),
+  row('IDLE', 2177, 'after login', 'news at once while the client waits'),
+  row('NAMESPACE', 2342, 'after login', 'where mailboxes are'),
+  row('UIDPLUS', 4315, 'after login', 'UIDs of what was appended or copied; EXPUNGE of some messages'),
+  row('MOVE', 6851, 'after login', 'messages move in one step'),
+  row('UNSELECT', 3691, 'after login', 'a mailbox is left without removing anything'),
+  row('CHILDREN', 3348, 'after login', 'whether there are mailboxes below'),
+  row('ESEARCH', 4731, 'after login', 'answers of SEARCH in short: the first, the last, how many'),
+  row('WITHIN', 5032, 'after login', 'SEARCH for messages older or younger than some seconds'),
+  row('SPECIAL-USE', 6154, 'after login', 'which mailbox is for sent mail, drafts, junk ...'),
+  row('CREATE-SPECIAL-USE', 6154, 'after login', 'a new mailbox for one of these uses'),
+  row('LIST-EXTENDED', 5258, 'after login', 'LIST with several patterns, subscriptions and children'),
+  row('LIST-STATUS', 5819, 'after login', 'STATUS of all mailboxes in one LIST'),
 ]
 
 export interface CapabilityState {
@@ -11,8 +51,12 @@ export interface CapabilityState {
   readonly loggedIn: boolean
 }
 
+/** The capabilities of a connection in this state, with blanks between. */
 export function capabilities({ secure, loggedIn }: CapabilityState): string {
-  if (loggedIn) return [...ALWAYS, ...AFTER_LOGIN].join(' ')
-  // RFC 3501 §6.2.3, §11.1: no password over a wire that anybody can read.
-  return [...ALWAYS, 'SASL-IR', ...(secure ? ['AUTH=PLAIN'] : ['STARTTLS', 'LOGINDISABLED'])].join(' ')
+  const before: Shown = secure ? 'with TLS' : 'before TLS'
+  const isShown = ({ shown }: Capability) =>
+    shown === 'always' || (loggedIn ? shown === 'after login' : shown === 'before login' || shown === before)
+  return CAPABILITIES.filter(isShown)
+    .map(({ name }) => name)
+    .join(' ')
 }

@@ -48,6 +48,7 @@ function attributesOf(entry: Entry, command: ListCommand): string[] {
   const attributes: string[] = []
   // RFC 5258 §3 for clients that know the word; the others are told that it cannot be selected.
   if (!entry.mailbox) attributes.push(command.extended ? '\\NonExistent' : '\\Noselect')
+  // RFC 3348 §3: whether somebody asked or not.
   attributes.push(entry.children ? '\\HasChildren' : '\\HasNoChildren')
   const asked = command.return?.includes('subscribed') || command.select.includes('subscribed')
   if (asked && entry.subscribed) attributes.push('\\Subscribed')
