@@ -72,6 +72,14 @@ export interface MessageRow {
   readonly paddedSize: number
 }
 
+/** What stays with a message that no change of flags changes. */
+export interface MessageFacts {
+  /** RFC 8474 §5.1: the same for copies, wherever they are; another one as soon as readers see other octets. 1 to 255 of `[A-Za-z0-9_-]`. */
+  readonly emailId: string
+  /** RFC 8514: when it came into this mailbox, in milliseconds since the epoch, to the second. */
+  readonly savedDate: number
+}
+
 export interface FlagChange {
   readonly mode: 'replace' | 'add' | 'remove'
   readonly flags: readonly string[]
@@ -136,6 +144,8 @@ export interface AccountMail extends AsyncDisposable {
   /** Ascending by uid. */
   list(mailbox: MailboxId): Promise<readonly MessageRow[]>
   changesSince(mailbox: MailboxId, modseq: number): Promise<MailboxChanges>
+  /** In the order asked for; null for a uid that is gone. Needs no keys. */
+  facts(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (MessageFacts | null)[]>
   /** Encoded summaries, in the order asked for; null for a uid that is gone. */
   summaries(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Bytes | null)[]>
   /** The exact octets, or null for a uid that is gone. Throws MessageUnreadable when the stored form is damaged or sealed to a lost key. */

@@ -19,6 +19,7 @@ import {
   type MailboxName,
   MailboxRefused,
   type MailboxStatus,
+  type MessageFacts,
   type MessageRow,
   NoSuchMailbox,
   type Quota,
@@ -124,6 +125,14 @@ export class MemoryAccountMail implements IndexedAccountMail {
     }
   }
 
+  async facts(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (MessageFacts | null)[]> {
+    const { messages } = this.#account.mailbox(mailbox)
+    return uids.map((uid) => {
+      const message = messages.get(uid)
+      return message ? { emailId: `M${message.emailId}`, savedDate: message.savedDate } : null
+    })
+  }
+
   async summaries(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Bytes | null)[]> {
     const { messages } = this.#account.mailbox(mailbox)
     return uids.map((uid) => messages.get(uid)?.summary ?? null)
@@ -169,7 +178,11 @@ export class MemoryAccountMail implements IndexedAccountMail {
   #copy(found: readonly MemoryMessage[], target: MemoryMailbox): Copied {
     if (found.length === 0) return { uidValidity: target.uidValidity, uids: [] }
     const modseq = this.#account.nextModseq()
-    const copies = found.map((message) => [message.uid, this.#account.addMessage(target, { ...message, modseq }).uid])
+    const savedDate = this.#account.now()
+    const copies = found.map((message) => {
+      const copy = this.#account.addMessage(target, { ...message, modseq, savedDate })
+      return [message.uid, copy.uid]
+    })
     this.#account.notify(target.id)
     return { uidValidity: target.uidValidity, uids: copies as [Uid, Uid][] }
   }

@@ -36,6 +36,9 @@ export interface MemoryMessage {
   modseq: number
   summary: Bytes | null
   record: Bytes | null
+  emailId: ContentId
+  /** Milliseconds since the epoch. */
+  readonly savedDate: number
 }
 
 export interface MemoryMailbox {
@@ -66,7 +69,11 @@ export class MemoryAccount {
   #nextContent = 1
   #nextUidValidity: number
 
-  constructor(firstUidValidity: number, notify: (mailbox: MailboxId) => void) {
+  /** Milliseconds since the epoch, to the second. */
+  readonly now: () => number
+
+  constructor(firstUidValidity: number, notify: (mailbox: MailboxId) => void, now: () => number) {
+    this.now = () => Math.floor(now() / 1000) * 1000
     this.#nextUidValidity = firstUidValidity
     this.notify = notify
     for (const [name, specialUse] of FIRST_MAILBOXES) {
@@ -132,13 +139,16 @@ export class MemoryAccount {
     if (earlier) return earlier
     const flags = encodeFlags(message.flags)
     checkQuota(this.#used, message.content.byteLength + MESSAGE_COST, this.limit)
+    const content = this.#newContent(message.content, message.sealedTo ?? null)
     const { uid } = this.addMessage(mailbox, {
-      content: this.#newContent(message.content, message.sealedTo ?? null),
+      content,
       internalDate: Math.floor(message.internalDate / 1000) * 1000,
       flags,
       modseq: this.nextModseq(),
       summary: Buffer.from(message.summary),
       record: null,
+      emailId: content.id,
+      savedDate: this.now(),
     })
     const appended = { mailbox: mailbox.id, uidValidity: mailbox.uidValidity, uid }
     if (message.deliveryKey !== undefined) this.#delivered.set(message.deliveryKey, appended)
@@ -173,6 +183,8 @@ export class MemoryAccount {
         if (message.content.id !== id) continue
         if (content.references++ === 0) this.#used += octets.byteLength - message.content.octets.byteLength
         const { uid } = message
+        // RFC 8474 §5.1: other octets are another email.
+        if (renumbers) message.emailId = content.id
         Object.assign(message, { content, summary: null, record: record({ mailbox, uid }) })
       }
     return true

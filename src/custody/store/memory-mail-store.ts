@@ -2,6 +2,7 @@
  * The mail store in memory: the reference that the others are compared with. It is written to be read, not to be quick,
  * and forgets everything when the process ends.
  */
+import { type Clock, systemClock } from '#lib/clock.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import { ChangeHub } from './change-hub.ts'
 import type { IndexedMailStore, SealedMessage } from './indexed-mail-store.ts'
@@ -15,6 +16,11 @@ class MemoryMailStore implements IndexedMailStore {
   readonly #changes = new ChangeHub()
   /** Where the UIDVALIDITY of the next account starts: that of an earlier one with the same address must not come again. */
   #firstUidValidity = 1
+  readonly #clock: Clock
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
 
   get changes(): MailChanges {
     return this.#changes
@@ -29,7 +35,7 @@ class MemoryMailStore implements IndexedMailStore {
   async create(account: AccountId): Promise<void> {
     if (this.#accounts.has(account)) return
     const notify = (mailbox: number) => this.#changes.notify(account, mailbox)
-    this.#accounts.set(account, new MemoryAccount(this.#firstUidValidity, notify))
+    this.#accounts.set(account, new MemoryAccount(this.#firstUidValidity, notify, () => this.#clock.now()))
     this.#firstUidValidity += 1_000_000
   }
 
@@ -59,6 +65,6 @@ class MemoryMailStore implements IndexedMailStore {
   }
 }
 
-export function createMemoryMailStore(): IndexedMailStore {
-  return new MemoryMailStore()
+export function createMemoryMailStore(clock = systemClock): IndexedMailStore {
+  return new MemoryMailStore(clock)
 }

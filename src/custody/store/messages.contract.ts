@@ -87,6 +87,7 @@ export function appending(check: Check): void {
     await assert.rejects(mail.list(gone), NoSuchMailbox)
     await assert.rejects(mail.read(gone, 1), NoSuchMailbox)
     await assert.rejects(mail.summaries(gone, [1]), NoSuchMailbox)
+    await assert.rejects(mail.facts(gone, [1]), NoSuchMailbox)
     await assert.rejects(mail.protections(gone, [1]), NoSuchMailbox)
     await assert.rejects(mail.status(gone), NoSuchMailbox)
     await assert.rejects(mail.changesSince(gone, 0), NoSuchMailbox)
@@ -179,6 +180,26 @@ export function copying(check: Check): void {
     )
     assert.match(text(await mail.read(archive, 3))!, /Subject: c/)
     assert.deepEqual((await mail.summaries(archive, [2, 3])).map(text), ['summary of a', 'summary of c'])
+  })
+
+  check('copies are the same email, saved when they were made', async ({ mail, mailbox }) => {
+    const [inbox, archive] = [await mailbox('INBOX'), await mailbox('Archive')]
+    for (const name of ['a', 'b']) await mail.append(inbox, newMessage(name))
+    const [first, none, second] = await mail.facts(inbox, [1, 99, 2])
+    assert.equal(none, null)
+    assert.match(first!.emailId, /^[A-Za-z0-9_-]{1,255}$/)
+    assert.notEqual(first!.emailId, second!.emailId)
+    // Saved when it was appended, whatever INTERNALDATE says.
+    assert.ok(first!.savedDate > DATE && first!.savedDate % 1000 === 0)
+    await mail.copy(inbox, [2], archive)
+    await mail.move(inbox, [1], archive)
+    const copies = await mail.facts(archive, [2, 1])
+    assert.deepEqual(
+      copies.map((one) => one!.emailId),
+      [first!.emailId, second!.emailId],
+    )
+    for (const copy of copies) assert.ok(copy!.savedDate >= first!.savedDate)
+    assert.deepEqual(await mail.facts(inbox, [1, 2]), [null, second])
   })
 
   check('large contents are shared by copies and go with the last', async ({ mail, mailbox }) => {

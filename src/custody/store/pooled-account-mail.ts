@@ -12,6 +12,7 @@ import type {
   MailboxId,
   MailboxName,
   MailboxStatus,
+  MessageFacts,
   MessageRow,
   NewMessage,
   Quota,
@@ -123,6 +124,10 @@ export class PooledAccountMail implements AccountMail {
 
   async status(mailbox: MailboxId): Promise<MailboxStatus> {
     return (await this.#call('status', mailbox)) as MailboxStatus
+  }
+
+  async facts(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (MessageFacts | null)[]> {
+    return (await this.#call('facts', mailbox, uids)) as readonly (MessageFacts | null)[]
   }
 
   async summaries(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Bytes | null)[]> {

@@ -51,6 +51,10 @@ export interface MessageTable {
   keywords: string
   size: number
   content_id: number
+  /** The content that it was first appended with: copies keep it, and so does what is sealed anew. */
+  email_id: number
+  /** When it came into this mailbox, in seconds since the epoch. */
+  saved: number
 }
 
 export interface StoreSchema {
@@ -236,6 +240,20 @@ async function createSealedNames({ schema }: Kysely<unknown>): Promise<void> {
   await schema.createIndex('sealed_name_at').on('sealed_name').columns(['account_id', 'at']).execute()
 }
 
+/** Of messages from before, INTERNALDATE is the best that is known. */
+async function describeOrigins(query: Kysely<unknown>): Promise<void> {
+  const { schema } = query
+  for (const column of ['email_id', 'saved'])
+    await schema
+      .alterTable('message')
+      .addColumn(column, 'bigint', (added) => added.notNull().defaultTo(0))
+      .execute()
+  await (query as Kysely<StoreSchema>)
+    .updateTable('message')
+    .set((row) => ({ email_id: row.ref('content_id'), saved: row.ref('internal_date') }))
+    .execute()
+}
+
 export const migrations: Migrations = [
   async (schema) => {
     await createAccounts(schema)
@@ -245,4 +263,5 @@ export const migrations: Migrations = [
   describeContents,
   describeUnsealing,
   createSealedNames,
+  describeOrigins,
 ]

@@ -17,6 +17,7 @@ import {
   type MailboxId,
   type MailboxName,
   type MailboxStatus,
+  type MessageFacts,
   type MessageRow,
   MessageUnreadable,
   type NewMessage,
@@ -95,6 +96,10 @@ export class SealedAccountMail implements AccountMail {
 
   changesSince(mailbox: MailboxId, modseq: number): Promise<MailboxChanges> {
     return this.#inner.changesSince(mailbox, modseq)
+  }
+
+  facts(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (MessageFacts | null)[]> {
+    return this.#inner.facts(mailbox, uids)
   }
 
   setFlags(mailbox: MailboxId, uids: readonly Uid[], change: FlagChange) {

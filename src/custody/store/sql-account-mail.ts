@@ -23,6 +23,7 @@ import {
   type MailboxName,
   MailboxRefused,
   type MailboxStatus,
+  type MessageFacts,
   type MessageRow,
   MessageUnreadable,
   NoSuchMailbox,
@@ -47,7 +48,7 @@ import {
   renameMailbox,
   setSubscription,
 } from './sql-mailboxes.ts'
-import { allMessages, messagesChanged, messagesMarkedDeleted, messagesOf, rowOf } from './sql-messages.ts'
+import { allMessages, factsOf, messagesChanged, messagesMarkedDeleted, messagesOf, rowOf } from './sql-messages.ts'
 import { findContent, keepRecords, readParts, readRecords, readSummaries, readWaiting } from './sql-parts.ts'
 import { readQuota } from './sql-quota.ts'
 import { readVanished, removeMailbox, removeMessages } from './sql-removal.ts'
@@ -146,6 +147,17 @@ export class SqlAccountMail implements IndexedAccountMail {
     })
   }
 
+  facts(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (MessageFacts | null)[]> {
+    return this.#access.read(async (scope) => {
+      await readStatus(scope, mailbox)
+      const found = new Map((await messagesOf(scope, mailbox, uids)).map((message) => [message.uid, message]))
+      return uids.map((uid) => {
+        const message = found.get(uid)
+        return message ? factsOf(message) : null
+      })
+    })
+  }
+
   summaries(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Bytes | null)[]> {
     return this.#access.read(async (scope) => {
       await readStatus(scope, mailbox)
@@ -180,13 +192,13 @@ export class SqlAccountMail implements IndexedAccountMail {
   }
 
   async copy(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {
-    const copied = await this.#access.write((scope) => copyMessages(scope, from, uids, to))
+    const copied = await this.#access.write((scope) => copyMessages(scope, { from, uids, to, at: this.#now() }))
     if (copied.uids.length > 0) this.#notify(to)
     return copied
   }
 
   async move(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {
-    const moved = await this.#access.write((scope) => moveMessages(scope, from, uids, to))
+    const moved = await this.#access.write((scope) => moveMessages(scope, { from, uids, to, at: this.#now() }))
     if (moved.uids.length > 0) this.#notify(from, to)
     return moved
   }

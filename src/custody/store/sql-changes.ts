@@ -116,18 +116,21 @@ async function storeFlags(
   }
 }
 
+/** Which messages go where. `at`: their new save date, in milliseconds since the epoch; null: they keep the one that they have. */
+export interface Passage {
+  readonly from: MailboxId
+  readonly uids: readonly Uid[]
+  readonly to: MailboxId
+  readonly at: number | null
+}
+
 /** Throws NoSuchMailbox, OverQuota. */
-export async function copyMessages(
-  scope: AccountScope,
-  from: MailboxId,
-  uids: readonly Uid[],
-  to: MailboxId,
-): Promise<Copied> {
+export async function copyMessages(scope: AccountScope, { from, uids, to, at }: Passage): Promise<Copied> {
   const { uidValidity } = await bothMailboxes(scope, from, to)
   const found = await messagesOf(scope, from, uids)
   if (found.length === 0) return { uidValidity, uids: [] }
   const { modseq } = await adjustAccount(scope, { contents: 0, used: found.length * MESSAGE_COST })
-  const copied = await addAll(scope, to, found, modseq)
+  const copied = await addAll(scope, { to, at, modseq }, found)
   const { query, account } = scope
   for (const [index, [uid, newUid]] of copied.entries()) {
     await shareContent(query, { account, content: found[index]!.content_id })
@@ -138,17 +141,12 @@ export async function copyMessages(
 }
 
 /** Throws NoSuchMailbox. */
-export async function moveMessages(
-  scope: AccountScope,
-  from: MailboxId,
-  uids: readonly Uid[],
-  to: MailboxId,
-): Promise<Copied> {
+export async function moveMessages(scope: AccountScope, { from, uids, to, at }: Passage): Promise<Copied> {
   const { uidValidity } = await bothMailboxes(scope, from, to)
   const found = await messagesOf(scope, from, uids)
   if (found.length === 0) return { uidValidity, uids: [] }
   const { modseq } = await adjustAccount(scope, { contents: 0, used: 0 })
-  const moved = await addAll(scope, to, found, modseq)
+  const moved = await addAll(scope, { to, at, modseq }, found)
   await takeRows(scope, from, found, modseq)
   const { query, account } = scope
   for (const [index, [uid, newUid]] of moved.entries()) {
@@ -167,7 +165,7 @@ export async function renameInbox(scope: AccountScope, to: MailboxName, now: num
   await addSuperiors(scope, to, now)
   const inbox = (await mailboxNamed(scope, INBOX))!
   const uids = (await allMessages(scope, inbox)).map(({ uid }) => uid)
-  return { from: inbox, to: made, ...(await moveMessages(scope, inbox, uids, made)) }
+  return { from: inbox, to: made, ...(await moveMessages(scope, { from: inbox, uids, to: made, at: now })) }
 }
 
 async function bothMailboxes(scope: AccountScope, from: MailboxId, to: MailboxId) {
@@ -175,11 +173,16 @@ async function bothMailboxes(scope: AccountScope, from: MailboxId, to: MailboxId
   return readStatus(scope, to)
 }
 
-async function addAll(scope: AccountScope, to: MailboxId, messages: readonly StoredMessage[], modseq: number) {
+async function addAll(
+  scope: AccountScope,
+  { to, at, modseq }: { to: MailboxId; at: number | null; modseq: number },
+  messages: readonly StoredMessage[],
+) {
   const counts = countsOf(messages, 1)
   const { firstUid } = await adjustMailbox(scope, { mailbox: to, modseq, uids: messages.length, ...counts })
   for (const [index, message] of messages.entries()) {
-    await addRow(scope, to, { ...message, uid: firstUid + index, modseq })
+    const saved = at === null ? message.saved : Math.floor(at / 1000)
+    await addRow(scope, to, { ...message, uid: firstUid + index, modseq, saved })
     await yieldNow(index)
   }
   return messages.map(({ uid }, index): readonly [Uid, Uid] => [uid, firstUid + index])

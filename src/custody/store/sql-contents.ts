@@ -78,6 +78,14 @@ const pointMessage = prepare((query, given: One & { mailbox: number; uid: number
     .where('mailbox_id', '=', given.mailbox)
     .where('uid', '=', given.uid),
 )
+/** RFC 8474 §5.1: other octets are another email. */
+const renameEmail = prepare((query, given: One) =>
+  query
+    .updateTable('message')
+    .set({ email_id: given.content })
+    .where('account_id', '=', given.account)
+    .where('content_id', '=', given.content),
+)
 const growMailbox = prepare((query, given: { account: number; mailbox: number; size: number }) =>
   query
     .updateTable('mailbox')
@@ -265,6 +273,7 @@ async function exchange(
     if (grown !== 0) await growMailbox(query, { account, mailbox, size: grown })
     await putRecord(scope, mailbox, uid, record({ mailbox, uid }))
   }
+  if (renumbers) await renameEmail(query, { account, content })
   if (cameSealed) await keepSealedNames(scope, cameSealed.names, cameSealed.at)
   await dropContent(query, { account, content: id })
   return { oldFile: old.file, mailboxes: places.map(({ mailbox }) => mailbox) }
@@ -272,10 +281,5 @@ async function exchange(
 
 async function renumber(scope: AccountScope, places: readonly Place[]): Promise<void> {
   for (const [mailbox, of] of Map.groupBy(places, (place) => place.mailbox))
-    await moveMessages(
-      scope,
-      mailbox,
-      of.map(({ uid }) => uid),
-      mailbox,
-    )
+    await moveMessages(scope, { from: mailbox, uids: of.map(({ uid }) => uid), to: mailbox, at: null })
 }

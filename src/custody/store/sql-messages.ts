@@ -1,7 +1,7 @@
 import type { Bytes } from '#lib/bytes.ts'
 import { DELETED, decodeFlags, encodeFlags, SEEN } from './flags.ts'
 import type { SealedMessage, UnsealingState } from './indexed-mail-store.ts'
-import type { Appended, MailboxId, MessageRow, Uid } from './mail-store.ts'
+import type { Appended, MailboxId, MessageFacts, MessageRow, Uid } from './mail-store.ts'
 import { prepare } from './prepared.ts'
 import { MESSAGE_COST } from './quota.ts'
 import type { AccountScope, MessageTable } from './schema.ts'
@@ -10,7 +10,17 @@ import { runsOf, sortedUids } from './uid-sets.ts'
 
 export type StoredMessage = Omit<MessageTable, 'account_id' | 'mailbox_id'>
 
-const COLUMNS = ['uid', 'modseq', 'internal_date', 'flags', 'keywords', 'size', 'content_id'] as const
+const COLUMNS = [
+  'uid',
+  'modseq',
+  'internal_date',
+  'flags',
+  'keywords',
+  'size',
+  'content_id',
+  'email_id',
+  'saved',
+] as const
 
 const inMailbox = prepare((query, given: { account: number; mailbox: number; first: number; last: number }) =>
   query
@@ -42,6 +52,8 @@ const insertMessage = prepare((query, given: MessageTable) =>
     keywords: given.keywords,
     size: given.size,
     content_id: given.content_id,
+    email_id: given.email_id,
+    saved: given.saved,
   }),
 )
 type Place = { account: number; mailbox: number; uid: number }
@@ -99,6 +111,10 @@ export function rowOf(message: StoredMessage): MessageRow {
     flags: decodeFlags({ system: message.flags, keywords: message.keywords }),
     paddedSize: message.size,
   }
+}
+
+export function factsOf({ email_id, saved }: StoredMessage): MessageFacts {
+  return { emailId: `M${email_id}`, savedDate: saved * 1000 }
 }
 
 export async function allMessages(scope: AccountScope, mailbox: MailboxId): Promise<StoredMessage[]> {
@@ -190,7 +206,10 @@ export async function appendMessage(
     unsealing: 0,
   })
   const internal_date = Math.floor(message.internalDate / 1000)
-  await addRow(scope, mailbox, { uid, modseq, internal_date, flags, keywords, size, content_id: lastContent })
+  await addRow(scope, mailbox, {
+    ...{ uid, modseq, internal_date, flags, keywords, size },
+    ...{ content_id: lastContent, email_id: lastContent, saved: Math.floor(now / 1000) },
+  })
   await insertSummary(query, { account, mailbox, uid, octets: summary })
   if (deliveryKey !== undefined)
     await insertDelivery(query, { account, mailbox, uid, key: deliveryKey, uidValidity, at: now })
