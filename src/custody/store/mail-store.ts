@@ -175,6 +175,8 @@ export interface AccountMail extends AsyncDisposable {
   move(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied>
   /** Removes those of `uids` (or of all) that have \Deleted (RFC 3501 §6.4.3, RFC 4315 §2.1); answers the removed ones. */
   expunge(mailbox: MailboxId, uids?: readonly Uid[]): Promise<readonly Uid[]>
+  /** Removes them all, whatever their flags, in one transaction; answers those that were there, ascending. */
+  remove(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly Uid[]>
   quota(): Promise<Quota>
 
   /** Needs no keys. A store that does not seal has nothing waiting. */
@@ -257,10 +259,21 @@ export interface MailStore extends AsyncDisposable {
   readonly changes: MailChanges
 }
 
-/** Tells front-ends that something changed once it is on the disk; what changed is asked with changesSince. */
+/** What there is news of. */
+export type Change =
+  /** Messages and their flags: which, changesSince tells. */
+  | { readonly kind: 'mail' }
+  /** Mailboxes were made, deleted or renamed, or subscriptions changed. The mailbox is 0 where none is concerned. */
+  | { readonly kind: 'mailboxes' }
+  /** Entries of these names, of the mailbox or (0) of the account. */
+  | { readonly kind: 'annotations'; readonly names: readonly string[] }
+
+/** Tells front-ends that something changed once it is on the disk. */
 export interface MailChanges {
-  subscribe(account: AccountId, listener: (mailbox: MailboxId) => void): Disposable
+  subscribe(account: AccountId, listener: ChangeListener): Disposable
 }
+
+export type ChangeListener = (mailbox: MailboxId, change: Change) => void
 
 class StoreError extends Error {}
 export class NoSuchMailbox extends StoreError {

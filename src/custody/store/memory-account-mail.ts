@@ -64,6 +64,7 @@ export class MemoryAccountMail implements IndexedAccountMail {
     if (!subscribed) names.delete(canonical)
     else if (names.size < MAILBOXES_PER_ACCOUNT) names.add(canonical)
     else throw new MailboxRefused('too many subscriptions')
+    this.#account.notify(0, LISTED)
   }
 
   async createMailbox(name: MailboxName, specialUse?: SpecialUse): Promise<Mailbox> {
@@ -71,7 +72,7 @@ export class MemoryAccountMail implements IndexedAccountMail {
     const canonical = canonicalName(name)
     const added = account.addMailbox(canonical, specialUse ?? null)
     account.addSuperiors(canonical)
-    account.notify(added.id)
+    account.notify(added.id, LISTED)
     return mailboxOf(added, account.subscribed)
   }
 
@@ -87,7 +88,7 @@ export class MemoryAccountMail implements IndexedAccountMail {
     const modseq = this.#account.nextModseq()
     for (const uid of [...mailbox.messages.keys()]) this.#account.removeMessage(mailbox, uid, modseq)
     this.#account.mailboxes.delete(mailbox.id)
-    this.#account.notify(mailbox.id)
+    this.#account.notify(mailbox.id, LISTED)
   }
 
   async renameMailbox(from: MailboxName, to: MailboxName): Promise<Relocated | null> {
@@ -97,11 +98,12 @@ export class MemoryAccountMail implements IndexedAccountMail {
       const made = this.#account.addMailbox(target, null)
       this.#account.addSuperiors(target)
       const moved = await this.move(mailbox.id, [...mailbox.messages.keys()], made.id)
+      this.#account.notify(made.id, LISTED)
       return { from: mailbox.id, to: made.id, ...moved }
     }
     if (isInferior(target, mailbox.name)) throw new MailboxRefused('a mailbox cannot become its own inferior')
     this.#account.rename(mailbox, target)
-    this.#account.notify(mailbox.id)
+    this.#account.notify(mailbox.id, LISTED)
     return null
   }
 
@@ -200,9 +202,18 @@ export class MemoryAccountMail implements IndexedAccountMail {
 
   async expunge(mailbox: MailboxId, uids?: readonly Uid[]): Promise<readonly Uid[]> {
     const box = this.#account.mailbox(mailbox)
-    const removed = messagesOf(box, uids ?? [...box.messages.keys()])
-      .filter(({ flags }) => (flags.system & DELETED) !== 0)
-      .map(({ uid }) => uid)
+    const marked = messagesOf(box, uids ?? [...box.messages.keys()]).filter(
+      ({ flags }) => (flags.system & DELETED) !== 0,
+    )
+    return this.remove(
+      mailbox,
+      marked.map(({ uid }) => uid),
+    )
+  }
+
+  async remove(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly Uid[]> {
+    const box = this.#account.mailbox(mailbox)
+    const removed = messagesOf(box, uids).map(({ uid }) => uid)
     if (removed.length === 0) return removed
     const modseq = this.#account.nextModseq()
     for (const uid of removed) this.#account.removeMessage(box, uid, modseq)

@@ -250,4 +250,20 @@ export function removing(check: Check): void {
     assert.equal(await mail.read(inbox, 4), null)
     assert.equal((await mail.append(inbox, newMessage('e'))).uid, 5)
   })
+
+  check('what is removed goes whatever its flags, in one change', async ({ mail, mailbox }) => {
+    const inbox = await mailbox('INBOX')
+    for (const name of ['a', 'b', 'c']) await mail.append(inbox, newMessage(name))
+    await mail.setFlags(inbox, [2], { mode: 'add', flags: ['\\Deleted'] })
+    const { highestModseq } = await mail.status(inbox)
+    assert.deepEqual(await mail.remove(inbox, [3, 1, 3, 99]), [1, 3])
+    assert.deepEqual(uidsOf(await mail.list(inbox)), [2])
+    assert.equal(await mail.read(inbox, 1), null)
+    const { messages, deleted, highestModseq: after } = await mail.status(inbox)
+    assert.deepEqual([messages, deleted, after], [1, 1, highestModseq + 1])
+    assert.deepEqual((await mail.changesSince(inbox, highestModseq)).vanished, [1, 3])
+    assert.deepEqual(await mail.remove(inbox, [1]), [])
+    assert.equal((await mail.status(inbox)).highestModseq, after)
+    await assert.rejects(mail.remove(999, [1]), NoSuchMailbox)
+  })
 }

@@ -158,6 +158,10 @@ export class PooledAccountMail implements AccountMail {
     return (await this.#call('expunge', mailbox, uids)) as readonly Uid[]
   }
 
+  async remove(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly Uid[]> {
+    return (await this.#call('remove', mailbox, uids)) as readonly Uid[]
+  }
+
   async quota(): Promise<Quota> {
     return (await this.#call('quota')) as Quota
   }

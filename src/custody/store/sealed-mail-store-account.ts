@@ -110,6 +110,10 @@ export class SealedAccountMail implements AccountMail {
     return this.#inner.expunge(mailbox, uids)
   }
 
+  remove(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly Uid[]> {
+    return this.#inner.remove(mailbox, uids)
+  }
+
   quota(): Promise<Quota> {
     return this.#inner.quota()
   }

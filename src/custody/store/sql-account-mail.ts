@@ -14,6 +14,7 @@ import type {
 } from './indexed-mail-store.ts'
 import {
   type Appended,
+  type Change,
   type Copied,
   type Coverage,
   type FlagChange,
@@ -34,6 +35,7 @@ import {
   type Uid,
 } from './mail-store.ts'
 import { canonicalName, INBOX } from './mailbox-name.ts'
+import type { AccountScope } from './schema.ts'
 import { SqlAccess } from './sql-access.ts'
 import { appendTo } from './sql-append.ts'
 import { copyMessages, moveMessages, renameInbox, setFlags } from './sql-changes.ts'
@@ -48,7 +50,15 @@ import {
   renameMailbox,
   setSubscription,
 } from './sql-mailboxes.ts'
-import { allMessages, factsOf, messagesChanged, messagesMarkedDeleted, messagesOf, rowOf } from './sql-messages.ts'
+import {
+  allMessages,
+  factsOf,
+  messagesChanged,
+  messagesMarkedDeleted,
+  messagesOf,
+  rowOf,
+  type StoredMessage,
+} from './sql-messages.ts'
 import { findContent, keepRecords, readParts, readRecords, readSummaries, readWaiting } from './sql-parts.ts'
 import { readQuota } from './sql-quota.ts'
 import { readVanished, removeMailbox, removeMessages } from './sql-removal.ts'
@@ -60,6 +70,8 @@ import {
   writeResealing,
 } from './sql-resealing.ts'
 import { knowsSealedNames } from './sql-sealed-names.ts'
+
+const LISTED: Change = { kind: 'mailboxes' }
 
 export class SqlAccountMail implements IndexedAccountMail {
   readonly contents: Contents
@@ -91,6 +103,7 @@ export class SqlAccountMail implements IndexedAccountMail {
   async subscribe(name: MailboxName, subscribed: boolean): Promise<void> {
     const canonical = canonicalName(name)
     await this.#access.write((scope) => setSubscription(scope, canonical, subscribed))
+    this.#hub.notify(this.#account, 0, LISTED)
   }
 
   async createMailbox(name: MailboxName, specialUse?: SpecialUse): Promise<Mailbox> {
@@ -100,7 +113,7 @@ export class SqlAccountMail implements IndexedAccountMail {
       await addSuperiors(scope, canonical, this.#now())
       return (await readMailboxes(scope)).find((mailbox) => mailbox.id === id)!
     })
-    this.#notify(made.id)
+    this.#hub.notify(this.#account, made.id, LISTED)
     return made
   }
 
@@ -112,17 +125,19 @@ export class SqlAccountMail implements IndexedAccountMail {
       if (answer === null) throw new NoSuchMailbox('no such mailbox')
       return { answer, files: await removeMailbox(scope, answer, await allMessages(scope, answer)) }
     })
-    this.#notify(mailbox)
+    this.#hub.notify(this.#account, mailbox, LISTED)
   }
 
   async renameMailbox(from: MailboxName, to: MailboxName): Promise<Relocated | null> {
     const names = { from: canonicalName(from), to: canonicalName(to) }
     if (names.from === INBOX) {
       const moved = await this.#access.write((scope) => renameInbox(scope, names.to, this.#now()))
-      this.#notify(moved.from, moved.to)
+      this.#notify(moved.from)
+      this.#hub.notify(this.#account, moved.to, LISTED)
       return moved
     }
-    this.#notify(await this.#access.write((scope) => renameMailbox(scope, names, this.#now())))
+    const renamed = await this.#access.write((scope) => renameMailbox(scope, names, this.#now()))
+    this.#hub.notify(this.#account, renamed, LISTED)
     return null
   }
 
@@ -204,11 +219,19 @@ export class SqlAccountMail implements IndexedAccountMail {
   }
 
   async expunge(mailbox: MailboxId, uids?: readonly Uid[]): Promise<readonly Uid[]> {
+    return this.#remove(mailbox, (scope) => messagesMarkedDeleted(scope, mailbox, uids))
+  }
+
+  async remove(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly Uid[]> {
+    return this.#remove(mailbox, (scope) => messagesOf(scope, mailbox, uids))
+  }
+
+  async #remove(mailbox: MailboxId, choose: (scope: AccountScope) => Promise<readonly StoredMessage[]>) {
     const removed = await this.#access.removal(async (scope) => {
       await readStatus(scope, mailbox)
-      const marked = await messagesMarkedDeleted(scope, mailbox, uids)
-      const files = marked.length > 0 ? await removeMessages(scope, mailbox, marked) : []
-      return { answer: marked.map(({ uid }) => uid), files }
+      const chosen = await choose(scope)
+      const files = chosen.length > 0 ? await removeMessages(scope, mailbox, chosen) : []
+      return { answer: chosen.map(({ uid }) => uid), files }
     })
     if (removed.length > 0) this.#notify(mailbox)
     return removed
