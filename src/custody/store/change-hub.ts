@@ -1,20 +1,20 @@
 import type { AccountId } from '../accounts/directory.ts'
-import type { MailboxId, MailChanges } from './mail-store.ts'
+import type { Change, ChangeListener, MailboxId, MailChanges } from './mail-store.ts'
 
-type Listener = (mailbox: MailboxId) => void
+const MAIL: Change = { kind: 'mail' }
 
 /** Who listens to which account. `watched` is told when the first one comes and the last one goes. */
 export class ChangeHub implements MailChanges {
-  readonly #listeners = new Map<AccountId, Set<Listener>>()
+  readonly #listeners = new Map<AccountId, Set<ChangeListener>>()
   readonly #watched: (account: AccountId, watched: boolean) => void
 
   constructor(watched: (account: AccountId, watched: boolean) => void = () => {}) {
     this.#watched = watched
   }
 
-  subscribe(account: AccountId, listener: Listener): Disposable {
+  subscribe(account: AccountId, listener: ChangeListener): Disposable {
     // A function of our own, so that the same listener may be given twice.
-    const told: Listener = (mailbox) => listener(mailbox)
+    const told: ChangeListener = (mailbox, change) => listener(mailbox, change)
     const listeners = this.#listeners.get(account) ?? new Set()
     listeners.add(told)
     this.#listeners.set(account, listeners)
@@ -28,8 +28,8 @@ export class ChangeHub implements MailChanges {
     }
   }
 
-  notify(account: AccountId, mailbox: MailboxId): void {
-    for (const listener of this.#listeners.get(account) ?? []) listener(mailbox)
+  notify(account: AccountId, mailbox: MailboxId, change: Change = MAIL): void {
+    for (const listener of this.#listeners.get(account) ?? []) listener(mailbox, change)
   }
 
   accounts(): readonly AccountId[] {

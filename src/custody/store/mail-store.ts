@@ -80,6 +80,25 @@ export interface MessageFacts {
   readonly savedDate: number
 }
 
+/** What of messages is asked for together. */
+export interface Wanted {
+  readonly row?: boolean
+  readonly summary?: boolean
+  readonly content?: boolean
+}
+
+/** One of the messages that were asked for together; what was not wanted is null. */
+export interface ReadMessage {
+  readonly uid: Uid
+  readonly row: MessageRow | null
+  /** Encoded. */
+  readonly summary: Bytes | null
+  /** The exact octets, the reader's to keep. */
+  readonly content: Bytes | null
+  /** Why the summary or the content that was wanted cannot be had (what `read` says in a MessageUnreadable); null: nothing is missing. */
+  readonly unreadable: string | null
+}
+
 export interface FlagChange {
   readonly mode: 'replace' | 'add' | 'remove'
   readonly flags: readonly string[]
@@ -148,6 +167,12 @@ export interface AccountMail extends AsyncDisposable {
   facts(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (MessageFacts | null)[]>
   /** Encoded summaries, in the order asked for; null for a uid that is gone. */
   summaries(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Bytes | null)[]>
+  /**
+   * Many at once, in the order asked for; null for a uid that is gone. Costs a fixed number of questions to the disk and to the keys,
+   * however many they are; all that is asked for is in memory together, so the caller asks in groups. A summary costs no reading
+   * of the content, and a row alone needs no keys.
+   */
+  messages(mailbox: MailboxId, uids: readonly Uid[], wanted: Wanted): Promise<readonly (ReadMessage | null)[]>
   /** The exact octets, or null for a uid that is gone. Throws MessageUnreadable when the stored form is damaged or sealed to a lost key. */
   read(mailbox: MailboxId, uid: Uid): Promise<Bytes | null>
 

@@ -25,6 +25,29 @@ export function mailboxes(check: Check): void {
     })
   })
 
+  check('listeners hear of mailboxes and subscriptions', async ({ account, store, mail, mailbox }) => {
+    const heard = new Set<string>()
+    let wake = () => {}
+    using _listening = store.changes.subscribe(account, (id, { kind }) => {
+      heard.add(`${kind} ${id}`)
+      wake()
+    })
+    const hears = async (told: string) => {
+      while (!heard.has(told)) await new Promise<void>((resolve) => (wake = resolve))
+      heard.clear()
+    }
+    const made = await mail.createMailbox('a')
+    await hears(`mailboxes ${made.id}`)
+    await mail.renameMailbox('a', 'b')
+    await hears(`mailboxes ${made.id}`)
+    await mail.subscribe('b', true)
+    await hears('mailboxes 0')
+    await mail.deleteMailbox('b')
+    await hears(`mailboxes ${made.id}`)
+    await mail.renameMailbox('INBOX', 'Old')
+    await hears(`mailboxes ${await mailbox('Old')}`)
+  })
+
   check('a special use belongs to one mailbox', async ({ mail }) => {
     await assert.rejects(mail.createMailbox('Outbox', 'Sent'), MailboxRefused)
     await mail.deleteMailbox('Sent')

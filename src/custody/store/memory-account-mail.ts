@@ -10,6 +10,7 @@ import type {
 } from './indexed-mail-store.ts'
 import {
   type Appended,
+  type Change,
   type Copied,
   type Coverage,
   type FlagChange,
@@ -23,10 +24,12 @@ import {
   type MessageRow,
   NoSuchMailbox,
   type Quota,
+  type ReadMessage,
   type Relocated,
   type ResealingState,
   type SpecialUse,
   type Uid,
+  type Wanted,
 } from './mail-store.ts'
 import { byName, canonicalName, INBOX, isInferior, MAILBOXES_PER_ACCOUNT } from './mailbox-name.ts'
 import {
@@ -39,6 +42,8 @@ import {
 } from './memory-account.ts'
 import { MemoryContents, partsOf } from './memory-contents.ts'
 import { checkQuota, MESSAGE_COST } from './quota.ts'
+
+const LISTED: Change = { kind: 'mailboxes' }
 
 export class MemoryAccountMail implements IndexedAccountMail {
   readonly #account: MemoryAccount
@@ -142,6 +147,17 @@ export class MemoryAccountMail implements IndexedAccountMail {
 
   async read(mailbox: MailboxId, uid: Uid): Promise<Bytes | null> {
     return this.#account.mailbox(mailbox).messages.get(uid)?.content.octets ?? null
+  }
+
+  async messages(mailbox: MailboxId, uids: readonly Uid[], wanted: Wanted): Promise<readonly (ReadMessage | null)[]> {
+    const { messages } = this.#account.mailbox(mailbox)
+    return uids.map((uid) => {
+      const message = messages.get(uid)
+      if (!message) return null
+      const row = wanted.row ? rowOf(message) : null
+      const summary = wanted.summary ? message.summary : null
+      return { uid, row, summary, content: wanted.content ? message.content.octets : null, unreadable: null }
+    })
   }
 
   async append(mailbox: MailboxId, message: SealedMessage): Promise<Appended> {

@@ -3,6 +3,7 @@ import { DELETED, decodeFlags, encodeFlags, type FlagSet, SEEN } from './flags.t
 import type { ContentId, ContentReplacement, SealedMessage, UnsealingState } from './indexed-mail-store.ts'
 import {
   type Appended,
+  type Change,
   type Mailbox,
   MailboxExists,
   type MailboxId,
@@ -56,7 +57,7 @@ export interface MemoryMailbox {
 export class MemoryAccount {
   readonly mailboxes = new Map<MailboxId, MemoryMailbox>()
   readonly subscribed = new Set<MailboxName>()
-  readonly notify: (mailbox: MailboxId) => void
+  readonly notify: (mailbox: MailboxId, change?: Change) => void
   readonly #delivered = new Map<string, Appended>()
   limit: number | null = null
   resealing: ResealingState = 'off'
@@ -72,7 +73,7 @@ export class MemoryAccount {
   /** Milliseconds since the epoch, to the second. */
   readonly now: () => number
 
-  constructor(firstUidValidity: number, notify: (mailbox: MailboxId) => void, now: () => number) {
+  constructor(firstUidValidity: number, notify: MemoryAccount['notify'], now: () => number) {
     this.now = () => Math.floor(now() / 1000) * 1000
     this.#nextUidValidity = firstUidValidity
     this.notify = notify

@@ -34,7 +34,7 @@ class MemoryMailStore implements IndexedMailStore {
 
   async create(account: AccountId): Promise<void> {
     if (this.#accounts.has(account)) return
-    const notify = (mailbox: number) => this.#changes.notify(account, mailbox)
+    const notify: MemoryAccount['notify'] = (mailbox, change) => this.#changes.notify(account, mailbox, change)
     this.#accounts.set(account, new MemoryAccount(this.#firstUidValidity, notify, () => this.#clock.now()))
     this.#firstUidValidity += 1_000_000
   }

@@ -29,10 +29,12 @@ import {
   MessageUnreadable,
   NoSuchMailbox,
   type Quota,
+  type ReadMessage,
   type Relocated,
   type ResealingState,
   type SpecialUse,
   type Uid,
+  type Wanted,
 } from './mail-store.ts'
 import { canonicalName, INBOX } from './mailbox-name.ts'
 import type { AccountScope } from './schema.ts'
@@ -190,6 +192,28 @@ export class SqlAccountMail implements IndexedAccountMail {
     }
     await this.status(mailbox)
     return null
+  }
+
+  async messages(mailbox: MailboxId, uids: readonly Uid[], wanted: Wanted): Promise<readonly (ReadMessage | null)[]> {
+    const { stored, summaries } = await this.#access.read(async (scope) => {
+      const found = await messagesOf(scope, mailbox, uids)
+      if (found.length === 0) await readStatus(scope, mailbox)
+      return { stored: found, summaries: wanted.summary ? await readSummaries(scope, mailbox, uids) : [] }
+    })
+    const contents = wanted.content ? await this.contents.readAll(stored.map((one) => one.content_id)) : null
+    const rows = new Map(stored.map((one) => [one.uid, one]))
+    return Promise.all(
+      uids.map(async (uid, index): Promise<ReadMessage | null> => {
+        const row = rows.get(uid)
+        if (!row) return null
+        const one = { uid, row: wanted.row ? rowOf(row) : null, summary: summaries[index] ?? null }
+        // What is not there any more went, or was re-sealed, between the two questions.
+        const content = contents && (contents.get(row.content_id) ?? (await this.read(mailbox, uid)))
+        if (contents && !content) return null
+        if (content instanceof Error) return { ...one, content: null, unreadable: content.message }
+        return { ...one, content, unreadable: null }
+      }),
+    )
   }
 
   async append(mailbox: MailboxId, message: SealedMessage): Promise<Appended> {

@@ -42,7 +42,7 @@ class StorePool implements MailStore {
   constructor(options: StorePoolOptions) {
     this.#options = options
     const { workers, dataDir, clock, logger, openAccounts = 128 } = options
-    const changed = (account: AccountId, mailbox: number) => this.#hub.notify(account, mailbox)
+    const changed = this.#hub.notify.bind(this.#hub)
     const share = Math.max(8, Math.ceil(openAccounts / workers))
     const sealing = (account: AccountId) => this.#sealing(account)
     const shared = { dataDir, openAccounts: share, clock, logger, changed, sealing }

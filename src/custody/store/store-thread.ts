@@ -4,7 +4,7 @@ import { type Clock, pause } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import { threadEnvironment } from '#lib/thread-environment.ts'
 import type { AccountId } from '../accounts/directory.ts'
-import type { MailboxId, ReadingKeys, Sealing, UnsealingAid } from './mail-store.ts'
+import type { Change, MailboxId, ReadingKeys, Sealing, UnsealingAid } from './mail-store.ts'
 import {
   type AidFacts,
   type Call,
@@ -22,7 +22,7 @@ interface ThreadOptions extends WorkerSetting {
   readonly name: string
   readonly clock: Clock
   readonly logger: Logger
-  readonly changed: (account: AccountId, mailbox: MailboxId) => void
+  readonly changed: (account: AccountId, mailbox: MailboxId, change: Change) => void
   readonly sealing: (account: AccountId) => Promise<Sealing>
 }
 
@@ -185,7 +185,7 @@ export class StoreThread implements AsyncDisposable {
         void this.#answer(message.id, () => this.#options.sealing(message.account))
         return
       case 'change':
-        this.#options.changed(message.account, message.mailbox)
+        this.#options.changed(message.account, message.mailbox, message.change)
         return
       case 'log':
         this.#options.logger[message.level](message.fields, message.msg)

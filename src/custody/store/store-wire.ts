@@ -6,6 +6,7 @@ import type { AccountId } from '../accounts/directory.ts'
 import {
   AccountDamaged,
   type AccountMail,
+  type Change,
   KeysNeeded,
   MailboxExists,
   type MailboxId,
@@ -83,7 +84,7 @@ export type FromWorker =
   | { readonly from: 'keys'; readonly id: number; readonly handle: number; readonly question: KeysQuestion }
   /** What the account's mail is sealed to, which did not come with a call. */
   | { readonly from: 'sealing'; readonly id: number; readonly account: AccountId }
-  | { readonly from: 'change'; readonly account: AccountId; readonly mailbox: MailboxId }
+  | { readonly from: 'change'; readonly account: AccountId; readonly mailbox: MailboxId; readonly change: Change }
   | {
       readonly from: 'log'
       readonly level: 'debug' | 'info' | 'warn' | 'error'

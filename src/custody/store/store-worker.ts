@@ -9,14 +9,17 @@ import type { Fields, Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type {
   AccountMail,
+  ChangeListener,
   MailboxChanges,
   MailStore,
   MessageRow,
   NewMessage,
   ReadingKeys,
+  ReadMessage,
   Sealing,
   UnsealingAid,
 } from './mail-store.ts'
+import { packMessages } from './packed-messages.ts'
 import { columnBuffers, packRows } from './row-columns.ts'
 import { createSealedMailStore } from './sealed-mail-store.ts'
 import { createSqlMailStore } from './sql-mail-store.ts'
@@ -190,7 +193,7 @@ class StoreWorker {
     this.#watches.get(account)?.[Symbol.dispose]()
     this.#watches.delete(account)
     if (!watched) return
-    const tell = (mailbox: number) => this.#send({ from: 'change', account, mailbox })
+    const tell: ChangeListener = (mailbox, change) => this.#send({ from: 'change', account, mailbox, change })
     this.#watches.set(account, this.#store.changes.subscribe(account, tell))
   }
 }
@@ -212,6 +215,10 @@ function packValue(method: string, value: unknown): Value {
     case 'summaries': {
       const copies = (value as readonly (Bytes | null)[]).map((one) => one && ownCopy(one, transfer))
       return { value: copies, transfer }
+    }
+    case 'messages': {
+      const packed = packMessages(value as readonly (ReadMessage | null)[], transfer)
+      return { value: packed, transfer }
     }
     case 'list': {
       const packed = packRows(value as readonly MessageRow[])
