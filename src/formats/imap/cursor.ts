@@ -4,7 +4,7 @@
  */
 import { secretBuffer } from '#lib/bytes.ts'
 import { readMailboxName } from './mailbox-name.ts'
-import { parseSequenceSet, type SequenceSet } from './sequence-set.ts'
+import { parseSequenceSet, SAVED, type SequenceSet, STAR } from './sequence-set.ts'
 
 /** One line without its line end, and the literal that it announces. */
 export interface Segment {
@@ -42,11 +42,14 @@ CLASSES[42] = PATTERN
 
 export class Cursor {
   readonly #segments: readonly Segment[]
+  readonly #utf8: boolean
   #index = 0
   #at = 0
 
-  constructor(segments: readonly Segment[]) {
+  /** `utf8`: mailbox names are UTF-8, and modified UTF-7 in them means nothing (RFC 6855 §3, RFC 9051 §5.1). */
+  constructor(segments: readonly Segment[], utf8 = false) {
     this.#segments = segments
+    this.#utf8 = utf8
   }
 
   get #segment(): Segment {
@@ -132,6 +135,14 @@ export class Cursor {
     return false
   }
 
+  /** Reads what may stand next: steps back when that answers null. */
+  optionally<T>(read: () => T | null): T | null {
+    const [index, at] = [this.#index, this.#at]
+    const found = read()
+    if (found === null) [this.#index, this.#at] = [index, at]
+    return found
+  }
+
   /** A tag (RFC 3501 §9), or null. */
   tag(): string | null {
     const octets = this.#run(ASTRING)
@@ -196,14 +207,14 @@ export class Cursor {
   }
 
   mailbox(): string {
-    return readMailboxName(this.astring('a mailbox name')) ?? this.fail('a mailbox name')
+    return readMailboxName(this.astring('a mailbox name'), this.#utf8) ?? this.fail('a mailbox name')
   }
 
   /** A mailbox name that may hold wildcards. */
   pattern(): string {
     const quoted = this.isString()
     const octets = quoted ? this.string() : this.#run(PATTERN)
-    const pattern = quoted || octets.length > 0 ? readMailboxName(octets) : null
+    const pattern = quoted || octets.length > 0 ? readMailboxName(octets, this.#utf8) : null
     return pattern ?? this.fail('a mailbox pattern')
   }
 
@@ -231,8 +242,15 @@ export class Cursor {
   }
 
   sequenceSet(): SequenceSet {
-    const octets = this.#run(PATTERN)
-    return parseSequenceSet(octets.toString('latin1')) ?? this.fail('a sequence set')
+    const text = this.#run(PATTERN).toString('latin1')
+    // RFC 5182 §2.1: it stands alone.
+    return text === '$' ? SAVED : (parseSequenceSet(text) ?? this.fail('a sequence set'))
+  }
+
+  /** A set without `*` and `$` (RFC 7162 §7 known-uids). */
+  plainSequenceSet(): SequenceSet {
+    const set = this.sequenceSet()
+    return set !== SAVED && set.every(({ last }) => last !== STAR) ? set : this.fail('a set of numbers')
   }
 
   /** `\Seen` or a keyword. */

@@ -27,13 +27,15 @@ export function decodeMailboxName(encoded: string): string | null {
 const NAME_OCTETS = 1_000
 
 /**
- * The name that a client wrote: modified UTF-7, raw UTF-8, or, when it is neither, just its characters. NFC, INBOX in
- * capitals. Null when it holds control characters or is too long.
+ * The name that a client wrote: modified UTF-7, raw UTF-8, or, when it is neither, just its characters; with `utf8`, UTF-8 and
+ * nothing else. NFC, INBOX in capitals. Null when it holds control characters or is too long.
  */
-export function readMailboxName(octets: Buffer): string | null {
+export function readMailboxName(octets: Buffer, utf8 = false): string | null {
   if (octets.length > NAME_OCTETS) return null
-  const raw = isUtf8(octets) ? octets.toString('utf8') : octets.toString('latin1')
-  const name = (decodeMailboxName(raw) ?? raw).normalize('NFC')
+  const isText = isUtf8(octets)
+  if (utf8 && !isText) return null
+  const raw = octets.toString(isText ? 'utf8' : 'latin1')
+  const name = ((utf8 ? null : decodeMailboxName(raw)) ?? raw).normalize('NFC')
   if (/[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(name)) return null
   return name.replace(/^inbox(?=\/|$)/i, 'INBOX')
 }

@@ -1,16 +1,17 @@
 /** One complete command, tag included, to its value. */
-import { parseInternalDate } from '#formats/message/date.ts'
 import { secretBuffer } from '#lib/bytes.ts'
-import type { AppendedMessage, BareCommand, Command, StoreCommand } from './command.ts'
+import type { BareCommand, Command, StoreCommand } from './command.ts'
 import { type Cursor, ImapSyntaxError } from './cursor.ts'
+import { parseAppend } from './parse-append.ts'
 import { parseFetch } from './parse-fetch.ts'
 import { parseList, parseSelect, parseStatusAttributes } from './parse-list.ts'
-import { parseSearch } from './parse-search.ts'
+import { parseGetMetadata, parseSetMetadata } from './parse-metadata.ts'
+import { parseNotify } from './parse-notify.ts'
+import { parseSearch, parseSort, parseThread } from './parse-search.ts'
 import { decodeSaslBase64 } from './sasl-base64.ts'
 
 /** RFC 2971 §3.3: at most 30 pairs. */
 const ID_PAIRS = 30
-const APPEND_MESSAGES = 100
 
 type Rest = (cursor: Cursor) => Command
 
@@ -44,16 +45,27 @@ const COMMANDS = new Map<string, Rest>([
   ['STATUS', parseStatus],
   ['APPEND', parseAppend],
   ['SEARCH', (cursor) => parseSearch(cursor, false)],
+  ['SORT', (cursor) => parseSort(cursor, false)],
+  ['THREAD', (cursor) => parseThread(cursor, false)],
   ['FETCH', (cursor) => parseFetch(cursor, false)],
   ['STORE', (cursor) => parseStore(cursor, false)],
   ['COPY', (cursor) => parseTransfer(cursor, 'copy', false)],
   ['MOVE', (cursor) => parseTransfer(cursor, 'move', false)],
   ['UID', parseUid],
   ['ID', parseId],
+  ['NOTIFY', parseNotify],
+  ['GETMETADATA', parseGetMetadata],
+  ['SETMETADATA', parseSetMetadata],
+  ['GETQUOTA', (cursor) => ({ kind: 'getQuota', root: quotaRoot(cursor) })],
+  ['GETQUOTAROOT', (cursor) => ({ kind: 'getQuotaRoot', mailbox: mailbox(cursor) })],
+  ['SETQUOTA', parseSetQuota],
+  ['COMPRESS', parseCompress],
 ])
 
 const UID_COMMANDS = new Map<string, Rest>([
   ['SEARCH', (cursor) => parseSearch(cursor, true)],
+  ['SORT', (cursor) => parseSort(cursor, true)],
+  ['THREAD', (cursor) => parseThread(cursor, true)],
   ['FETCH', (cursor) => parseFetch(cursor, true)],
   ['STORE', (cursor) => parseStore(cursor, true)],
   ['COPY', (cursor) => parseTransfer(cursor, 'copy', true)],
@@ -145,32 +157,6 @@ function parseStatus(cursor: Cursor): Command {
   return { kind: 'status', mailbox: name, attributes: parseStatusAttributes(cursor) }
 }
 
-function parseAppend(cursor: Cursor): Command {
-  const name = mailbox(cursor)
-  const messages: AppendedMessage[] = []
-  do {
-    cursor.space()
-    messages.push(parseAppended(cursor))
-    if (messages.length > APPEND_MESSAGES) throw new ImapSyntaxError('too many messages in one APPEND')
-    // A blank and another message may follow (RFC 3502).
-  } while (!cursor.isEnd())
-  return { kind: 'append', mailbox: name, messages }
-}
-
-function parseAppended(cursor: Cursor): AppendedMessage {
-  let flags: string[] = []
-  let internalDate: number | null = null
-  if (cursor.isNext('(')) {
-    flags = cursor.list(() => cursor.flag())
-    cursor.space()
-  }
-  if (cursor.isNext('"')) {
-    internalDate = parseInternalDate(cursor.string().toString('latin1')) ?? cursor.fail('a date and time')
-    cursor.space()
-  }
-  return { flags, internalDate, content: cursor.literal() }
-}
-
 const STORE_MODES = new Map<string, StoreCommand['mode']>([
   ['FLAGS', 'replace'],
   ['+FLAGS', 'add'],
@@ -218,4 +204,26 @@ function parseId(cursor: Cursor): Command {
     return [field, cursor.nstring()?.toString('utf8') ?? null]
   })
   return parameters.length <= ID_PAIRS ? { kind: 'id', parameters } : cursor.fail('at most 30 pairs')
+}
+
+function quotaRoot(cursor: Cursor): string {
+  cursor.space()
+  return cursor.astring('a quota root').toString('utf8')
+}
+
+/** RFC 9208 §4.1.3. The limits are read over: nobody may set them here. */
+function parseSetQuota(cursor: Cursor): Command {
+  const root = quotaRoot(cursor)
+  cursor.space()
+  cursor.list(() => {
+    cursor.atom('a resource')
+    cursor.space()
+    cursor.modseq()
+  })
+  return { kind: 'setQuota', root }
+}
+
+function parseCompress(cursor: Cursor): Command {
+  cursor.space()
+  return { kind: 'compress', mechanism: cursor.atom('a mechanism').toUpperCase() }
 }

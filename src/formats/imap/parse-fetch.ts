@@ -1,7 +1,8 @@
-/** FETCH (RFC 3501 §6.4.5, RFC 7162). */
-import type { FetchCommand } from './command.ts'
+/** FETCH (RFC 3501 §6.4.5, RFC 3516, RFC 7162, RFC 8474, RFC 8514, RFC 8970, RFC 9394). */
+import type { FetchCommand, PartialRange } from './command.ts'
 import { type Cursor, ImapSyntaxError } from './cursor.ts'
 import type { FetchItem, Partial, Section, SectionText } from './fetch-item.ts'
+import { parsePartialRange } from './parse-partial-range.ts'
 
 const SIMPLE = new Map<string, FetchItem>([
   ['ENVELOPE', { kind: 'envelope' }],
@@ -11,6 +12,9 @@ const SIMPLE = new Map<string, FetchItem>([
   ['UID', { kind: 'uid' }],
   ['MODSEQ', { kind: 'modseq' }],
   ['BODYSTRUCTURE', { kind: 'bodyStructure' }],
+  ['EMAILID', { kind: 'emailId' }],
+  ['THREADID', { kind: 'threadId' }],
+  ['SAVEDATE', { kind: 'saveDate' }],
   ['RFC822', { kind: 'rfc822' }],
   ['RFC822.HEADER', { kind: 'rfc822Header' }],
   ['RFC822.TEXT', { kind: 'rfc822Text' }],
@@ -30,22 +34,32 @@ export function parseFetch(cursor: Cursor, uid: boolean): FetchCommand {
   cursor.space()
   const set = cursor.sequenceSet()
   cursor.space()
-  const items = cursor.isNext('(') ? cursor.list(() => parseItem(cursor, cursor.word())) : parseMacroOrItem(cursor)
+  const items = cursor.isNext('(') ? cursor.list(() => parseFetchItem(cursor)) : parseMacroOrItem(cursor)
   if (items.length === 0) throw new ImapSyntaxError('expected a fetch item')
+  const modifiers = cursor.skipSpaces() && !cursor.isEnd() ? parseModifiers(cursor) : NONE
+  if (modifiers.vanished && (!uid || modifiers.changedSince === null))
+    throw new ImapSyntaxError('VANISHED needs UID FETCH and CHANGEDSINCE')
+  if (modifiers.partial && !uid) throw new ImapSyntaxError('PARTIAL needs UID FETCH')
+  return { kind: 'fetch', uid, set, items, ...modifiers }
+}
+
+type Modifiers = Pick<FetchCommand, 'changedSince' | 'vanished' | 'partial'>
+
+const NONE: Modifiers = { changedSince: null, vanished: false, partial: null }
+
+function parseModifiers(cursor: Cursor): Modifiers {
   let changedSince: number | null = null
   let vanished = false
-  if (cursor.skipSpaces() && !cursor.isEnd()) {
-    cursor.list(() => {
-      if (cursor.skipWord('VANISHED')) vanished = true
-      else if (cursor.skipWord('CHANGEDSINCE')) {
-        cursor.space()
-        changedSince = cursor.modseq()
-      } else cursor.fail('CHANGEDSINCE or VANISHED')
-    })
-  }
-  if (vanished && (!uid || changedSince === null))
-    throw new ImapSyntaxError('VANISHED needs UID FETCH and CHANGEDSINCE')
-  return { kind: 'fetch', uid, set, items, changedSince, vanished }
+  let partial: PartialRange | null = null
+  cursor.list(() => {
+    if (cursor.skipWord('VANISHED')) vanished = true
+    else if (cursor.skipWord('CHANGEDSINCE')) {
+      cursor.space()
+      changedSince = cursor.modseq()
+    } else if (cursor.skipWord('PARTIAL')) partial = parsePartialRange(cursor)
+    else cursor.fail('CHANGEDSINCE, VANISHED or PARTIAL')
+  })
+  return { changedSince, vanished, partial }
 }
 
 function parseMacroOrItem(cursor: Cursor): readonly FetchItem[] {
@@ -53,15 +67,47 @@ function parseMacroOrItem(cursor: Cursor): readonly FetchItem[] {
   return MACROS.get(word.toUpperCase()) ?? [parseItem(cursor, word)]
 }
 
+/** One item, as NOTIFY has them too (RFC 5465 §8). */
+export function parseFetchItem(cursor: Cursor): FetchItem {
+  return parseItem(cursor, cursor.word())
+}
+
 function parseItem(cursor: Cursor, word: string): FetchItem {
   const name = word.toUpperCase()
   const simple = SIMPLE.get(name)
   if (simple) return simple
+  if (name === 'PREVIEW') return { kind: 'preview', lazy: cursor.optionally(() => parseLazy(cursor)) ?? false }
+  if (name === 'BINARY' || name === 'BINARY.PEEK') {
+    const part = parseBinarySection(cursor)
+    return { kind: 'binary', part, partial: parsePartial(cursor), peek: name === 'BINARY.PEEK' }
+  }
+  if (name === 'BINARY.SIZE') return { kind: 'binarySize', part: parseBinarySection(cursor) }
   if (name !== 'BODY' && name !== 'BODY.PEEK') throw new ImapSyntaxError('unknown fetch item')
   if (!cursor.skip('[')) return name === 'BODY' ? { kind: 'body' } : cursor.fail('"["')
   const section = parseSection(cursor)
   cursor.expect(']')
   return { kind: 'section', section, partial: parsePartial(cursor), peek: name === 'BODY.PEEK' }
+}
+
+/** RFC 8970 §3.2: modifiers of PREVIEW. What else stands in parentheses belongs to FETCH. */
+function parseLazy(cursor: Cursor): true | null {
+  if (!cursor.skipSpaces() || !cursor.skip('(')) return null
+  cursor.skipSpaces()
+  if (!cursor.skipWord('LAZY')) return null
+  cursor.skipSpaces()
+  return cursor.skip(')') ? true : null
+}
+
+/** RFC 3516 §7 section-binary. */
+function parseBinarySection(cursor: Cursor): number[] {
+  cursor.expect('[')
+  const part: number[] = []
+  while (!cursor.skip(']')) {
+    if (part.length > 0) cursor.expect('.')
+    part.push(cursor.positive())
+    if (part.length > PART_DEPTH) throw new ImapSyntaxError('the part number is too long')
+  }
+  return part
 }
 
 function parseSection(cursor: Cursor): Section {

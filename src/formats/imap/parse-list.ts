@@ -11,6 +11,9 @@ const ATTRIBUTES = new Map<string, StatusAttribute>([
   ['HIGHESTMODSEQ', 'highestModseq'],
   ['SIZE', 'size'],
   ['DELETED', 'deleted'],
+  ['DELETED-STORAGE', 'deletedStorage'],
+  ['MAILBOXID', 'mailboxId'],
+  ['APPENDLIMIT', 'appendLimit'],
 ])
 
 const SELECTIONS = new Map<string, ListCommand['select'][number]>([
@@ -37,11 +40,15 @@ export function parseList(cursor: Cursor): ListCommand {
   const select = selecting
     ? cursor.list(() => SELECTIONS.get(cursor.atom().toUpperCase()) ?? cursor.fail('a selection option'))
     : []
+  // RFC 5258 §6 list-select-opts: it modifies another option, and REMOTE is none that it could.
+  if (select.includes('recursiveMatch') && !select.includes('subscribed') && !select.includes('specialUse'))
+    cursor.fail('a selection option beside RECURSIVEMATCH')
   if (selecting) cursor.space()
   const reference = cursor.mailbox()
   cursor.space()
   const several = cursor.isNext('(')
   const patterns = several ? cursor.list(() => cursor.pattern()) : [cursor.pattern()]
+  if (patterns.length === 0) cursor.fail('a mailbox pattern')
   const options = cursor.skipSpaces() && !cursor.isEnd() ? parseReturn(cursor) : null
   return {
     kind: 'list',
@@ -91,7 +98,7 @@ function parseQresync(cursor: Cursor): QresyncParameters {
   const uidValidity = cursor.positive()
   cursor.space()
   const modseq = cursor.modseq()
-  const known = cursor.skipSpaces() && !cursor.isNext('(') && !cursor.isNext(')') ? cursor.sequenceSet() : null
+  const known = cursor.skipSpaces() && !cursor.isNext('(') && !cursor.isNext(')') ? cursor.plainSequenceSet() : null
   cursor.skipSpaces()
   const match = cursor.isNext('(') ? parseMatch(cursor) : null
   cursor.expect(')')
@@ -100,9 +107,9 @@ function parseQresync(cursor: Cursor): QresyncParameters {
 
 function parseMatch(cursor: Cursor): NonNullable<QresyncParameters['match']> {
   cursor.expect('(')
-  const sequence = cursor.sequenceSet()
+  const sequence = cursor.plainSequenceSet()
   cursor.space()
-  const uids = cursor.sequenceSet()
+  const uids = cursor.plainSequenceSet()
   cursor.expect(')')
   return { sequence, uids }
 }

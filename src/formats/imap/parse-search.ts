@@ -1,180 +1,82 @@
-/** SEARCH (RFC 3501 §6.4.4 and the extensions named in search-key.ts), without recursion. */
-import { parseImapDay } from '#formats/message/date.ts'
-import type { SearchCommand } from './command.ts'
-import { type Cursor, ImapSyntaxError } from './cursor.ts'
-import { SEARCH_DEPTH, type SearchKey, type SearchReturn } from './search-key.ts'
+/** SEARCH, SORT and THREAD (RFC 3501 §6.4.4, RFC 5256 §5), with RETURN (RFC 4731, RFC 5182, RFC 5267, RFC 9394). */
+import type { PartialRange, SearchCommand, SortCommand, SortCriterion, SortField, ThreadCommand } from './command.ts'
+import type { Cursor } from './cursor.ts'
+import { parsePartialRange } from './parse-partial-range.ts'
+import { parseSearchKeys } from './parse-search-key.ts'
+import type { SearchReturn } from './search-key.ts'
 
 const RETURNS = new Map<string, SearchReturn>([
   ['MIN', 'min'],
   ['MAX', 'max'],
   ['ALL', 'all'],
   ['COUNT', 'count'],
+  ['SAVE', 'save'],
 ])
+
+const FIELDS = new Map<string, SortField>([
+  ['ARRIVAL', 'arrival'],
+  ['CC', 'cc'],
+  ['DATE', 'date'],
+  ['FROM', 'from'],
+  ['SIZE', 'size'],
+  ['SUBJECT', 'subject'],
+  ['TO', 'to'],
+  ['DISPLAYFROM', 'displayFrom'],
+  ['DISPLAYTO', 'displayTo'],
+])
+
+const CRITERIA = 50
 
 export function parseSearch(cursor: Cursor, uid: boolean): SearchCommand {
   cursor.space()
-  let wanted: SearchReturn[] | null = null
-  if (cursor.skipWord('RETURN')) {
-    cursor.space()
-    wanted = cursor.list(() => RETURNS.get(cursor.atom().toUpperCase()) ?? cursor.fail('MIN, MAX, ALL or COUNT'))
-    cursor.space()
-  }
-  let charset: string | null = null
-  if (cursor.skipWord('CHARSET')) {
-    cursor.space()
-    charset = cursor.astring('a charset').toString('latin1').toUpperCase()
-    cursor.space()
-  }
-  return { kind: 'search', uid, charset, return: wanted, key: parseKeys(cursor) }
+  const wanted = parseReturn(cursor)
+  const charset = cursor.skipWord('CHARSET') ? parseCharset(cursor) : null
+  return { kind: 'search', uid, charset, ...wanted, key: parseSearchKeys(cursor) }
 }
 
-/** A key that is not complete: it waits for its members. */
-interface Waiting {
-  readonly kind: 'top' | 'list' | 'not' | 'or'
-  readonly members: SearchKey[]
-  /** OR right inside OR only makes it wait for one more. */
-  needed: number
-}
-
-function parseKeys(cursor: Cursor): SearchKey {
-  const stack: Waiting[] = [{ kind: 'top', members: [], needed: 0 }]
-  for (;;) {
-    if (stack.length > SEARCH_DEPTH) throw new ImapSyntaxError('the search is nested too deeply')
-    if (openKey(cursor, stack)) continue
-    const done = complete(cursor, stack, parseSimpleKey(cursor))
-    if (done) return done
-  }
-}
-
-/** Steps into a key that has members, if one begins here. */
-function openKey(cursor: Cursor, stack: Waiting[]): boolean {
-  const top = stack.at(-1)!
-  if (cursor.skip('(')) {
-    cursor.skipSpaces()
-    stack.push({ kind: 'list', members: [], needed: 0 })
-  } else if (cursor.skipWord('NOT')) {
-    cursor.space()
-    stack.push({ kind: 'not', members: [], needed: 1 })
-  } else if (cursor.skipWord('OR')) {
-    cursor.space()
-    if (top.kind === 'or') top.needed++
-    else stack.push({ kind: 'or', members: [], needed: 2 })
-  } else return false
-  return true
-}
-
-/** Hands a complete key to what waits for it, as far out as that completes. Answers the tree when nothing waits any more. */
-function complete(cursor: Cursor, stack: Waiting[], key: SearchKey): SearchKey | null {
-  let member = key
-  for (;;) {
-    const top = stack.at(-1)!
-    top.members.push(member)
-    if (!closes(cursor, top)) return null
-    stack.pop()
-    member = combine(top)
-    if (top.kind === 'top') return member
-  }
-}
-
-/** Whether the key has all its members; if not, steps to the next one. */
-function closes(cursor: Cursor, { kind, members, needed }: Waiting): boolean {
-  if (kind === 'not' || kind === 'or') {
-    if (members.length === needed) return true
-    cursor.space()
-    return false
-  }
-  const spaced = cursor.skipSpaces()
-  if (kind === 'list' ? cursor.skip(')') : cursor.isEnd()) return true
-  return spaced ? false : cursor.fail(kind === 'list' ? '")"' : 'a space')
-}
-
-function combine({ kind, members }: Waiting): SearchKey {
-  if (kind === 'not') return { kind: 'not', key: members[0]! }
-  if (members.length === 1) return members[0]!
-  const join = kind === 'or' ? 'or' : 'and'
-  return { kind: join, keys: members.flatMap((key) => (key.kind === join ? key.keys : [key])) }
-}
-
-const FLAGS = ['Answered', 'Deleted', 'Draft', 'Flagged', 'Recent', 'Seen']
-
-/** Keys without arguments. */
-const WORDS = new Map<string, SearchKey>([
-  ['ALL', { kind: 'all' }],
-  ...FLAGS.map((flag): [string, SearchKey] => [flag.toUpperCase(), { kind: 'flag', flag: `\\${flag}`, set: true }]),
-  ...FLAGS.filter((flag) => flag !== 'Recent').map((flag): [string, SearchKey] => [
-    `UN${flag.toUpperCase()}`,
-    { kind: 'flag', flag: `\\${flag}`, set: false },
-  ]),
-  ['OLD', { kind: 'flag', flag: '\\Recent', set: false }],
-  [
-    'NEW',
-    {
-      kind: 'and',
-      keys: [
-        { kind: 'flag', flag: '\\Recent', set: true },
-        { kind: 'flag', flag: '\\Seen', set: false },
-      ],
-    },
-  ],
-])
-
-const HEADERS = new Set(['BCC', 'CC', 'FROM', 'SUBJECT', 'TO'])
-
-function parseSimpleKey(cursor: Cursor): SearchKey {
-  if (cursor.isDigit() || cursor.isNext('*')) return { kind: 'sequence', set: cursor.sequenceSet() }
-  const word = cursor.atom('a search key').toUpperCase()
-  const known = WORDS.get(word)
-  if (known) return known
+export function parseSort(cursor: Cursor, uid: boolean): SortCommand {
   cursor.space()
-  if (HEADERS.has(word)) return { kind: 'header', field: word.toLowerCase(), text: text(cursor) }
-  const dated = parseDateKey(word, cursor)
-  if (dated) return dated
-  switch (word) {
-    case 'BODY':
-      return { kind: 'body', text: text(cursor) }
-    case 'TEXT':
-      return { kind: 'text', text: text(cursor) }
-    case 'KEYWORD':
-    case 'UNKEYWORD':
-      return { kind: 'flag', flag: cursor.flag(), set: word === 'KEYWORD' }
-    case 'LARGER':
-    case 'SMALLER':
-      return { kind: 'size', compare: word === 'LARGER' ? 'larger' : 'smaller', octets: cursor.number() }
-    case 'OLDER':
-    case 'YOUNGER':
-      return { kind: 'age', compare: word === 'OLDER' ? 'older' : 'younger', seconds: cursor.positive() }
-    case 'UID':
-      return { kind: 'uid', set: cursor.sequenceSet() }
-    case 'HEADER': {
-      const field = cursor.astring('a field name').toString('latin1').toLowerCase()
-      cursor.space()
-      return { kind: 'header', field, text: text(cursor) }
-    }
-    case 'MODSEQ':
-      return parseModseq(cursor)
-    default:
-      throw new ImapSyntaxError('unknown search key')
-  }
+  const wanted = parseReturn(cursor)
+  const criteria = cursor.list(() => parseCriterion(cursor))
+  if (criteria.length === 0 || criteria.length > CRITERIA) cursor.fail('sort criteria')
+  return { kind: 'sort', uid, ...wanted, criteria, charset: parseCharset(cursor), key: parseSearchKeys(cursor) }
 }
 
-const text = (cursor: Cursor) => cursor.astring().toString('utf8')
-
-function parseDateKey(word: string, cursor: Cursor): SearchKey | null {
-  const of = word.startsWith('SENT') ? 'sent' : 'internal'
-  const compare = (of === 'sent' ? word.slice(4) : word).toLowerCase()
-  if (compare !== 'before' && compare !== 'on' && compare !== 'since') return null
-  const day = parseImapDay(cursor.astring('a date').toString('latin1'))
-  return day === null ? cursor.fail('a date') : { kind: 'date', of, compare, day }
+export function parseThread(cursor: Cursor, uid: boolean): ThreadCommand {
+  cursor.space()
+  const algorithm = cursor.atom('an algorithm').toUpperCase()
+  return { kind: 'thread', uid, algorithm, charset: parseCharset(cursor), key: parseSearchKeys(cursor) }
 }
 
-/** RFC 7162 §3.1.5: entry name and type may come before; messages have one MODSEQ for all, so they are read over. */
-function parseModseq(cursor: Cursor): SearchKey {
-  if (cursor.isString()) {
-    cursor.string()
-    cursor.space()
-    const type = cursor.atom().toLowerCase()
-    if (type !== 'priv' && type !== 'shared' && type !== 'all') cursor.fail('priv, shared or all')
-    cursor.space()
-  }
-  return { kind: 'modseq', atLeast: cursor.modseq() }
+/** With the blanks around it. */
+function parseCharset(cursor: Cursor): string {
+  cursor.space()
+  const charset = cursor.astring('a charset').toString('latin1').toUpperCase()
+  cursor.space()
+  return charset
+}
+
+// RFC 4731 §3.1, RFC 5182 §3.2, RFC 9394 §3.1
+function parseReturn(cursor: Cursor): Pick<SearchCommand, 'return' | 'partial'> {
+  if (!cursor.skipWord('RETURN')) return { return: null, partial: null }
+  cursor.space()
+  const wanted: SearchReturn[] = []
+  let partial: PartialRange | null = null
+  cursor.list(() => {
+    const word = cursor.atom('a return option').toUpperCase()
+    if (word === 'PARTIAL' && partial === null) partial = parsePartialRange(cursor)
+    else wanted.push(RETURNS.get(word) ?? cursor.fail('MIN, MAX, ALL, COUNT, SAVE or one PARTIAL'))
+  })
+  // RFC 9394 §3.1: it cannot be together with ALL.
+  if (partial && wanted.includes('all')) cursor.fail('either ALL or PARTIAL')
+  cursor.space()
+  return { return: wanted, partial }
+}
+
+// RFC 5256 §5 sort-criterion, RFC 5957 §4
+function parseCriterion(cursor: Cursor): SortCriterion {
+  const reverse = cursor.skipWord('REVERSE')
+  if (reverse) cursor.space()
+  const field = FIELDS.get(cursor.atom('a sort key').toUpperCase())
+  return field ? { field, reverse } : cursor.fail('a sort key')
 }

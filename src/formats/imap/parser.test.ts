@@ -67,12 +67,14 @@ test('reads the example commands of RFC 3501', () => {
     ],
     changedSince: null,
     vanished: false,
+    partial: null,
   })
   assert.deepEqual(command('SEARCH FLAGGED SINCE 1-Feb-1994 NOT FROM "Smith"'), {
     kind: 'search',
     uid: false,
     charset: null,
     return: null,
+    partial: null,
     key: {
       kind: 'and',
       keys: [
@@ -175,6 +177,7 @@ test('literals: a go-ahead, and exact octets', () => {
             flags: ['\\Seen'],
             internalDate: Date.UTC(2026, 10, 3, 12),
             content: Buffer.from('a\0\r\n{3}\r'),
+            utf8: false,
           },
         ],
       },

@@ -25,6 +25,8 @@ export interface ReaderLimits {
   readonly authenticated: boolean
   /** Octets of all messages of one APPEND. */
   readonly appendOctets: number
+  /** Mailbox names come in UTF-8 (RFC 6855 §3, RFC 9051 §5.1); left out: in modified UTF-7. */
+  readonly utf8?: boolean
 }
 
 interface AnnouncedLiteral {
@@ -147,7 +149,7 @@ export class CommandReader {
   #finishCommand(line: Buffer): ReaderEvent {
     this.#segments.push({ line, literalAt: line.length, literal: null })
     if (this.#refused) return this.#reject(this.#refused)
-    const cursor = new Cursor(this.#segments)
+    const cursor = new Cursor(this.#segments, this.#limits.utf8)
     const tag = cursor.tag()
     if (tag === null) return this.#reject(refusal('expected a tag'))
     let command: Command

@@ -1,4 +1,4 @@
-/** Search keys that are plain ASCII, as SEARCH has them (RFC 3501 §6.4.4). */
+/** Search keys that are plain ASCII, as SEARCH has them (RFC 3501 §6.4.4, and the extensions named in search-key.ts). */
 import { formatImapDay } from '#formats/message/date.ts'
 import type { SearchKey } from './search-key.ts'
 import { formatSequenceSet } from './sequence-set.ts'
@@ -22,6 +22,12 @@ export function formatPlainKey(key: PlainKey): string {
       return formatSequenceSet(key.set)
     case 'uid':
       return `UID ${formatSequenceSet(key.set)}`
+    case 'savedDate':
+      return `SAVED${key.compare.toUpperCase()} ${formatImapDay(key.day)}`
+    case 'saveDateSupported':
+      return 'SAVEDATESUPPORTED'
+    case 'objectId':
+      return `${key.of.toUpperCase()}ID ${key.id}`
     case 'modseq':
       return `MODSEQ ${key.atLeast}`
   }

@@ -41,6 +41,7 @@ function parseNumber(text: string): number | null {
 }
 
 export function formatSequenceSet(set: SequenceSet): string {
+  if (set === SAVED) return '$'
   const name = (number: number) => (number === STAR ? '*' : String(number))
   return set.map(({ first, last }) => (first === last ? name(first) : `${name(first)}:${name(last)}`)).join(',')
 }

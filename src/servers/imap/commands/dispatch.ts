@@ -2,7 +2,7 @@
 import type { Command } from '#formats/imap/command.ts'
 import type { Completion } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
-import { bad } from '../imap-error.ts'
+import { bad, no } from '../imap-error.ts'
 import { append } from './append.ts'
 import { authenticate } from './authenticate.ts'
 import { capability } from './capability.ts'
@@ -65,6 +65,19 @@ const COMMANDS: { readonly [K in Kind]: readonly [State, Run<K>] } = {
   store: ['selected', store],
   copy: ['selected', copy],
   move: ['selected', copy],
+  sort: ['selected', refused],
+  thread: ['selected', refused],
+  notify: ['logged in', refused],
+  getMetadata: ['logged in', refused],
+  setMetadata: ['logged in', refused],
+  getQuota: ['logged in', refused],
+  getQuotaRoot: ['logged in', refused],
+  setQuota: ['logged in', refused],
+  compress: ['logged in', refused],
+}
+
+async function refused(): Promise<never> {
+  throw no('CANNOT', 'This is not done here')
 }
 
 /** Throws BAD for a command that does not belong here, and what the command itself throws. */

@@ -87,6 +87,13 @@ function needsOfItem(item: FetchItem): Needs {
       return { summary: true, content: true }
     case 'rfc822Header':
       return { summary: true, content: 'header' }
+    case 'binary':
+    case 'binarySize':
+    case 'preview':
+    case 'emailId':
+    case 'threadId':
+    case 'saveDate':
+      throw bad('Not supported')
     case 'section':
       return { summary: !isWhole(item.section), content: isInHeader(item.section) ? 'header' : true }
   }

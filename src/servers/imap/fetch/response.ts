@@ -3,6 +3,7 @@ import type { FetchItem } from '#formats/imap/fetch-item.ts'
 import { formatBodyStructure, formatEnvelope } from '#formats/imap/structure-writer.ts'
 import { formatContent, formatFetch, formatSection, type ResponseChunk } from '#formats/imap/writer.ts'
 import { formatInternalDate } from '#formats/message/date.ts'
+import { bad } from '../imap-error.ts'
 import type { SelectedMailbox } from '../selected.ts'
 import type { Opened } from './opened-messages.ts'
 import { partOf, sectionOf } from './section.ts'
@@ -51,6 +52,13 @@ function attribute(mailbox: SelectedMailbox, index: number, item: FetchItem, mes
       return ['RFC822.HEADER ', ...formatContent(sectionOf(HEADER, summary, content))]
     case 'rfc822Text':
       return ['RFC822.TEXT ', ...formatContent(sectionOf(TEXT, summary, content))]
+    case 'binary':
+    case 'binarySize':
+    case 'preview':
+    case 'emailId':
+    case 'threadId':
+    case 'saveDate':
+      throw bad('Not supported')
     case 'section': {
       const octets = sectionOf(item.section, summary, content)
       return [`${formatSection(item.section, item.partial)} `, ...formatContent(octets && partOf(octets, item.partial))]

@@ -141,7 +141,10 @@ function simpleCriterion(key: SimpleKey, { view, now }: SearchGround): Criterion
       return ({ place }) => (key.compare === 'younger' ? view.dateAt(place) >= limit : view.dateAt(place) <= limit)
     }
     case 'modseq':
-      throw bad('MODSEQ is not supported')
+    case 'savedDate':
+    case 'saveDateSupported':
+    case 'objectId':
+      throw bad('This search key is not supported')
   }
 }
 
