@@ -62,6 +62,20 @@ export interface MailboxStatus {
   readonly size: number
 }
 
+/** All that SELECT tells. It costs the same however many messages there are. */
+export interface MailboxOverview {
+  readonly status: MailboxStatus
+  /** Keywords that messages have, as first spelled; it may be that some are on none any more. */
+  readonly keywords: readonly string[]
+  readonly firstUnseen: Uid | null
+  /**
+   * The uids, as pairs of first and last of each run, ascending: those that are there, or, instead, those that vanished since the
+   * `known` MODSEQ. What was there then and did not vanish is there, and so is every other uid given since.
+   */
+  readonly present: Uint32Array<ArrayBuffer> | null
+  readonly vanished: Uint32Array<ArrayBuffer> | null
+}
+
 /** What is known of a message without any key: this and nothing else is in clear on the disk (keys.md, At rest). */
 export interface MessageRow {
   readonly uid: Uid
@@ -104,6 +118,16 @@ export interface FlagChange {
   readonly flags: readonly string[]
   /** RFC 7162 §3.1.3: leave messages alone whose MODSEQ is higher, and name them. */
   readonly unchangedSince?: number
+}
+
+export interface FlagsChanged {
+  /** The rows after the change (messages that had these flags already too). */
+  readonly rows: readonly MessageRow[]
+  /** Those that `unchangedSince` spared. */
+  readonly spared: readonly Uid[]
+  /** The mailbox's highest MODSEQ before and after the change: nothing else happened between. */
+  readonly before: number
+  readonly after: number
 }
 
 export interface MailboxChanges {
@@ -160,6 +184,10 @@ export interface AccountMail extends AsyncDisposable {
   renameMailbox(from: MailboxName, to: MailboxName): Promise<Relocated | null>
   status(mailbox: MailboxId): Promise<MailboxStatus>
 
+  /** `known`: a MODSEQ of this mailbox at which the caller knows the uids and UIDNEXT. */
+  overview(mailbox: MailboxId, known?: number): Promise<MailboxOverview>
+  /** In the order asked for; null for a uid that is gone. */
+  rows(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (MessageRow | null)[]>
   /** Ascending by uid. */
   list(mailbox: MailboxId): Promise<readonly MessageRow[]>
   changesSince(mailbox: MailboxId, modseq: number): Promise<MailboxChanges>
@@ -188,12 +216,8 @@ export interface AccountMail extends AsyncDisposable {
   sealedAmong(messageIds: readonly string[]): Promise<readonly string[]>
 
   append(mailbox: MailboxId, message: NewMessage): Promise<Appended>
-  /** The rows after the change (messages that had these flags already too), and the uids that `unchangedSince` spared. */
-  setFlags(
-    mailbox: MailboxId,
-    uids: readonly Uid[],
-    change: FlagChange,
-  ): Promise<{ readonly rows: readonly MessageRow[]; readonly spared: readonly Uid[] }>
+  /** Throws TooManyFlags. */
+  setFlags(mailbox: MailboxId, uids: readonly Uid[], change: FlagChange): Promise<FlagsChanged>
   /** All or nothing. Pairs of old and new uid, ascending. Throws OverQuota. */
   copy(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied>
   /** The same, and the originals vanish in the same transaction (RFC 6851 §3.3). */
@@ -310,6 +334,10 @@ export class MailboxExists extends StoreError {
 /** The change is never allowed; the message says why. */
 export class MailboxRefused extends StoreError {
   override readonly name = 'MailboxRefused'
+}
+/** A message or a mailbox has as many keywords as it may have, or one is too long. */
+export class TooManyFlags extends StoreError {
+  override readonly name = 'TooManyFlags'
 }
 export class OverQuota extends StoreError {
   override readonly name = 'OverQuota'

@@ -14,10 +14,12 @@ import {
   type Copied,
   type Coverage,
   type FlagChange,
+  type FlagsChanged,
   type Mailbox,
   type MailboxChanges,
   type MailboxId,
   type MailboxName,
+  type MailboxOverview,
   MailboxRefused,
   type MailboxStatus,
   type MessageFacts,
@@ -33,6 +35,7 @@ import {
 } from './mail-store.ts'
 import { byName, canonicalName, INBOX, isInferior, MAILBOXES_PER_ACCOUNT } from './mailbox-name.ts'
 import {
+  learnKeywords,
   type MemoryAccount,
   type MemoryMailbox,
   type MemoryMessage,
@@ -42,6 +45,7 @@ import {
 } from './memory-account.ts'
 import { MemoryContents, partsOf } from './memory-contents.ts'
 import { checkQuota, MESSAGE_COST } from './quota.ts'
+import { packRuns, runsOf, sortedUids } from './uid-sets.ts'
 
 const LISTED: Change = { kind: 'mailboxes' }
 
@@ -116,6 +120,27 @@ export class MemoryAccountMail implements IndexedAccountMail {
     return statusOf(this.#account.mailbox(mailbox))
   }
 
+  async overview(mailbox: MailboxId, known?: number): Promise<MailboxOverview> {
+    const box = this.#account.mailbox(mailbox)
+    const uids = [...box.messages.keys()]
+    const vanished = box.vanished.filter(({ modseq }) => modseq > (known ?? 0)).map(({ uid }) => uid)
+    return {
+      status: statusOf(box),
+      keywords: [...box.keywords.values()],
+      firstUnseen: uids.find((uid) => (box.messages.get(uid)!.flags.system & SEEN) === 0) ?? null,
+      present: known === undefined ? packRuns(runsOf(uids, 1)) : null,
+      vanished: known === undefined ? null : packRuns(runsOf(sortedUids(vanished), 1)),
+    }
+  }
+
+  async rows(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (MessageRow | null)[]> {
+    const { messages } = this.#account.mailbox(mailbox)
+    return uids.map((uid) => {
+      const message = messages.get(uid)
+      return message ? rowOf(message) : null
+    })
+  }
+
   async list(mailbox: MailboxId): Promise<readonly MessageRow[]> {
     return [...this.#account.mailbox(mailbox).messages.values()].map(rowOf)
   }
@@ -164,8 +189,9 @@ export class MemoryAccountMail implements IndexedAccountMail {
     return this.#account.append(this.#account.mailbox(mailbox), message)
   }
 
-  async setFlags(mailbox: MailboxId, uids: readonly Uid[], change: FlagChange) {
+  async setFlags(mailbox: MailboxId, uids: readonly Uid[], change: FlagChange): Promise<FlagsChanged> {
     const box = this.#account.mailbox(mailbox)
+    const before = box.highestModseq
     const given = encodeFlags(change.flags)
     const limit = change.unchangedSince ?? Number.POSITIVE_INFINITY
     const found = messagesOf(box, uids)
@@ -174,6 +200,7 @@ export class MemoryAccountMail implements IndexedAccountMail {
     const next = rest.map((message) => applyFlags(message.flags, change.mode, given))
     const changed = rest.filter((message, i) => !sameFlags(message.flags, next[i]!))
     if (changed.length > 0) {
+      for (const flags of next) learnKeywords(box, flags)
       const modseq = this.#account.nextModseq()
       for (const message of changed) message.modseq = modseq
       rest.forEach((message, i) => {
@@ -182,7 +209,7 @@ export class MemoryAccountMail implements IndexedAccountMail {
       box.highestModseq = modseq
       this.#account.notify(mailbox)
     }
-    return { rows: rest.map(rowOf), spared }
+    return { rows: rest.map(rowOf), spared, before, after: box.highestModseq }
   }
 
   async copy(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {

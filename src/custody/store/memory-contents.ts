@@ -38,6 +38,11 @@ export class MemoryContents implements Contents {
     return this.#all().get(id)?.octets ?? null
   }
 
+  async readAll(ids: readonly ContentId[]): Promise<ReadonlyMap<ContentId, Bytes>> {
+    const all = this.#all()
+    return new Map(ids.flatMap((id) => (all.has(id) ? [[id, all.get(id)!.octets]] : [])))
+  }
+
   async example(id: ContentId): Promise<(IndexedParts & Place) | null> {
     for (const mailbox of this.#account.mailboxes.values())
       for (const message of mailbox.messages.values())

@@ -24,6 +24,44 @@ export function appending(check: Check): void {
     assert.equal(await mail.read(inbox, 99), null)
   })
 
+  check('many are read together, in the order asked for, with what is wanted of them', async ({ mail, mailbox }) => {
+    const inbox = await mailbox('INBOX')
+    const sizes = [0, 1, 30_000, 300_000]
+    const octets = sizes.map((size) => randomBytes(size))
+    for (const content of octets)
+      await mail.append(inbox, newMessage('x', { content, summary: content.subarray(0, 900), flags: ['\\Seen'] }))
+    const asked = [4, 99, 1, 3, 4, 2]
+    const all = await mail.messages(inbox, asked, { row: true, summary: true, content: true })
+    const rows = await mail.list(inbox)
+    for (const [i, uid] of asked.entries()) {
+      const one = all[i]!
+      if (uid === 99) {
+        assert.equal(one, null)
+        continue
+      }
+      assert.deepEqual([one.uid, one.row, one.unreadable], [uid, rows[uid - 1], null])
+      assert.ok(octets[uid - 1]!.equals(one.content!), `content of ${uid}`)
+      assert.ok(octets[uid - 1]!.subarray(0, 900).equals(one.summary!), `summary of ${uid}`)
+    }
+    for (const wanted of ['row', 'summary', 'content'] as const) {
+      const [one] = await mail.messages(inbox, [3], { [wanted]: true })
+      const { uid, unreadable, ...parts } = one!
+      const given = Object.entries(parts).filter(([, part]) => part !== null)
+      assert.deepEqual([uid, unreadable, given.map(([name]) => name)], [3, null, [wanted]])
+    }
+    assert.deepEqual(await mail.messages(inbox, [], { content: true }), [])
+  })
+
+  check('more are read together than one question to the disk takes', async ({ mail, mailbox }) => {
+    const inbox = await mailbox('INBOX')
+    await Promise.all(Array.from({ length: 150 }, (_, i) => mail.append(inbox, newMessage(`m${i}`))))
+    const uids = (await mail.list(inbox)).map(({ uid }) => uid)
+    const read = await mail.messages(inbox, uids, { content: true })
+    const one = await mail.read(inbox, 77)
+    assert.equal(new Set(read.map((message) => text(message!.content))).size, 150)
+    assert.equal(text(read[76]!.content), text(one))
+  })
+
   check('nothing is said of the protection of what came in clear, or is gone', async ({ mail, mailbox }) => {
     const inbox = await mailbox('INBOX')
     await mail.append(inbox, newMessage('clear'))
@@ -89,6 +127,8 @@ export function appending(check: Check): void {
     await assert.rejects(mail.summaries(gone, [1]), NoSuchMailbox)
     await assert.rejects(mail.facts(gone, [1]), NoSuchMailbox)
     await assert.rejects(mail.protections(gone, [1]), NoSuchMailbox)
+    await assert.rejects(mail.messages(gone, [1], { row: true }), NoSuchMailbox)
+    await assert.rejects(mail.messages(gone, [1], { content: true }), NoSuchMailbox)
     await assert.rejects(mail.status(gone), NoSuchMailbox)
     await assert.rejects(mail.changesSince(gone, 0), NoSuchMailbox)
     await assert.rejects(mail.setFlags(gone, [1], { mode: 'add', flags: [] }), NoSuchMailbox)

@@ -7,23 +7,28 @@ import type {
   Copied,
   Coverage,
   FlagChange,
+  FlagsChanged,
   Mailbox,
   MailboxChanges,
   MailboxId,
   MailboxName,
+  MailboxOverview,
   MailboxStatus,
   MessageFacts,
   MessageRow,
   NewMessage,
   Quota,
   ReadingKeys,
+  ReadMessage,
   Relocated,
   ResealingState,
   Sealing,
   SpecialUse,
   Uid,
+  Wanted,
 } from './mail-store.ts'
-import { type RowColumns, unpackRows } from './row-columns.ts'
+import { type PackedMessages, unpackMessages } from './packed-messages.ts'
+import { type RowColumns, unpackFoundRows, unpackRows } from './row-columns.ts'
 import type { StoreThread } from './store-thread.ts'
 import { type MailMethod, ownCopy } from './store-wire.ts'
 
@@ -87,15 +92,22 @@ export class PooledAccountMail implements AccountMail {
     return unpackRows((await this.#call('list', mailbox)) as RowColumns)
   }
 
+  async overview(mailbox: MailboxId, known?: number): Promise<MailboxOverview> {
+    return (await this.#call('overview', mailbox, known)) as MailboxOverview
+  }
+
+  async rows(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (MessageRow | null)[]> {
+    return unpackFoundRows((await this.#call('rows', mailbox, uids)) as RowColumns)
+  }
+
   async changesSince(mailbox: MailboxId, modseq: number): Promise<MailboxChanges> {
     const changes = (await this.#call('changesSince', mailbox, modseq)) as MailboxChanges & { changed: RowColumns }
     return { ...changes, changed: unpackRows(changes.changed) }
   }
 
-  async setFlags(mailbox: MailboxId, uids: readonly Uid[], change: FlagChange) {
-    const answer = await this.#call('setFlags', mailbox, uids, change)
-    const { rows, spared } = answer as { rows: RowColumns; spared: readonly Uid[] }
-    return { rows: unpackRows(rows), spared }
+  async setFlags(mailbox: MailboxId, uids: readonly Uid[], change: FlagChange): Promise<FlagsChanged> {
+    const answer = (await this.#call('setFlags', mailbox, uids, change)) as FlagsChanged & { rows: RowColumns }
+    return { ...answer, rows: unpackRows(answer.rows) }
   }
 
   async mailboxes(): Promise<readonly Mailbox[]> {
@@ -136,6 +148,10 @@ export class PooledAccountMail implements AccountMail {
 
   async read(mailbox: MailboxId, uid: Uid): Promise<Bytes | null> {
     return (await this.#call('read', mailbox, uid)) as Bytes | null
+  }
+
+  async messages(mailbox: MailboxId, uids: readonly Uid[], wanted: Wanted): Promise<readonly (ReadMessage | null)[]> {
+    return unpackMessages((await this.#call('messages', mailbox, uids, wanted)) as PackedMessages)
   }
 
   async protections(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (Protection | null)[]> {

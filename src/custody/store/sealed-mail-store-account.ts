@@ -16,6 +16,7 @@ import {
   type MailboxChanges,
   type MailboxId,
   type MailboxName,
+  type MailboxOverview,
   type MailboxStatus,
   type MessageFacts,
   type MessageRow,
@@ -24,13 +25,16 @@ import {
   NoCertificate,
   type Quota,
   type ReadingKeys,
+  type ReadMessage,
   type Relocated,
   type ResealingState,
   type SpecialUse,
   type Uid,
+  type Wanted,
 } from './mail-store.ts'
 import { SealedIndex } from './sealed-mail-store-index.ts'
 import { unsealContent } from './sealed-mail-store-opener.ts'
+import { readMessages, WHY_CLOSED } from './sealed-mail-store-reading.ts'
 import { coverageOf, Resealer } from './sealed-mail-store-resealing.ts'
 import type { Sealer } from './sealed-mail-store-sealer.ts'
 import type { SharedWork } from './sealed-mail-store-work.ts'
@@ -88,6 +92,14 @@ export class SealedAccountMail implements AccountMail {
 
   status(mailbox: MailboxId): Promise<MailboxStatus> {
     return this.#inner.status(mailbox)
+  }
+
+  overview(mailbox: MailboxId, known?: number): Promise<MailboxOverview> {
+    return this.#inner.overview(mailbox, known)
+  }
+
+  rows(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (MessageRow | null)[]> {
+    return this.#inner.rows(mailbox, uids)
   }
 
   list(mailbox: MailboxId): Promise<readonly MessageRow[]> {
@@ -164,6 +176,15 @@ export class SealedAccountMail implements AccountMail {
     return taken
   }
 
+  async messages(mailbox: MailboxId, uids: readonly Uid[], wanted: Wanted): Promise<readonly (ReadMessage | null)[]> {
+    if (!wanted.summary && !wanted.content) return this.#inner.messages(mailbox, uids, wanted)
+    const index = this.#unlocked()
+    return readMessages({ inner: this.#inner, index, readAlone: (uid) => this.read(mailbox, uid) }, mailbox, {
+      uids,
+      wanted,
+    })
+  }
+
   async read(mailbox: MailboxId, uid: Uid): Promise<Bytes | null> {
     const index = this.#unlocked()
     for (let before: ContentId | null = null; ; ) {
@@ -172,11 +193,8 @@ export class SealedAccountMail implements AccountMail {
       const { content: id, entry } = found
       if (id === before) throw new MessageUnreadable('the content of the message is missing: restore it from a backup')
       before = id
-      if (entry === 'lost') throw new MessageUnreadable('the message is sealed to a key that is not here')
-      if (entry === 'unwritten' && (await this.#inner.contents.read(id)))
-        throw new MessageUnreadable('the message was opened and cannot be written down now: try again later')
-      if (entry === 'unwritten') continue
-      if (entry === 'damaged') throw new MessageUnreadable('the stored message is damaged: restore it from a backup')
+      if (entry === 'unwritten' && !(await this.#inner.contents.read(id))) continue
+      if (typeof entry === 'string') throw new MessageUnreadable(WHY_CLOSED[entry])
       try {
         const sealed = await this.#inner.contents.read(id)
         if (sealed) return unsealContent(sealed, decodeEntry(entry)!.sessionKey)

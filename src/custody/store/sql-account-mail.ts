@@ -13,15 +13,18 @@ import type {
   WaitingSummary,
 } from './indexed-mail-store.ts'
 import {
+  AccountDamaged,
   type Appended,
   type Change,
   type Copied,
   type Coverage,
   type FlagChange,
+  type FlagsChanged,
   type Mailbox,
   type MailboxChanges,
   type MailboxId,
   type MailboxName,
+  type MailboxOverview,
   MailboxRefused,
   type MailboxStatus,
   type MessageFacts,
@@ -61,6 +64,7 @@ import {
   rowOf,
   type StoredMessage,
 } from './sql-messages.ts'
+import { readOverview } from './sql-overview.ts'
 import { findContent, keepRecords, readParts, readRecords, readSummaries, readWaiting } from './sql-parts.ts'
 import { readQuota } from './sql-quota.ts'
 import { readVanished, removeMailbox, removeMessages } from './sql-removal.ts'
@@ -147,6 +151,26 @@ export class SqlAccountMail implements IndexedAccountMail {
     return this.#access.read((scope) => readStatus(scope, mailbox))
   }
 
+  async overview(mailbox: MailboxId, known?: number): Promise<MailboxOverview> {
+    const read = await this.#access.read((scope) => readOverview(scope, mailbox, known))
+    if (read) return read
+    // Nobody changes anything while a transaction runs.
+    const overview = await this.#access.write((scope) => readOverview(scope, mailbox))
+    if (!overview) throw new AccountDamaged('the counts of a mailbox are wrong: restore the account from a backup')
+    return overview
+  }
+
+  rows(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (MessageRow | null)[]> {
+    return this.#access.read(async (scope) => {
+      await readStatus(scope, mailbox)
+      const found = new Map((await messagesOf(scope, mailbox, uids)).map((message) => [message.uid, message]))
+      return uids.map((uid) => {
+        const message = found.get(uid)
+        return message ? rowOf(message) : null
+      })
+    })
+  }
+
   list(mailbox: MailboxId): Promise<readonly MessageRow[]> {
     return this.#access.read(async (scope) => {
       await readStatus(scope, mailbox)
@@ -224,10 +248,10 @@ export class SqlAccountMail implements IndexedAccountMail {
     return appended
   }
 
-  async setFlags(mailbox: MailboxId, uids: readonly Uid[], change: FlagChange) {
-    const { rows, spared, changed } = await this.#access.write((scope) => setFlags(scope, mailbox, uids, change))
-    if (changed) this.#notify(mailbox)
-    return { rows, spared }
+  async setFlags(mailbox: MailboxId, uids: readonly Uid[], change: FlagChange): Promise<FlagsChanged> {
+    const answer = await this.#access.write((scope) => setFlags(scope, mailbox, uids, change))
+    if (answer.after !== answer.before) this.#notify(mailbox)
+    return answer
   }
 
   async copy(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {

@@ -17,6 +17,7 @@ import { prepare } from './prepared.ts'
 import type { AccountScope } from './schema.ts'
 import type { SqlAccess } from './sql-access.ts'
 import { INLINE_OCTETS } from './sql-append.ts'
+import { findContents, readFiles } from './sql-bulk.ts'
 import { moveMessages } from './sql-changes.ts'
 import { insertContent } from './sql-messages.ts'
 import { putRecord, readParts } from './sql-parts.ts'
@@ -170,6 +171,21 @@ export class SqlContents implements Contents {
         throw error
       }
     })
+  }
+
+  async readAll(ids: readonly ContentId[]): Promise<ReadonlyMap<ContentId, Bytes | MessageUnreadable>> {
+    const found = await this.#access.read(async (scope, { blobs }) => readFiles(blobs, await findContents(scope, ids)))
+    // Its file went with it while we were on the way, or is missing.
+    for (const [id, content] of found) {
+      if (content instanceof Error && !(await this.#isThere(id))) found.delete(id)
+    }
+    return found
+  }
+
+  #isThere(id: ContentId): Promise<boolean> {
+    return this.#access.read(
+      async ({ query, account }) => (await contentFile(query, { account, content: id })).length > 0,
+    )
   }
 
   example(id: ContentId): Promise<(IndexedParts & Place) | null> {

@@ -10,7 +10,9 @@ import type { AccountId } from '../accounts/directory.ts'
 import type {
   AccountMail,
   ChangeListener,
+  FlagsChanged,
   MailboxChanges,
+  MailboxOverview,
   MailStore,
   MessageRow,
   NewMessage,
@@ -20,7 +22,7 @@ import type {
   UnsealingAid,
 } from './mail-store.ts'
 import { packMessages } from './packed-messages.ts'
-import { columnBuffers, packRows } from './row-columns.ts'
+import { columnBuffers, packFoundRows, packRows } from './row-columns.ts'
 import { createSealedMailStore } from './sealed-mail-store.ts'
 import { createSqlMailStore } from './sql-mail-store.ts'
 import {
@@ -224,13 +226,22 @@ function packValue(method: string, value: unknown): Value {
       const packed = packRows(value as readonly MessageRow[])
       return { value: packed, transfer: columnBuffers(packed) }
     }
+    case 'rows': {
+      const packed = packFoundRows(value as readonly (MessageRow | null)[])
+      return { value: packed, transfer: columnBuffers(packed) }
+    }
+    case 'overview': {
+      const { present, vanished } = value as MailboxOverview
+      for (const uids of [present, vanished]) if (uids) transfer.push(uids.buffer)
+      return { value, transfer }
+    }
     case 'changesSince': {
       const changes = value as MailboxChanges
       const changed = packRows(changes.changed)
       return { value: { ...changes, changed }, transfer: columnBuffers(changed) }
     }
     case 'setFlags': {
-      const answer = value as { rows: readonly MessageRow[]; spared: readonly number[] }
+      const answer = value as FlagsChanged
       const rows = packRows(answer.rows)
       return { value: { ...answer, rows }, transfer: columnBuffers(rows) }
     }

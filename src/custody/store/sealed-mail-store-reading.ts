@@ -1,0 +1,90 @@
+/** Many messages opened together: their entries from the index, their contents with the session keys that those hold. */
+import { type Bytes, wipe } from '#lib/bytes.ts'
+import type { ContentId, IndexedAccountMail } from './indexed-mail-store.ts'
+import {
+  type MailboxId,
+  type MessageRow,
+  MessageUnreadable,
+  type ReadMessage,
+  type Uid,
+  type Wanted,
+} from './mail-store.ts'
+import type { SealedIndex } from './sealed-mail-store-index.ts'
+import { unsealContent } from './sealed-mail-store-opener.ts'
+import type { Found } from './sealed-mail-store-unsealing.ts'
+import { decodeEntry } from './summary-entry.ts'
+
+type Closed = Extract<Found['entry'], string>
+
+/** What readers are told of a message that cannot be opened. */
+export const WHY_CLOSED: Readonly<Record<Closed, string>> = {
+  lost: 'the message is sealed to a key that is not here',
+  damaged: 'the stored message is damaged: restore it from a backup',
+  unwritten: 'the message was opened and cannot be written down now: try again later',
+}
+
+interface Means {
+  readonly inner: IndexedAccountMail
+  readonly index: SealedIndex
+  /** Looks at one message alone, as often as others change it meanwhile. */
+  readonly readAlone: (uid: Uid) => Promise<Bytes | null>
+}
+
+interface Asked {
+  readonly uids: readonly Uid[]
+  readonly wanted: Wanted
+}
+
+/** In the order asked for; null for a uid that is gone. */
+export async function readMessages(
+  { inner, index, readAlone }: Means,
+  mailbox: MailboxId,
+  { uids, wanted }: Asked,
+): Promise<readonly (ReadMessage | null)[]> {
+  const found = await index.find(mailbox, uids)
+  try {
+    const rows = wanted.row ? await rowsOf(inner, mailbox, uids) : null
+    const open = found.flatMap((one) => (one && typeof one.entry !== 'string' ? [one.content] : []))
+    const contents = wanted.content ? await inner.contents.readAll(open) : null
+    const answers: (ReadMessage | null)[] = []
+    for (const [at, one] of found.entries()) {
+      const row = rows?.[at] ?? null
+      if (!one || (rows && !row)) answers.push(null)
+      else answers.push(await answerOf(one, row, { wanted, contents, readAlone }))
+    }
+    return answers
+  } finally {
+    for (const one of found) if (one && typeof one.entry !== 'string') wipe(one.entry)
+  }
+}
+
+async function rowsOf(inner: IndexedAccountMail, mailbox: MailboxId, uids: readonly Uid[]) {
+  const read = await inner.messages(mailbox, uids, { row: true })
+  return read.map((one) => one?.row ?? null)
+}
+
+interface ReadTogether extends Pick<Means, 'readAlone'> {
+  readonly wanted: Wanted
+  readonly contents: ReadonlyMap<ContentId, Bytes | MessageUnreadable> | null
+}
+
+async function answerOf(
+  { uid, content: id, entry }: Found,
+  row: MessageRow | null,
+  { wanted, contents, readAlone }: ReadTogether,
+): Promise<ReadMessage | null> {
+  if (typeof entry === 'string') return { uid, row, summary: null, content: null, unreadable: WHY_CLOSED[entry] }
+  const { sessionKey, summary: encoded } = decodeEntry(entry)!
+  const summary = wanted.summary ? Buffer.from(encoded) : null
+  if (!contents) return { uid, row, summary, content: null, unreadable: null }
+  try {
+    const sealed = contents.get(id)
+    if (sealed instanceof MessageUnreadable) throw sealed
+    // What is not there any more went, or was re-sealed, between the two questions.
+    const content = sealed ? unsealContent(sealed, sessionKey) : await readAlone(uid)
+    return content && { uid, row, summary, content, unreadable: null }
+  } catch (error) {
+    if (!(error instanceof MessageUnreadable)) throw error
+    return { uid, row, summary, content: null, unreadable: error.message }
+  }
+}
