@@ -6,10 +6,10 @@
 import type { SearchKey } from '#formats/imap/search-key.ts'
 import { resolveSequence } from '#formats/imap/sequence-set.ts'
 import { dayOf, parseDate } from '#formats/message/date.ts'
+import { fold } from '#formats/message/fold.ts'
+import type { MessageText } from '#formats/message/message-text.ts'
 import { bad, no } from '../imap-error.ts'
 import type { MailboxView } from '../mailbox-view.ts'
-import { fold } from './fold.ts'
-import type { MessageText } from './message-text.ts'
 
 /** What is at hand of one message. */
 interface Evidence {

@@ -1,11 +1,11 @@
 /** Searches a mailbox: first by what the view knows, then by summaries, then by contents, always only what is still undecided. */
 import { setImmediate } from 'node:timers/promises'
 import type { SearchKey } from '#formats/imap/search-key.ts'
+import { MessageText } from '#formats/message/message-text.ts'
 import type { Logger } from '#lib/log.ts'
 import { openedMessages } from '../fetch/opened-messages.ts'
 import type { SelectedMailbox } from '../selected.ts'
 import { countKeys, criterion } from './criteria.ts'
-import { MessageText } from './message-text.ts'
 
 /** Messages tested times keys, before others get their turn. */
 const AT_ONCE = 50_000
