@@ -83,27 +83,26 @@ export function textOfHtml(html: string, enough: number): string {
     const end = tag < 0 ? html.length : tag
     if (end > at) text += decodeEntities(html.slice(at, Math.min(end, at + enough * 8)))
     if (tag < 0) break
-    const { next, parts } = skipTag(html, tag)
-    if (parts) text += ' '
+    const { next, shown } = skipTag(html, tag)
+    text += shown
     at = next
   }
   return text
 }
 
-/** From a `<` to after the tag, the comment, or the whole element that nobody reads. `parts`: words before and after are two. */
-function skipTag(html: string, start: number): { next: number; parts: boolean } {
-  if (html.startsWith('<!--', start)) return { next: after(html, '-->', start + 4), parts: false }
+/** From a `<` to after the tag, the comment, or the whole element that nobody reads. `shown` stands in its place. */
+function skipTag(html: string, start: number): { next: number; shown: string } {
+  if (html.startsWith('<!--', start)) return { next: after(html, '-->', start + 4), shown: '' }
   const closes = html[start + 1] === '/'
   const nameStart = start + (closes ? 2 : 1)
   const name = tagName(html, nameStart)
   if (name === '') {
     const isMarkup = closes || html[start + 1] === '!' || html[start + 1] === '?'
-    return isMarkup ? { next: after(html, '>', start + 1), parts: true } : { next: start + 1, parts: true }
+    return isMarkup ? { next: after(html, '>', start + 1), shown: ' ' } : { next: start + 1, shown: '<' }
   }
   const next = afterAttributes(html, nameStart + name.length)
-  if (UNREAD.has(name) && !closes && html[next - 2] !== '/')
-    return { next: afterElement(html, name, next), parts: true }
-  return { next, parts: !INLINE.has(name) }
+  if (UNREAD.has(name) && !closes && html[next - 2] !== '/') return { next: afterElement(html, name, next), shown: ' ' }
+  return { next, shown: INLINE.has(name) ? '' : ' ' }
 }
 
 /** Of an opening or a closing tag, lower case; empty when no name begins there. */

@@ -8,6 +8,7 @@ import { asBuffer, type Bytes } from '#lib/bytes.ts'
 import type { Parameters } from './content-fields.ts'
 import { fieldValue } from './header.ts'
 import { indexWithHeader, type ListedAddress, type MessageEnvelope, type MimePart } from './mime-index.ts'
+import { previewOf } from './preview.ts'
 
 export interface MessageSummary {
   /** Octets of the whole message (RFC822.SIZE). */
@@ -17,6 +18,8 @@ export interface MessageSummary {
   readonly references: string | null
   /** The exact octets of the root header (empty line included) when no longer than HEADER_KEPT, else null. */
   readonly header: Bytes | null
+  /** The first words (preview.ts); null in summaries from before there was one. */
+  readonly preview: string | null
 }
 
 export const HEADER_KEPT = 16_384
@@ -35,11 +38,12 @@ export function summarize(octets: Bytes): MessageSummary {
     root,
     references: references ? fieldValue(octets, references, REFERENCES_KEPT) : null,
     header: end - start <= HEADER_KEPT ? Buffer.from(octets.subarray(start, end)) : null,
+    preview: previewOf(root, octets),
   }
 }
 
-export function encodeSummary({ size, root, references, header }: MessageSummary): Bytes {
-  const text = Buffer.from(JSON.stringify([size, references, header !== null, packPart(root)]))
+export function encodeSummary({ size, root, references, header, preview }: MessageSummary): Bytes {
+  const text = Buffer.from(JSON.stringify([size, references, header !== null, packPart(root), preview]))
   const prefix = Buffer.alloc(PREFIX_OCTETS)
   prefix[0] = VERSION
   prefix.writeUInt32BE(text.length, 1)
@@ -59,15 +63,15 @@ export function decodeSummary(encoded: Bytes): MessageSummary {
   if (end > bytes.length) throw new BadSummary('a message summary is cut short')
   try {
     const packed = JSON.parse(bytes.toString('utf8', PREFIX_OCTETS, end)) as PackedSummary
-    const [size, references, hasHeader, root] = packed
-    return { size, root: unpackPart(root), references, header: hasHeader ? bytes.subarray(end) : null }
+    const [size, references, hasHeader, root, preview = null] = packed
+    return { size, root: unpackPart(root), references, header: hasHeader ? bytes.subarray(end) : null, preview }
   } catch (error) {
     throw new BadSummary('a message summary is damaged', { cause: error })
   }
 }
 
 type Text = string | null
-type PackedSummary = [size: number, references: Text, hasHeader: boolean, root: PackedPart]
+type PackedSummary = [size: number, references: Text, hasHeader: boolean, root: PackedPart, preview?: Text]
 type PackedAddress = [name: Text, mailbox: Text, host: Text]
 type PackedList = PackedAddress[] | null
 type PackedEnvelope = [Text, Text, Text, Text, PackedList, PackedList, PackedList, PackedList, PackedList, PackedList]
