@@ -2,7 +2,7 @@
  * Flags as they are stored: a bit for each system flag (RFC 3501 §2.3.2) and the keywords as one text, so that a row of a
  * large mailbox costs no list of its own. `\Recent` and unknown system flags are never stored.
  */
-import { type FlagChange, MailboxRefused } from './mail-store.ts'
+import { type FlagChange, MailboxRefused, TooManyFlags } from './mail-store.ts'
 
 export const SEEN = 1
 export const DELETED = 8
@@ -10,6 +10,7 @@ const SYSTEM_FLAGS = ['\\Seen', '\\Answered', '\\Flagged', '\\Deleted', '\\Draft
 
 export const KEYWORDS_PER_MESSAGE = 64
 export const KEYWORD_LENGTH = 100
+export const KEYWORDS_PER_MAILBOX = 1000
 
 export interface FlagSet {
   readonly system: number
@@ -24,7 +25,8 @@ function systemBit(flag: string): number {
 }
 
 function isKeyword(flag: string): boolean {
-  if (flag.length === 0 || flag.length > KEYWORD_LENGTH) return false
+  if (flag.length === 0) return false
+  if (flag.length > KEYWORD_LENGTH) throw new TooManyFlags(`a keyword has at most ${KEYWORD_LENGTH} characters`)
   for (let i = 0; i < flag.length; i++) {
     const code = flag.charCodeAt(i)
     if (code <= 0x20 || code === 0x7f) return false
@@ -38,11 +40,12 @@ function joinKeywords(keywords: readonly string[]): string {
     const lower = keyword.toLowerCase()
     if (!seen.has(lower)) seen.set(lower, keyword)
   }
-  if (seen.size > KEYWORDS_PER_MESSAGE) throw new MailboxRefused(`more than ${KEYWORDS_PER_MESSAGE} keywords`)
+  if (seen.size > KEYWORDS_PER_MESSAGE)
+    throw new TooManyFlags(`more than ${KEYWORDS_PER_MESSAGE} keywords on a message`)
   return [...seen.values()].join(' ')
 }
 
-/** Throws MailboxRefused for a keyword that cannot be stored. */
+/** Throws MailboxRefused for a keyword that cannot be stored, TooManyFlags. */
 export function encodeFlags(flags: readonly string[]): FlagSet {
   let system = 0
   const keywords: string[] = []

@@ -15,6 +15,7 @@ import {
 import { type MailboxId, NoSuchAccount, OverQuota } from './mail-store.ts'
 import { mailboxes, names } from './mailboxes.contract.ts'
 import { appending, copying, flags, removing } from './messages.contract.ts'
+import { overviews } from './overview.contract.ts'
 
 /** Registers the tests. `name` says which store they are run on. */
 export function contract(name: string, make: MakeStore): void {
@@ -25,6 +26,7 @@ export function contract(name: string, make: MakeStore): void {
     mailboxes(check)
     names(check)
     flags(check)
+    overviews(check)
     copying(check)
     removing(check)
     quotas(check)

@@ -216,6 +216,8 @@ export interface AccountMail extends AsyncDisposable {
   sealedAmong(messageIds: readonly string[]): Promise<readonly string[]>
 
   append(mailbox: MailboxId, message: NewMessage): Promise<Appended>
+  /** All of them in this order, or none (RFC 3502 §6.3.11); delivery keys do not count. Throws as `append` does. */
+  appendAll(mailbox: MailboxId, messages: readonly NewMessage[]): Promise<readonly Appended[]>
   /** Throws TooManyFlags. */
   setFlags(mailbox: MailboxId, uids: readonly Uid[], change: FlagChange): Promise<FlagsChanged>
   /** All or nothing. Pairs of old and new uid, ascending. Throws OverQuota. */
@@ -227,6 +229,11 @@ export interface AccountMail extends AsyncDisposable {
   /** Removes them all, whatever their flags, in one transaction; answers those that were there, ascending. */
   remove(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly Uid[]>
   quota(): Promise<Quota>
+
+  /** Annotations (RFC 5464) of a mailbox, or (null) of the account itself: octets by entry name. */
+  annotations(mailbox: MailboxId | null): Promise<ReadonlyMap<string, Bytes>>
+  /** Sets entries, or (null) removes them: all or none. Throws TooManyAnnotations, OverQuota. */
+  annotate(mailbox: MailboxId | null, entries: readonly (readonly [name: string, value: Bytes | null])[]): Promise<void>
 
   /** Needs no keys. A store that does not seal has nothing waiting. */
   coverage(): Promise<Coverage>
@@ -324,6 +331,9 @@ export interface MailChanges {
 
 export type ChangeListener = (mailbox: MailboxId, change: Change) => void
 
+/** Of one mailbox, and of the account itself. */
+export const ANNOTATIONS_PER_MAILBOX = 64
+
 class StoreError extends Error {}
 export class NoSuchMailbox extends StoreError {
   override readonly name = 'NoSuchMailbox'
@@ -341,6 +351,9 @@ export class TooManyFlags extends StoreError {
 }
 export class OverQuota extends StoreError {
   override readonly name = 'OverQuota'
+}
+export class TooManyAnnotations extends StoreError {
+  override readonly name = 'TooManyAnnotations'
 }
 /** The account has no certificate yet, so nothing can be kept for it. */
 export class NoCertificate extends StoreError {

@@ -1,4 +1,11 @@
 import type { Bytes } from '#lib/bytes.ts'
+import {
+  type AnnotationEntry,
+  type AnnotationPlace,
+  changeAnnotations,
+  plainAnnotations,
+  readAnnotations,
+} from './annotations.ts'
 import { applyFlags, DELETED, encodeFlags, SEEN, sameFlags } from './flags.ts'
 import type {
   Contents,
@@ -96,6 +103,7 @@ export class MemoryAccountMail implements IndexedAccountMail {
     if (mailbox.name === INBOX) throw new MailboxRefused('INBOX cannot be deleted')
     const modseq = this.#account.nextModseq()
     for (const uid of [...mailbox.messages.keys()]) this.#account.removeMessage(mailbox, uid, modseq)
+    this.#account.replaceAnnotations(mailbox.id, this.#account.annotations.get(mailbox.id) ?? null, null)
     this.#account.mailboxes.delete(mailbox.id)
     this.#account.notify(mailbox.id, LISTED)
   }
@@ -187,6 +195,32 @@ export class MemoryAccountMail implements IndexedAccountMail {
 
   async append(mailbox: MailboxId, message: SealedMessage): Promise<Appended> {
     return this.#account.append(this.#account.mailbox(mailbox), message)
+  }
+
+  async appendAll(mailbox: MailboxId, messages: readonly SealedMessage[]): Promise<readonly Appended[]> {
+    return this.#account.appendAll(this.#account.mailbox(mailbox), messages)
+  }
+
+  annotationPlace(mailbox: MailboxId | null): AnnotationPlace {
+    const account = this.#account
+    return {
+      async read() {
+        if (mailbox !== null) account.mailbox(mailbox)
+        return account.annotations.get(mailbox) ?? null
+      },
+      async replace(before, after) {
+        if (mailbox !== null) account.mailbox(mailbox)
+        return account.replaceAnnotations(mailbox, before, after)
+      },
+    }
+  }
+
+  annotations(mailbox: MailboxId | null): Promise<ReadonlyMap<string, Bytes>> {
+    return readAnnotations(this.annotationPlace(mailbox), plainAnnotations)
+  }
+
+  annotate(mailbox: MailboxId | null, entries: readonly AnnotationEntry[]): Promise<void> {
+    return changeAnnotations(this.annotationPlace(mailbox), plainAnnotations, entries)
   }
 
   async setFlags(mailbox: MailboxId, uids: readonly Uid[], change: FlagChange): Promise<FlagsChanged> {

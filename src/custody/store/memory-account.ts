@@ -1,5 +1,5 @@
-import type { Bytes } from '#lib/bytes.ts'
-import { DELETED, decodeFlags, encodeFlags, type FlagSet, SEEN } from './flags.ts'
+import { asBuffer, type Bytes } from '#lib/bytes.ts'
+import { DELETED, decodeFlags, encodeFlags, type FlagSet, KEYWORDS_PER_MAILBOX, SEEN } from './flags.ts'
 import type { ContentId, ContentReplacement, SealedMessage, UnsealingState } from './indexed-mail-store.ts'
 import {
   type Appended,
@@ -15,6 +15,7 @@ import {
   type Quota,
   type ResealingState,
   type SpecialUse,
+  TooManyFlags,
   type Uid,
 } from './mail-store.ts'
 import { FIRST_MAILBOXES, isInferior, MAILBOXES_PER_ACCOUNT, superiorNames } from './mailbox-name.ts'
@@ -50,6 +51,8 @@ export interface MemoryMailbox {
   uidNext: Uid
   highestModseq: number
   readonly messages: Map<Uid, MemoryMessage>
+  /** Lower case, and as first spelled. */
+  readonly keywords: Map<string, string>
   readonly vanished: { readonly uid: Uid; readonly modseq: number }[]
 }
 
@@ -64,6 +67,8 @@ export class MemoryAccount {
   indexKeyName: string | null = null
   /** Hex. */
   readonly sealedNames = new Set<string>()
+  /** Encoded; of the account itself under null. */
+  readonly annotations = new Map<MailboxId | null, Bytes>()
   #used = 0
   #modseq = 0
   #nextMailbox = 1
@@ -114,6 +119,7 @@ export class MemoryAccount {
       uidNext: 1,
       highestModseq: this.nextModseq(),
       messages: new Map(),
+      keywords: new Map(),
       vanished: [],
     }
     this.mailboxes.set(mailbox.id, mailbox)
@@ -155,6 +161,25 @@ export class MemoryAccount {
     if (message.deliveryKey !== undefined) this.#delivered.set(message.deliveryKey, appended)
     this.notify(mailbox.id)
     return appended
+  }
+
+  appendAll(mailbox: MemoryMailbox, messages: readonly SealedMessage[]): readonly Appended[] {
+    for (const { flags } of messages) encodeFlags(flags)
+    const octets = messages.reduce((sum, { content }) => sum + content.byteLength + MESSAGE_COST, 0)
+    checkQuota(this.#used, octets, this.limit)
+    return messages.map((message) => this.append(mailbox, message))
+  }
+
+  /** false when `before` is not what is there. */
+  replaceAnnotations(mailbox: MailboxId | null, before: Bytes | null, after: Bytes | null): boolean {
+    const now = this.annotations.get(mailbox) ?? null
+    if (now === null || before === null ? now !== before : !asBuffer(now).equals(before)) return false
+    const more = (after?.byteLength ?? 0) - (now?.byteLength ?? 0)
+    checkQuota(this.#used, more, this.limit)
+    this.#used += more
+    if (after) this.annotations.set(mailbox, after)
+    else this.annotations.delete(mailbox)
+    return true
   }
 
   #newContent(octets: Bytes, sealedTo: string | null): Content {
@@ -205,6 +230,7 @@ export class MemoryAccount {
   }
 
   addMessage(mailbox: MemoryMailbox, message: Omit<MemoryMessage, 'uid'>): MemoryMessage {
+    learnKeywords(mailbox, message.flags)
     const added = { ...message, uid: mailbox.uidNext++ }
     if (message.content.references++ === 0) this.#used += message.content.octets.byteLength
     this.#used += MESSAGE_COST
@@ -221,6 +247,24 @@ export class MemoryAccount {
     mailbox.vanished.push({ uid, modseq })
     mailbox.highestModseq = modseq
   }
+}
+
+/** Throws TooManyFlags. */
+export function learnKeywords(mailbox: MemoryMailbox, { keywords }: FlagSet): void {
+  if (keywords === '') return
+  for (const name of keywords.split(' ')) {
+    const folded = name.toLowerCase()
+    if (mailbox.keywords.has(folded)) continue
+    if (mailbox.keywords.size >= KEYWORDS_PER_MAILBOX) forgetUnused(mailbox)
+    mailbox.keywords.set(folded, name)
+  }
+}
+
+function forgetUnused({ keywords, messages }: MemoryMailbox): void {
+  const used = new Set([...messages.values()].flatMap(({ flags }) => flags.keywords.toLowerCase().split(' ')))
+  for (const folded of keywords.keys()) if (!used.has(folded)) keywords.delete(folded)
+  if (keywords.size >= KEYWORDS_PER_MAILBOX)
+    throw new TooManyFlags(`more than ${KEYWORDS_PER_MAILBOX} keywords in a mailbox`)
 }
 
 export function rowOf(message: MemoryMessage): MessageRow {

@@ -1,6 +1,7 @@
 import type { Protection } from '#formats/pgp-mime/protection.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
+import type { AnnotationEntry } from './annotations.ts'
 import type {
   AccountMail,
   Appended,
@@ -86,6 +87,25 @@ export class PooledAccountMail implements AccountMail {
     const { packed, transfer } = packMessage(message)
     const args = [mailbox, packed]
     return (await this.#thread.call({ on: 'mail', method: 'append', handle, args, sealing }, transfer)) as Appended
+  }
+
+  async appendAll(mailbox: MailboxId, messages: readonly NewMessage[]): Promise<readonly Appended[]> {
+    const { handle } = await this.#handle()
+    const sealing = await this.#sealing()
+    const all = messages.map(packMessage)
+    const args = [mailbox, all.map(({ packed }) => packed)]
+    const transfer = all.flatMap((one) => one.transfer)
+    const call = { on: 'mail', method: 'appendAll', handle, args, sealing } as const
+    return (await this.#thread.call(call, transfer)) as readonly Appended[]
+  }
+
+  async annotations(mailbox: MailboxId | null): Promise<ReadonlyMap<string, Bytes>> {
+    return (await this.#call('annotations', mailbox)) as ReadonlyMap<string, Bytes>
+  }
+
+  async annotate(mailbox: MailboxId | null, entries: readonly AnnotationEntry[]): Promise<void> {
+    const copies = entries.map(([name, value]): AnnotationEntry => [name, value && ownCopy(value, [])])
+    await this.#call('annotate', mailbox, copies)
   }
 
   async list(mailbox: MailboxId): Promise<readonly MessageRow[]> {

@@ -53,6 +53,17 @@ export function unpackRows(packed: RowColumns): readonly MessageRow[] {
   }))
 }
 
+const MISSING: MessageRow = { uid: 0, modseq: 0, internalDate: 0, flags: [], paddedSize: 0 }
+
+/** No message has the uid 0: it stands for one that is not there. */
+export function packFoundRows(rows: readonly (MessageRow | null)[]): RowColumns {
+  return packRows(rows.map((row) => row ?? MISSING))
+}
+
+export function unpackFoundRows(packed: RowColumns): readonly (MessageRow | null)[] {
+  return unpackRows(packed).map((row) => (row.uid === 0 ? null : row))
+}
+
 export function columnBuffers({ uids, modseqs, internalDates, sizes, flags }: RowColumns): ArrayBuffer[] {
   return [uids, modseqs, internalDates, sizes, flags].map((column) => column.buffer as ArrayBuffer)
 }

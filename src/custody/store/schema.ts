@@ -79,6 +79,10 @@ export interface StoreSchema {
   index_record: { account_id: number; mailbox_id: number; uid: number; octets: Bytes }
   /** Messages that their senders sealed, by names that only the account's keys tell; `at` in milliseconds since the epoch. */
   sealed_name: { account_id: number; name: Bytes; at: number }
+  /** Keywords of a mailbox's messages: in lower case, and as first spelled. */
+  keyword: { account_id: number; mailbox_id: number; folded: string; name: string }
+  /** One mailbox's each; number 0 stands for the account itself. */
+  annotation: { account_id: number; mailbox_id: number; octets: Bytes }
   /** Runs of uids that vanished together. */
   vanished: { account_id: number; mailbox_id: number; modseq: number; first_uid: number; last_uid: number }
   /** Delivery keys; `at` in milliseconds since the epoch. */
@@ -254,6 +258,49 @@ async function describeOrigins(query: Kysely<unknown>): Promise<void> {
     .execute()
 }
 
+/** The first message without \\Seen and the keywords of a mailbox are found without looking at all its messages. */
+async function describeMailboxes(query: Kysely<unknown>): Promise<void> {
+  const { schema } = query
+  await schema
+    .createIndex('message_unseen')
+    .on('message')
+    .columns(['account_id', 'mailbox_id', 'uid'])
+    .where(sql`flags & 1`, '=', sql.lit(0))
+    .execute()
+  await schema
+    .createTable('keyword')
+    .addColumn('account_id', 'integer', (column) => column.notNull())
+    .addColumn('mailbox_id', 'integer', (column) => column.notNull())
+    .addColumn('folded', 'text', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('keyword_key', ['account_id', 'mailbox_id', 'folded'])
+    .execute()
+  const filled = query as Kysely<StoreSchema>
+  const rows = await filled
+    .selectFrom('message')
+    .select(['account_id', 'mailbox_id', 'keywords'])
+    .distinct()
+    .where('keywords', '!=', '')
+    .execute()
+  for (const { account_id, mailbox_id, keywords } of rows)
+    for (const name of keywords.split(' '))
+      await filled
+        .insertInto('keyword')
+        .values({ account_id, mailbox_id, folded: name.toLowerCase(), name })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute()
+}
+
+async function createAnnotations({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('annotation')
+    .addColumn('account_id', 'integer', (column) => column.notNull())
+    .addColumn('mailbox_id', 'integer', (column) => column.notNull())
+    .addColumn('octets', 'bytea', (column) => column.notNull())
+    .addPrimaryKeyConstraint('annotation_key', ['account_id', 'mailbox_id'])
+    .execute()
+}
+
 export const migrations: Migrations = [
   async (schema) => {
     await createAccounts(schema)
@@ -264,4 +311,6 @@ export const migrations: Migrations = [
   describeUnsealing,
   createSealedNames,
   describeOrigins,
+  describeMailboxes,
+  createAnnotations,
 ]

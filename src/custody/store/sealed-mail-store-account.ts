@@ -1,10 +1,12 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { messageIdsIn } from '#formats/message/message-ids.ts'
 import type { Protection } from '#formats/pgp-mime/protection.ts'
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
-import type { ContentId, IndexedAccountMail } from './indexed-mail-store.ts'
+import { type AnnotationCodec, type AnnotationEntry, changeAnnotations, readAnnotations } from './annotations.ts'
+import type { ContentId, IndexedAccountMail, SealedMessage } from './indexed-mail-store.ts'
 import {
   type AccountMail,
   type Appended,
@@ -132,6 +134,29 @@ export class SealedAccountMail implements AccountMail {
 
   async append(mailbox: MailboxId, message: NewMessage): Promise<Appended> {
     return this.#inner.append(mailbox, (await this.#around.sealer()).seal(message))
+  }
+
+  async appendAll(mailbox: MailboxId, messages: readonly NewMessage[]): Promise<readonly Appended[]> {
+    const sealer = await this.#around.sealer()
+    const sealed: SealedMessage[] = []
+    for (const message of messages) {
+      sealed.push(sealer.seal(message))
+      await nextTurn()
+    }
+    return this.#inner.appendAll(mailbox, sealed)
+  }
+
+  async annotations(mailbox: MailboxId | null): Promise<ReadonlyMap<string, Bytes>> {
+    return readAnnotations(this.#inner.annotationPlace(mailbox), await this.#annotationCodec(mailbox))
+  }
+
+  async annotate(mailbox: MailboxId | null, entries: readonly AnnotationEntry[]): Promise<void> {
+    await changeAnnotations(this.#inner.annotationPlace(mailbox), await this.#annotationCodec(mailbox), entries)
+  }
+
+  async #annotationCodec(mailbox: MailboxId | null): Promise<AnnotationCodec> {
+    const { sealedAnnotations } = await import('./sealed-mail-store-annotations.ts')
+    return sealedAnnotations(await this.#unlocked().records(), mailbox)
   }
 
   async copy(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {

@@ -1,6 +1,13 @@
 import type { Bytes } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { AccountDatabases } from './account-databases.ts'
+import {
+  type AnnotationEntry,
+  type AnnotationPlace,
+  changeAnnotations,
+  plainAnnotations,
+  readAnnotations,
+} from './annotations.ts'
 import type { ChangeHub } from './change-hub.ts'
 import { SEEN } from './flags.ts'
 import type {
@@ -42,7 +49,8 @@ import {
 import { canonicalName, INBOX } from './mailbox-name.ts'
 import type { AccountScope } from './schema.ts'
 import { SqlAccess } from './sql-access.ts'
-import { appendTo } from './sql-append.ts'
+import { readAnnotationOctets, replaceAnnotationOctets } from './sql-annotations.ts'
+import { appendAllTo, appendTo } from './sql-append.ts'
 import { copyMessages, moveMessages, renameInbox, setFlags } from './sql-changes.ts'
 import { SqlContents } from './sql-contents.ts'
 import {
@@ -246,6 +254,27 @@ export class SqlAccountMail implements IndexedAccountMail {
     )
     if (isNew) this.#notify(appended.mailbox)
     return appended
+  }
+
+  async appendAll(mailbox: MailboxId, messages: readonly SealedMessage[]): Promise<readonly Appended[]> {
+    const all = await this.#access.use((database) => appendAllTo(database, async () => mailbox, messages, this.#now()))
+    if (all.length > 0) this.#notify(mailbox)
+    return all.map(({ appended }) => appended)
+  }
+
+  annotationPlace(mailbox: MailboxId | null): AnnotationPlace {
+    return {
+      read: () => this.#access.read((scope) => readAnnotationOctets(scope, mailbox)),
+      replace: (before, after) => this.#access.write((scope) => replaceAnnotationOctets(scope, mailbox, before, after)),
+    }
+  }
+
+  annotations(mailbox: MailboxId | null): Promise<ReadonlyMap<string, Bytes>> {
+    return readAnnotations(this.annotationPlace(mailbox), plainAnnotations)
+  }
+
+  annotate(mailbox: MailboxId | null, entries: readonly AnnotationEntry[]): Promise<void> {
+    return changeAnnotations(this.annotationPlace(mailbox), plainAnnotations, entries)
   }
 
   async setFlags(mailbox: MailboxId, uids: readonly Uid[], change: FlagChange): Promise<FlagsChanged> {

@@ -1,10 +1,11 @@
 import { applyFlags, encodeFlags, sameFlags } from './flags.ts'
-import type { Copied, FlagChange, MailboxId, MailboxName, MessageRow, Relocated, Uid } from './mail-store.ts'
+import type { Copied, FlagChange, FlagsChanged, MailboxId, MailboxName, Relocated, Uid } from './mail-store.ts'
 import { INBOX } from './mailbox-name.ts'
 import { prepare } from './prepared.ts'
 import { MESSAGE_COST } from './quota.ts'
 import type { AccountScope } from './schema.ts'
 import { adjustAccount, adjustMailbox } from './sql-counters.ts'
+import { learnKeywords } from './sql-keywords.ts'
 import { addMailbox, addSuperiors, mailboxNamed, readStatus } from './sql-mailboxes.ts'
 import { addRow, allMessages, countsOf, messagesOf, rowOf, type StoredMessage } from './sql-messages.ts'
 import { takeRows } from './sql-removal.ts'
@@ -59,24 +60,24 @@ const moveParts = (['summary', 'index_record'] as const).map((table) =>
   ),
 )
 
-/** Answers also whether anything changed. Throws NoSuchMailbox. */
+/** Throws NoSuchMailbox, TooManyFlags. */
 export async function setFlags(
   scope: AccountScope,
   mailbox: MailboxId,
   uids: readonly Uid[],
   change: FlagChange,
-): Promise<{ rows: readonly MessageRow[]; spared: readonly Uid[]; changed: boolean }> {
+): Promise<FlagsChanged> {
   const given = encodeFlags(change.flags)
   const limit = change.unchangedSince ?? Number.POSITIVE_INFINITY
-  await readStatus(scope, mailbox)
+  const { highestModseq } = await readStatus(scope, mailbox)
   const found = await messagesOf(scope, mailbox, uids)
   const spared = found.filter((message) => message.modseq > limit).map(({ uid }) => uid)
   const rest = found.filter((message) => message.modseq <= limit)
-  const after = rest.map((message) => changedMessage(message, change.mode, given))
-  const before = rest.filter((message, i) => message !== after[i])
-  const changed = after.filter((message, i) => message !== rest[i])
-  if (changed.length > 0) await storeFlags(scope, mailbox, before, changed)
-  return { rows: after.map(rowOf), spared, changed: changed.length > 0 }
+  const next = rest.map((message) => changedMessage(message, change.mode, given))
+  const old = rest.filter((message, i) => message !== next[i])
+  const changed = next.filter((message, i) => message !== rest[i])
+  const after = changed.length > 0 ? await storeFlags(scope, mailbox, old, changed) : highestModseq
+  return { rows: next.map(rowOf), spared, before: highestModseq, after }
 }
 
 /** The message itself when nothing changes. */
@@ -95,7 +96,7 @@ async function storeFlags(
   mailbox: MailboxId,
   before: readonly StoredMessage[],
   changed: readonly StoredMessage[],
-): Promise<void> {
+): Promise<number> {
   const { modseq } = await adjustAccount(scope, { contents: 0, used: 0 })
   const [gone, come] = [countsOf(before, -1), countsOf(changed, 1)]
   await adjustMailbox(scope, {
@@ -107,6 +108,7 @@ async function storeFlags(
     deleted: gone.deleted + come.deleted,
     size: 0,
   })
+  await learnKeywords(scope, mailbox, changed)
   const { query, account } = scope
   for (const [index, message] of changed.entries()) {
     const { uid, flags, keywords } = message
@@ -114,6 +116,7 @@ async function storeFlags(
     await updateFlags(query, { account, mailbox, uid, modseq, flags, keywords })
     await yieldNow(index)
   }
+  return modseq
 }
 
 /** Which messages go where. `at`: their new save date, in milliseconds since the epoch; null: they keep the one that they have. */
@@ -180,6 +183,7 @@ async function addAll(
 ) {
   const counts = countsOf(messages, 1)
   const { firstUid } = await adjustMailbox(scope, { mailbox: to, modseq, uids: messages.length, ...counts })
+  await learnKeywords(scope, to, messages)
   for (const [index, message] of messages.entries()) {
     const saved = at === null ? message.saved : Math.floor(at / 1000)
     await addRow(scope, to, { ...message, uid: firstUid + index, modseq, saved })

@@ -6,6 +6,7 @@ import { prepare } from './prepared.ts'
 import { MESSAGE_COST } from './quota.ts'
 import type { AccountScope, MessageTable } from './schema.ts'
 import { adjustAccount, adjustMailbox } from './sql-counters.ts'
+import { learnKeywords } from './sql-keywords.ts'
 import { runsOf, sortedUids } from './uid-sets.ts'
 
 export type StoredMessage = Omit<MessageTable, 'account_id' | 'mailbox_id'>
@@ -205,6 +206,7 @@ export async function appendMessage(
     sealedTo: message.sealedTo ?? null,
     unsealing: 0,
   })
+  if (keywords !== '') await learnKeywords(scope, mailbox, [{ keywords }])
   const internal_date = Math.floor(message.internalDate / 1000)
   await addRow(scope, mailbox, {
     ...{ uid, modseq, internal_date, flags, keywords, size },

@@ -2,6 +2,7 @@ import type { MailboxId, Uid } from './mail-store.ts'
 import { prepare } from './prepared.ts'
 import { MESSAGE_COST } from './quota.ts'
 import type { AccountScope } from './schema.ts'
+import { dropAnnotations } from './sql-annotations.ts'
 import { adjustAccount, adjustMailbox } from './sql-counters.ts'
 import { countsOf, type StoredMessage } from './sql-messages.ts'
 import { runsOf } from './uid-sets.ts'
@@ -116,7 +117,8 @@ export async function removeMailbox(
   messages: readonly StoredMessage[],
 ): Promise<readonly string[]> {
   const { files } = await releaseMessages(scope, mailbox, messages)
-  for (const table of ['message', 'vanished', 'mailbox'] as const)
+  await adjustAccount(scope, { contents: 0, used: -(await dropAnnotations(scope, mailbox)) })
+  for (const table of ['message', 'vanished', 'keyword', 'mailbox'] as const)
     await scope.query
       .deleteFrom(table)
       .where('account_id', '=', scope.account)

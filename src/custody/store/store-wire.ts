@@ -18,6 +18,8 @@ import {
   NoSuchMailbox,
   OverQuota,
   type Sealing,
+  TooManyAnnotations,
+  TooManyFlags,
 } from './mail-store.ts'
 
 export type StoreMethod = 'create' | 'append' | 'quota' | 'setQuota' | 'remove'
@@ -116,6 +118,7 @@ const CLASSES = new Map<string, new (message: string) => Error>(
     MailboxExists,
     MailboxRefused,
     OverQuota,
+    TooManyFlags,
     KeysNeeded,
     MessageUnreadable,
     NoCertificate,

@@ -131,6 +131,7 @@ class StoreWorker {
     } finally {
       this.#sealing = null
       if (method === 'append') wipeMessage(args[1] as NewMessage)
+      if (method === 'appendAll') for (const message of args[1] as readonly NewMessage[]) wipeMessage(message)
     }
   }
 
@@ -234,6 +235,11 @@ function packValue(method: string, value: unknown): Value {
       const { present, vanished } = value as MailboxOverview
       for (const uids of [present, vanished]) if (uids) transfer.push(uids.buffer)
       return { value, transfer }
+    }
+    case 'annotations': {
+      const annotations = value as ReadonlyMap<string, Bytes>
+      const copies = [...annotations].map(([name, octets]) => [name, ownCopy(octets, transfer)] as const)
+      return { value: new Map(copies), transfer }
     }
     case 'changesSince': {
       const changes = value as MailboxChanges
