@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import type { Command } from '#formats/imap/command.ts'
-import type { Admission } from './admission.ts'
+import type { Admission } from '#servers/line/admission.ts'
 import { capabilities } from './capabilities.ts'
 import { perform } from './commands/dispatch.ts'
 import type { ServerContext } from './context.ts'

@@ -8,7 +8,7 @@ import { COMMAND_LINE_CAP } from '#formats/smtp/command.ts'
 import { formatReply, type Reply } from '#formats/smtp/reply.ts'
 import type { Clock } from '#lib/clock.ts'
 import { overwriteStackSoon } from '#lib/stack.ts'
-import { Input } from './input.ts'
+import { Input } from '#servers/line/input.ts'
 
 /** The conversation is over: the reply, if any, is the last thing said. */
 export class Hangup extends Error {

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConnectionCounts } from './admission.ts'
-import { defaultImapLimits } from './limits.ts'
 
 const limits = {
-  ...defaultImapLimits,
   connections: 5,
   connectionsPerAddress: 3,
   connectionsBeforeLogin: 4,

@@ -1,6 +1,13 @@
 /** How many connections there may be: in all, from one address, before login, and of one account. */
 import { networkOf } from '#lib/network.ts'
-import type { ImapLimits } from './limits.ts'
+
+export interface ConnectionLimits {
+  readonly connections: number
+  readonly connectionsPerAddress: number
+  /** Connections of all addresses that have not logged in. */
+  readonly connectionsBeforeLogin: number
+  readonly connectionsPerAccount: number
+}
 
 export interface Admission {
   /** The client has logged in: it no longer counts as a stranger. False when the account has too many connections. */
@@ -10,13 +17,13 @@ export interface Admission {
 }
 
 export class ConnectionCounts {
-  readonly #limits: ImapLimits
+  readonly #limits: ConnectionLimits
   readonly #addresses = new Map<string, number>()
   readonly #accounts = new Map<string, number>()
   #all = 0
   #strangers = 0
 
-  constructor(limits: ImapLimits) {
+  constructor(limits: ConnectionLimits) {
     this.#limits = limits
   }
 

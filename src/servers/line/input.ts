@@ -1,12 +1,19 @@
+/** What a client of a line protocol has sent, until it is used: lines are cut out of it, and credentials in it wiped. */
 import { wipe } from '#lib/bytes.ts'
 
 /** Octets that came and were not used yet, taken out as lines or as they came. */
 export class Input {
+  readonly #takesLoneLf: boolean
   readonly #pieces: Buffer[] = []
   #length = 0
   /** How far the first piece is known to have no LF. */
   #searched = 0
   #skipping = false
+
+  /** `takesLoneLf`: a lone LF ends a line as CRLF does. */
+  constructor(takesLoneLf = false) {
+    this.#takesLoneLf = takesLoneLf
+  }
 
   get length(): number {
     return this.#length
@@ -43,7 +50,8 @@ export class Input {
 
   /**
    * The next line without its CRLF: a view that its user may wipe. null: not whole yet. A line that is longer than `cap`
-   * octets is skipped to its end and costs no memory; one that ends in a lone LF is no line of SMTP (RFC 5321 §2.3.8).
+   * octets is skipped to its end and costs no memory; one that ends in a lone LF is a line where that is
+   * taken, and is none of SMTP (RFC 5321 §2.3.8).
    */
   takeLine(cap: number): Buffer | 'too-long' | 'lone-lf' | null {
     for (;;) {
@@ -68,7 +76,8 @@ export class Input {
     const skipped = this.#skipping
     this.#skipping = false
     if (skipped || end + 1 > cap) return 'too-long'
-    return head[end - 1] === 13 ? head.subarray(0, end - 1) : 'lone-lf'
+    if (head[end - 1] === 13) return head.subarray(0, end - 1)
+    return this.#takesLoneLf ? head.subarray(0, end) : 'lone-lf'
   }
 
   /** The halves of a line may hold a credential: they are wiped, so that the line is its only copy. */

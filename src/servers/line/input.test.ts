@@ -41,6 +41,16 @@ test('a line without end is not kept', () => {
   assert.deepEqual(linesOf(['0123456789', '0123456789', '0123456789']), { lines: [], rest: 0 })
 })
 
+test('where a lone LF is taken, it ends a line', () => {
+  const input = new Input(true)
+  input.push(Buffer.from('one\ntwo\r\n\nthree'))
+  assert.deepEqual(
+    [input, input, input].map((one) => String(one.takeLine(CAP))),
+    ['one', 'two', ''],
+  )
+  assert.equal(input.takeLine(CAP), null)
+})
+
 test('octets that were taken too much come first again', () => {
   const input = new Input()
   input.push(Buffer.from('one\r\ntwo'))
