@@ -7,6 +7,7 @@
  */
 import type { Bytes } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
+import type { AnnotationPlace } from './annotations.ts'
 import type {
   AccountMail,
   Appended,
@@ -116,6 +117,8 @@ export interface Contents {
 }
 
 export interface IndexedAccountMail extends AccountMail {
+  /** Where the annotations of a mailbox, or (null) of the account, lie as octets. Its methods throw NoSuchMailbox. */
+  annotationPlace(mailbox: MailboxId | null): AnnotationPlace
   /** Messages whose summary has no record in its place yet, newest first, below the uid `before` (null: from the newest). */
   waiting(mailbox: MailboxId, before: Uid | null, limit: number): Promise<readonly WaitingSummary[]>
   /** In the order asked for; null for a uid that is gone. */

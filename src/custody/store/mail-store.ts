@@ -11,6 +11,7 @@
  * (RFC 3501 §2.3.1.1); UIDVALIDITY never repeats for a re-created name; every change of a message or its flags takes a
  * higher MODSEQ (RFC 7162). Nothing here grows with the mailbox that need not.
  */
+import type { TextQuery } from '#formats/message/message-text.ts'
 import type { Protection } from '#formats/pgp-mime/protection.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
@@ -92,6 +93,19 @@ export interface MessageFacts {
   readonly emailId: string
   /** RFC 8514: when it came into this mailbox, in milliseconds since the epoch, to the second. */
   readonly savedDate: number
+}
+
+/** Uids, ascending. What stands in neither surely does not match. */
+export interface TextMatches {
+  readonly yes: Uint32Array<ArrayBuffer>
+  /** To be looked at (verifyText). */
+  readonly open: Uint32Array<ArrayBuffer>
+}
+
+/** Copies of a message count once. */
+export interface Indexing {
+  readonly messages: number
+  readonly indexed: number
 }
 
 /** What of messages is asked for together. */
@@ -214,6 +228,16 @@ export interface AccountMail extends AsyncDisposable {
    * here, within 400 days, whether or not it is still there. A store that does not seal knows of none.
    */
   sealedAmong(messageIds: readonly string[]): Promise<readonly string[]>
+
+  /**
+   * Searches the texts of all messages of a mailbox (formats/message/message-text.ts), an answer for each query, in their order.
+   * It opens no message: what only its content would tell, because no index covers it yet, is left open.
+   */
+  textMatches(mailbox: MailboxId, queries: readonly TextQuery[]): Promise<readonly TextMatches[]>
+  /** Opens these messages and answers those that match, in the order asked for. One that is gone or unreadable matches nothing. */
+  verifyText(mailbox: MailboxId, uids: readonly Uid[], query: TextQuery): Promise<readonly Uid[]>
+  /** How far the index of texts has come. Needs no keys. */
+  indexing(): Promise<Indexing>
 
   append(mailbox: MailboxId, message: NewMessage): Promise<Appended>
   /** All of them in this order, or none (RFC 3502 §6.3.11); delivery keys do not count. Throws as `append` does. */

@@ -1,7 +1,14 @@
 /** The part of the mail store's contract about mailboxes and their names. */
 import assert from 'node:assert/strict'
 import { type Check, newMessage, text } from './contract-bench.ts'
-import { MailboxExists, MailboxRefused, NoSuchMailbox } from './mail-store.ts'
+import {
+  ANNOTATIONS_PER_MAILBOX,
+  MailboxExists,
+  MailboxRefused,
+  NoSuchMailbox,
+  OverQuota,
+  TooManyAnnotations,
+} from './mail-store.ts'
 
 export function mailboxes(check: Check): void {
   check('a mailbox is made with its superiors, once', async ({ mail }) => {
@@ -42,10 +49,39 @@ export function mailboxes(check: Check): void {
     await hears(`mailboxes ${made.id}`)
     await mail.subscribe('b', true)
     await hears('mailboxes 0')
+    await mail.annotate(made.id, [['/private/comment', Buffer.from('mine')]])
+    await hears(`annotations ${made.id}`)
     await mail.deleteMailbox('b')
     await hears(`mailboxes ${made.id}`)
     await mail.renameMailbox('INBOX', 'Old')
     await hears(`mailboxes ${await mailbox('Old')}`)
+  })
+
+  check('annotations are set and removed, of mailboxes and of the account', async ({ mail, store, account }) => {
+    const { id } = await mail.createMailbox('a')
+    const said = async (mailbox: number | null) =>
+      [...(await mail.annotations(mailbox))].map(([name, value]) => `${name}=${text(value)}`)
+    assert.deepEqual(await said(id), [])
+    const { used } = await mail.quota()
+    await mail.annotate(id, [
+      ['/private/comment', Buffer.from('mine')],
+      ['/private/x', Buffer.from([0, 255])],
+    ])
+    await mail.annotate(null, [['/private/comment', Buffer.from('the account')]])
+    assert.deepEqual(await said(null), ['/private/comment=the account'])
+    await mail.annotate(id, [['/private/x', null]])
+    await mail.renameMailbox('a', 'b')
+    assert.deepEqual(await said(id), ['/private/comment=mine'])
+    const many = Array.from({ length: ANNOTATIONS_PER_MAILBOX }, (_, n) => [`/private/${n}`, Buffer.of(n)] as const)
+    await assert.rejects(mail.annotate(id, many), TooManyAnnotations)
+    assert.deepEqual(await said(id), ['/private/comment=mine'])
+    await store.setQuota(account, (await mail.quota()).used)
+    await assert.rejects(mail.annotate(id, [['/private/comment', Buffer.alloc(2000)]]), OverQuota)
+    await store.setQuota(account, null)
+    await mail.deleteMailbox('b')
+    await assert.rejects(mail.annotations(id), NoSuchMailbox)
+    await mail.annotate(null, [['/private/comment', null]])
+    assert.equal((await mail.quota()).used, used)
   })
 
   check('a special use belongs to one mailbox', async ({ mail }) => {

@@ -1,3 +1,4 @@
+import type { TextQuery } from '#formats/message/message-text.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import {
   type AnnotationEntry,
@@ -22,6 +23,7 @@ import {
   type Coverage,
   type FlagChange,
   type FlagsChanged,
+  type Indexing,
   type Mailbox,
   type MailboxChanges,
   type MailboxId,
@@ -37,6 +39,7 @@ import {
   type Relocated,
   type ResealingState,
   type SpecialUse,
+  type TextMatches,
   type Uid,
   type Wanted,
 } from './mail-store.ts'
@@ -52,6 +55,7 @@ import {
 } from './memory-account.ts'
 import { MemoryContents, partsOf } from './memory-contents.ts'
 import { checkQuota, MESSAGE_COST } from './quota.ts'
+import { matchingUids, searchByReading } from './read-search.ts'
 import { packRuns, runsOf, sortedUids } from './uid-sets.ts'
 
 const LISTED: Change = { kind: 'mailboxes' }
@@ -193,6 +197,19 @@ export class MemoryAccountMail implements IndexedAccountMail {
     })
   }
 
+  textMatches(mailbox: MailboxId, queries: readonly TextQuery[]): Promise<readonly TextMatches[]> {
+    return searchByReading(this, mailbox, queries)
+  }
+
+  async verifyText(mailbox: MailboxId, uids: readonly Uid[], query: TextQuery): Promise<readonly Uid[]> {
+    return matchingUids(this, mailbox, uids, query)
+  }
+
+  async indexing(): Promise<Indexing> {
+    const { contents } = await this.coverage()
+    return { messages: contents, indexed: contents }
+  }
+
   async append(mailbox: MailboxId, message: SealedMessage): Promise<Appended> {
     return this.#account.append(this.#account.mailbox(mailbox), message)
   }
@@ -208,9 +225,11 @@ export class MemoryAccountMail implements IndexedAccountMail {
         if (mailbox !== null) account.mailbox(mailbox)
         return account.annotations.get(mailbox) ?? null
       },
-      async replace(before, after) {
+      async replace(before, after, names) {
         if (mailbox !== null) account.mailbox(mailbox)
-        return account.replaceAnnotations(mailbox, before, after)
+        const isDone = account.replaceAnnotations(mailbox, before, after)
+        if (isDone && names.length > 0) account.notify(mailbox ?? 0, { kind: 'annotations', names })
+        return isDone
       },
     }
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { type Check, DATE, flagsOf, newMessage, text, uidsOf } from './contract-bench.ts'
-import { type FlagChange, MailboxRefused, NoSuchMailbox } from './mail-store.ts'
+import { type FlagChange, MailboxRefused, NoSuchMailbox, OverQuota } from './mail-store.ts'
 
 export function appending(check: Check): void {
   check('content and summary come back as they went in', async ({ mail, mailbox }) => {
@@ -115,6 +115,28 @@ export function appending(check: Check): void {
     }
     assert.equal(new Set(appended.map((one) => one.uid)).size, 40)
     assert.equal((await mail.status(inbox)).uidNext, 41)
+  })
+
+  check('several are appended together, or none of them', async ({ account, store, mail, mailbox }) => {
+    const inbox = await mailbox('INBOX')
+    const large = Buffer.alloc(200_000, 'x')
+    const all = await mail.appendAll(inbox, [newMessage('one'), newMessage('two', { content: large })])
+    assert.deepEqual(
+      all.map(({ mailbox: id, uid }) => [id, uid]),
+      [
+        [inbox, 1],
+        [inbox, 2],
+      ],
+    )
+    assert.equal((await mail.read(inbox, 2))?.byteLength, large.byteLength)
+    const { used } = await mail.quota()
+    await store.setQuota(account, used + large.byteLength)
+    await assert.rejects(
+      mail.appendAll(inbox, [newMessage('three'), newMessage('four', { content: large })]),
+      OverQuota,
+    )
+    assert.deepEqual([uidsOf(await mail.list(inbox)), (await mail.quota()).used], [[1, 2], used])
+    await assert.rejects(mail.appendAll(0, [newMessage('five')]), NoSuchMailbox)
   })
 
   check('a mailbox that is gone is told apart from a message that is gone', async ({ mail, mailbox }) => {

@@ -1,3 +1,4 @@
+import type { TextQuery } from '#formats/message/message-text.ts'
 import type { Protection } from '#formats/pgp-mime/protection.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
@@ -9,6 +10,7 @@ import type {
   Coverage,
   FlagChange,
   FlagsChanged,
+  Indexing,
   Mailbox,
   MailboxChanges,
   MailboxId,
@@ -25,6 +27,7 @@ import type {
   ResealingState,
   Sealing,
   SpecialUse,
+  TextMatches,
   Uid,
   Wanted,
 } from './mail-store.ts'
@@ -180,6 +183,18 @@ export class PooledAccountMail implements AccountMail {
 
   async sealedAmong(messageIds: readonly string[]): Promise<readonly string[]> {
     return (await this.#call('sealedAmong', messageIds)) as readonly string[]
+  }
+
+  async textMatches(mailbox: MailboxId, queries: readonly TextQuery[]): Promise<readonly TextMatches[]> {
+    return (await this.#call('textMatches', mailbox, queries)) as readonly TextMatches[]
+  }
+
+  async verifyText(mailbox: MailboxId, uids: readonly Uid[], query: TextQuery): Promise<readonly Uid[]> {
+    return (await this.#call('verifyText', mailbox, uids, query)) as readonly Uid[]
+  }
+
+  async indexing(): Promise<Indexing> {
+    return (await this.#call('indexing')) as Indexing
   }
 
   async copy(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {

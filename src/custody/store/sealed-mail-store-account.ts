@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { messageIdsIn } from '#formats/message/message-ids.ts'
+import type { TextQuery } from '#formats/message/message-text.ts'
 import type { Protection } from '#formats/pgp-mime/protection.ts'
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -13,6 +14,7 @@ import {
   type Copied,
   type Coverage,
   type FlagChange,
+  type Indexing,
   KeysNeeded,
   type Mailbox,
   type MailboxChanges,
@@ -31,9 +33,11 @@ import {
   type Relocated,
   type ResealingState,
   type SpecialUse,
+  type TextMatches,
   type Uid,
   type Wanted,
 } from './mail-store.ts'
+import { matchingUids } from './read-search.ts'
 import { SealedIndex } from './sealed-mail-store-index.ts'
 import { unsealContent } from './sealed-mail-store-opener.ts'
 import { readMessages, WHY_CLOSED } from './sealed-mail-store-reading.ts'
@@ -228,6 +232,21 @@ export class SealedAccountMail implements AccountMail {
       }
       // Gone between the two questions, or re-sealed: then it has another content, and an entry that fits.
     }
+  }
+
+  async textMatches(mailbox: MailboxId, queries: readonly TextQuery[]): Promise<readonly TextMatches[]> {
+    this.#unlocked()
+    const open = Uint32Array.from((await this.#inner.list(mailbox)).map(({ uid }) => uid))
+    return queries.map(() => ({ yes: new Uint32Array(), open: open.slice() }))
+  }
+
+  async verifyText(mailbox: MailboxId, uids: readonly Uid[], query: TextQuery): Promise<readonly Uid[]> {
+    return matchingUids(this, mailbox, uids, query)
+  }
+
+  async indexing(): Promise<Indexing> {
+    const { contents } = await this.coverage()
+    return { messages: contents, indexed: 0 }
   }
 
   #unlocked(): SealedIndex {

@@ -293,6 +293,8 @@ export class SealedIndex implements AsyncDisposable {
         await nextTurn()
       }
     }
+    const { renewAnnotations } = await import('./sealed-mail-store-annotations.ts')
+    for (const mailbox of [null, ...mailboxes]) if (!this.#closed) await renewAnnotations(this.#inner, records, mailbox)
     await this.#inner.nameIndexKey(records.name)
   }
 

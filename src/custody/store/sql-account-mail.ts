@@ -1,3 +1,4 @@
+import type { TextQuery } from '#formats/message/message-text.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { AccountDatabases } from './account-databases.ts'
@@ -27,6 +28,7 @@ import {
   type Coverage,
   type FlagChange,
   type FlagsChanged,
+  type Indexing,
   type Mailbox,
   type MailboxChanges,
   type MailboxId,
@@ -43,10 +45,12 @@ import {
   type Relocated,
   type ResealingState,
   type SpecialUse,
+  type TextMatches,
   type Uid,
   type Wanted,
 } from './mail-store.ts'
 import { canonicalName, INBOX } from './mailbox-name.ts'
+import { matchingUids, searchByReading } from './read-search.ts'
 import type { AccountScope } from './schema.ts'
 import { SqlAccess } from './sql-access.ts'
 import { readAnnotationOctets, replaceAnnotationOctets } from './sql-annotations.ts'
@@ -248,6 +252,19 @@ export class SqlAccountMail implements IndexedAccountMail {
     )
   }
 
+  textMatches(mailbox: MailboxId, queries: readonly TextQuery[]): Promise<readonly TextMatches[]> {
+    return searchByReading(this, mailbox, queries)
+  }
+
+  async verifyText(mailbox: MailboxId, uids: readonly Uid[], query: TextQuery): Promise<readonly Uid[]> {
+    return matchingUids(this, mailbox, uids, query)
+  }
+
+  async indexing(): Promise<Indexing> {
+    const { contents } = await this.coverage()
+    return { messages: contents, indexed: contents }
+  }
+
   async append(mailbox: MailboxId, message: SealedMessage): Promise<Appended> {
     const { appended, isNew } = await this.#access.use((database) =>
       appendTo(database, async () => mailbox, message, this.#now()),
@@ -265,7 +282,11 @@ export class SqlAccountMail implements IndexedAccountMail {
   annotationPlace(mailbox: MailboxId | null): AnnotationPlace {
     return {
       read: () => this.#access.read((scope) => readAnnotationOctets(scope, mailbox)),
-      replace: (before, after) => this.#access.write((scope) => replaceAnnotationOctets(scope, mailbox, before, after)),
+      replace: async (before, after, names) => {
+        const isDone = await this.#access.write((scope) => replaceAnnotationOctets(scope, mailbox, before, after))
+        if (isDone && names.length > 0) this.#hub.notify(this.#account, mailbox ?? 0, { kind: 'annotations', names })
+        return isDone
+      },
     }
   }
 

@@ -7,25 +7,43 @@ import { appendMessage, type Delivered } from './sql-messages.ts'
 /** Contents up to this size stay in the database, where a commit makes many of them durable at once. */
 export const INLINE_OCTETS = 128 * 1024
 
+type Find = (scope: AccountScope) => Promise<MailboxId>
+
 /** `find` names the mailbox, inside the transaction. On the disk when it resolves. */
 export async function appendTo(
-  { db, account, blobs }: AccountDatabase,
-  find: (scope: AccountScope) => Promise<MailboxId>,
+  database: AccountDatabase,
+  find: Find,
   message: SealedMessage,
   now: number,
 ): Promise<Delivered> {
-  const file = message.content.byteLength > INLINE_OCTETS ? await blobs.write(message.content) : null
-  const write = () =>
-    db.write(async (query) => {
-      const scope = { query, account }
-      return appendMessage(scope, await find(scope), message, { file, now })
-    })
-  if (file === null) return write()
-  let delivered: Delivered | null = null
+  const [delivered] = await appendAllTo(database, find, [message], now)
+  return delivered!
+}
+
+/** The same for several: all or none. */
+export async function appendAllTo(
+  { db, account, blobs }: AccountDatabase,
+  find: Find,
+  messages: readonly SealedMessage[],
+  now: number,
+): Promise<readonly Delivered[]> {
+  const files: (string | null)[] = []
+  const delivered: Delivered[] = []
+  let isWritten = false
   try {
-    delivered = await write()
+    for (const { content } of messages)
+      files.push(content.byteLength > INLINE_OCTETS ? await blobs.write(content) : null)
+    await db.write(async (query) => {
+      const scope = { query, account }
+      const mailbox = await find(scope)
+      delivered.length = 0
+      for (const [index, message] of messages.entries())
+        delivered.push(await appendMessage(scope, mailbox, message, { file: files[index]!, now }))
+    })
+    isWritten = true
     return delivered
   } finally {
-    if (!delivered?.isNew) await blobs.remove([file])
+    const unused = files.filter((file, index) => file !== null && !(isWritten && delivered[index]!.isNew))
+    if (unused.length > 0) await blobs.remove(unused as string[])
   }
 }

@@ -118,6 +118,7 @@ const CLASSES = new Map<string, new (message: string) => Error>(
     MailboxExists,
     MailboxRefused,
     OverQuota,
+    TooManyAnnotations,
     TooManyFlags,
     KeysNeeded,
     MessageUnreadable,
