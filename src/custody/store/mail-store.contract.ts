@@ -16,6 +16,7 @@ import { type MailboxId, NoSuchAccount, OverQuota } from './mail-store.ts'
 import { mailboxes, names } from './mailboxes.contract.ts'
 import { appending, copying, flags, removing } from './messages.contract.ts'
 import { overviews } from './overview.contract.ts'
+import { searching } from './searching.contract.ts'
 
 /** Registers the tests. `name` says which store they are run on. */
 export function contract(name: string, make: MakeStore): void {
@@ -29,6 +30,7 @@ export function contract(name: string, make: MakeStore): void {
     overviews(check)
     copying(check)
     removing(check)
+    searching(check)
     quotas(check)
     coverages(check)
     changes(make, check)
