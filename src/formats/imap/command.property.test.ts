@@ -92,3 +92,29 @@ test('any octets give the same events wherever they are cut, and never an error'
     { numRuns: 1000 },
   )
 })
+
+/** A valid command with some octets lost, doubled or put in another's place. */
+const damaged = fc
+  .tuple(
+    command,
+    fc.boolean(),
+    fc.array(fc.tuple(fc.nat(), fc.nat(3), fc.constantFrom(...'() "\\{}~*,:[]<>$\0\r\n9aé%')), {
+      minLength: 1,
+      maxLength: 4,
+    }),
+  )
+  .map(([written, nonSynchronising, damages]) => {
+    const octets = [...Buffer.concat([...writeCommand('a', written, nonSynchronising).chunks])]
+    for (const [at, lost, put] of damages) octets.splice(at % octets.length, lost, ...Buffer.from(put))
+    return Buffer.from(octets)
+  })
+
+test('a damaged command is another one or refused, and nothing else happens', () => {
+  fc.assert(
+    fc.property(damaged, fc.array(fc.nat(), { maxLength: 3 }), (octets, cuts) => {
+      const stream = Buffer.concat([octets, Buffer.from('\r\nb NOOP\r\n')])
+      assert.deepEqual(readAll(stream, cuts), readAll(stream))
+    }),
+    { numRuns: 1000 },
+  )
+})

@@ -40,9 +40,6 @@ export function parseList(cursor: Cursor): ListCommand {
   const select = selecting
     ? cursor.list(() => SELECTIONS.get(cursor.atom().toUpperCase()) ?? cursor.fail('a selection option'))
     : []
-  // RFC 5258 §6 list-select-opts: it modifies another option, and REMOTE is none that it could.
-  if (select.includes('recursiveMatch') && !select.includes('subscribed') && !select.includes('specialUse'))
-    cursor.fail('a selection option beside RECURSIVEMATCH')
   if (selecting) cursor.space()
   const reference = cursor.mailbox()
   cursor.space()

@@ -152,7 +152,7 @@ function parseDateKey(word: string, cursor: Cursor): SearchKey | null {
   const compare = (['before', 'on', 'since'] as const).find((end) => word.endsWith(end.toUpperCase()))
   const key = compare && DATES.get(word.slice(0, -compare.length))
   if (!key) return null
-  const day = parseImapDay(cursor.astring('a date').toString('latin1'))
+  const day = parseImapDay(cursor.astring('a date').toString('latin1').trimStart())
   return day === null ? cursor.fail('a date') : key(compare, day)
 }
 

@@ -52,6 +52,16 @@ export function formatContent(content: Bytes | null): readonly ResponseChunk[] {
   return content === null ? ['NIL'] : [`{${content.byteLength}}\r\n`, content]
 }
 
+/** The same as literal8 (RFC 3516 §4.3, §7), which may hold NUL; it is one only where it must be. */
+export function formatBinaryContent(content: Bytes | null): readonly ResponseChunk[] {
+  return content?.includes(0) ? [`~{${content.byteLength}}\r\n`, content] : formatContent(content)
+}
+
+/** `BINARY[...]<origin>` as FETCH responses name it (RFC 3516 §4.3). */
+export function formatBinarySection(part: readonly number[], partial: Partial | null): string {
+  return `BINARY[${part.join('.')}]${partial ? `<${partial.start}>` : ''}`
+}
+
 /**
  * One FETCH response (§7.4.2) of attributes that are already written, each one chunk or several:
  * `formatFetch(3, [['UID 7'], ['BODY[] ', ...formatContent(octets)]])`.
