@@ -11,9 +11,9 @@ import type { MimePart } from './mime-index.ts'
 /** RFC 8970 §3.1: characters, not octets. */
 export const PREVIEW_LENGTH = 200
 
-/** Encoded octets that are looked at. HTML begins with its styles. */
-const PLAIN_OCTETS = 16_384
-const HTML_OCTETS = 65_536
+/** Encoded octets that are looked at: few first, and more where they do not suffice. HTML begins with its styles. */
+const PLAIN_OCTETS = [2_048, 16_384]
+const HTML_OCTETS = [8_192, 65_536]
 /** Parts that are looked at. */
 const PARTS = 100
 
@@ -21,15 +21,27 @@ const PARTS = 100
 const HIDDEN = /[[\p{Default_Ignorable_Code_Point}\ufffd]--[\u200c\u200d\ufe0e\ufe0f]]+/gv
 const BLANKS = /[\s\p{Cc}][\s\p{Cc}\u200c\u200d]*|[\u200c\u200d]{1,4}(?=[\s\p{Cc}]|$)/gu
 
+const ASCII = /^[\0-\x7f]*$/
+const SURROGATES = /[\ud800-\udfff]/
+
 /** `octets` is the whole message. */
 export function previewOf(root: MimePart, octets: Bytes): string {
   for (const part of readableParts(root)) {
-    const isHtml = part.subtype === 'html'
-    const text = decodePartText(part, octets, isHtml ? HTML_OCTETS : PLAIN_OCTETS) ?? ''
-    const preview = firstWords(isHtml ? textOfHtml(text, PREVIEW_LENGTH * 8) : ownWords(text))
+    const preview = previewOfPart(part, octets)
     if (preview !== '') return preview
   }
   return ''
+}
+
+function previewOfPart(part: MimePart, octets: Bytes): string {
+  const isHtml = part.subtype === 'html'
+  let preview = ''
+  for (const limit of isHtml ? HTML_OCTETS : PLAIN_OCTETS) {
+    const text = decodePartText(part, octets, limit) ?? ''
+    preview = firstWords(isHtml ? textOfHtml(text, PREVIEW_LENGTH * 8) : ownWords(text))
+    if (part.body.end - part.body.start <= limit || preview.length >= PREVIEW_LENGTH - 1) break
+  }
+  return preview
 }
 
 /** The first plain and the first HTML part, in their order, that are neither attached nor within another message. */
@@ -57,16 +69,22 @@ function ownWords(text: string): string {
 }
 
 function firstWords(text: string): string {
-  const short = joinedWords(text.slice(0, PREVIEW_LENGTH * 8))
-  return short.length < PREVIEW_LENGTH * 2 && text.length > PREVIEW_LENGTH * 8
-    ? trimmed(joinedWords(text))
-    : trimmed(short)
+  for (let units = PREVIEW_LENGTH * 2; ; units *= 4) {
+    const words = joinedWords(text.slice(0, units))
+    // Characters beyond the first plane are two units each.
+    if (words.length >= PREVIEW_LENGTH * 2 || units >= text.length) return cut(words)
+  }
 }
 
-const joinedWords = (text: string) => text.replace(HIDDEN, '').replace(BLANKS, ' ').trim()
+function joinedWords(text: string): string {
+  const shown = ASCII.test(text) ? text : text.replace(HIDDEN, '')
+  return shown.replace(BLANKS, ' ').trim()
+}
 
-function trimmed(words: string): string {
-  // Characters beyond the first plane are two units each.
-  const characters = Array.from(words.slice(0, PREVIEW_LENGTH * 2)).slice(0, PREVIEW_LENGTH)
-  return characters.join('').trimEnd()
+function cut(words: string): string {
+  if (words.length <= PREVIEW_LENGTH) return words
+  const start = words.slice(0, PREVIEW_LENGTH * 2)
+  const characters = SURROGATES.test(start) ? Array.from(start) : start
+  const first = characters.slice(0, PREVIEW_LENGTH)
+  return (typeof first === 'string' ? first : first.join('')).trimEnd()
 }
