@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { BadSummary, decodeSummary, encodeSummary, HEADER_KEPT, summarize } from './summary.ts'
+import { BadSummary, decodeSummary, encodeSummary, HEADER_KEPT, sizeInSummary, summarize } from './summary.ts'
 
 const MESSAGE = Buffer.from(
   'From: Jürgen <j@x.test>\r\nTo: G: a@x.test, "B \\"C\\"" <b@x.test>;\r\nReferences: <1@x> <2@x>\r\nSubject: \0\xff\r\n' +
@@ -46,6 +46,7 @@ test('the encoded form comes back as it was, for any message', () => {
     fc.property(anyMessage, (message) => {
       const summary = summarize(message)
       assert.deepEqual(decodeSummary(encodeSummary(summary)), summary)
+      assert.equal(sizeInSummary(encodeSummary(summary)), message.length)
     }),
   )
 })
@@ -56,6 +57,8 @@ test('damaged forms are refused by name', () => {
   const other = Buffer.from(encoded)
   other[0] = 99
   assert.throws(() => decodeSummary(other), BadSummary)
+  for (const broken of [other, encoded.subarray(0, 6), Buffer.from('\x01\0\0\0\x04[x,]')])
+    assert.throws(() => sizeInSummary(broken), BadSummary)
   fc.assert(
     fc.property(fc.nat(encoded.length - 1), fc.nat(255), (at, octet) => {
       const damaged = Buffer.from(encoded)

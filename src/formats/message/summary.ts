@@ -27,6 +27,7 @@ export const HEADER_KEPT = 16_384
 const REFERENCES_KEPT = 16_384
 const VERSION = 1
 const PREFIX_OCTETS = 5
+const COMMA = 44
 
 /** Takes a copy of the header, so that the message itself need not stay in memory. */
 export function summarize(octets: Bytes): MessageSummary {
@@ -68,6 +69,15 @@ export function decodeSummary(encoded: Bytes): MessageSummary {
   } catch (error) {
     throw new BadSummary('a message summary is damaged', { cause: error })
   }
+}
+
+/** RFC822.SIZE alone, which stands first, without reading the rest. Throws BadSummary. */
+export function sizeInSummary(encoded: Bytes): number {
+  const start = PREFIX_OCTETS + 1
+  const comma = encoded[0] === VERSION ? asBuffer(encoded).indexOf(COMMA, start) : -1
+  const size = comma > start && comma - start <= 16 ? Number(asBuffer(encoded).toString('latin1', start, comma)) : -1
+  if (!Number.isSafeInteger(size) || size < 0) throw new BadSummary('a message summary is damaged')
+  return size
 }
 
 type Text = string | null
