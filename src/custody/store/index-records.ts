@@ -1,13 +1,14 @@
 /**
- * Index records: AES-256-GCM under a key for each mailbox, derived from the account's index key. The additional data binds a
- * record to its account, mailbox and uid: put in another place, it does not open. Its size is rounded up.
+ * What lies under an account's index key: AES-256-GCM under keys derived from it. The additional data binds a page of the index
+ * (index-pages.ts) to its account and number, and a record to its account, mailbox and uid: put in another place, neither opens.
  *
- * Version octet 1, nonce (12), ciphertext, tag (16). Plaintext: length (4), entry, zeros.
+ * Version octet 1, nonce (12), ciphertext, tag (16). Plaintext of a record: length (4), entry, zeros, its size rounded up.
  */
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
-import type { Place } from './indexed-mail-store.ts'
+import { decodePage, type PageEntry } from './index-pages.ts'
+import type { ContentId, PageId, Place } from './indexed-mail-store.ts'
 import { KeysNeeded, type MailboxId } from './mail-store.ts'
 
 const VERSION = 1
@@ -32,12 +33,20 @@ export function derived(key: Bytes, use: string): Buffer {
   return block
 }
 
+export interface OpenPage {
+  /** What the entries share memory with. */
+  readonly plain: Buffer
+  readonly entries: ReadonlyMap<ContentId, PageEntry>
+  readonly isOld: boolean
+}
+
 /** The keys of one generation of the account's index key. */
 class Generation {
   readonly #account: AccountId
   readonly #indexKey: Buffer
   readonly #keys = new Map<MailboxId, Buffer>()
   #naming: Buffer | null = null
+  #pages: Buffer | null = null
 
   constructor(account: AccountId, indexKey: Bytes) {
     this.#account = account
@@ -57,6 +66,11 @@ class Generation {
     return key
   }
 
+  get pageKey(): Buffer {
+    this.#pages ??= this.derive(`letterlock index page|${this.#account}`, 32)
+    return this.#pages
+  }
+
   messageName(messageId: string): Buffer {
     this.#naming ??= this.derive(`letterlock sealed message name|${this.#account}`, 32)
     return createHmac('sha256', createSecretKey(this.#naming))
@@ -68,6 +82,7 @@ class Generation {
   wipe(): void {
     wipe(this.#indexKey)
     if (this.#naming) wipe(this.#naming)
+    if (this.#pages) wipe(this.#pages)
     for (const key of this.#keys.values()) wipe(key)
     this.#keys.clear()
   }
@@ -116,8 +131,12 @@ export class IndexRecords implements Disposable {
     return this.#generations[0]!
   }
 
-  #bound({ mailbox, uid }: Place): Buffer {
-    return Buffer.from(`${VERSION}|${this.#account}|${mailbox}|${uid}`)
+  #bound({ mailbox, uid }: Place): string {
+    return `${VERSION}|${this.#account}|${mailbox}|${uid}`
+  }
+
+  #boundPage(page: PageId): string {
+    return `${VERSION}|${this.#account}|page ${page}`
   }
 
   seal(place: Place, entry: Bytes): Buffer {
@@ -125,45 +144,63 @@ export class IndexRecords implements Disposable {
     const plain = Buffer.alloc(size)
     plain.writeUInt32BE(entry.byteLength)
     plain.set(entry, 4)
-    const nonce = randomBytes(NONCE)
-    const key = createSecretKey(this.#newest().key(place.mailbox))
-    const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(this.#bound(place))
-    const sealed = cipher.update(plain)
-    cipher.final()
+    const sealed = sealUnder(this.#newest().key(place.mailbox), this.#bound(place), plain)
     wipe(plain)
-    return Buffer.concat([Buffer.of(VERSION), nonce, sealed, cipher.getAuthTag()])
+    return sealed
   }
 
   /** null for a record that is damaged or of another place. */
   open(place: Place, record: Bytes): { readonly entry: Buffer; readonly isOld: boolean } | null {
     this.#newest()
     for (const [index, generation] of this.#generations.entries()) {
-      const entry = this.#openUnder(generation, place, record)
-      if (entry) return { entry, isOld: index > 0 }
+      const plain = openUnder(generation.key(place.mailbox), this.#bound(place), record)
+      if (plain) return { entry: plain.subarray(4, 4 + plain.readUInt32BE()), isOld: index > 0 }
     }
     return null
   }
 
-  #openUnder(generation: Generation, place: Place, record: Bytes): Buffer | null {
-    const octets = asBuffer(record)
-    if (octets[0] !== VERSION || octets.byteLength < 1 + NONCE + TAG) return null
-    const nonce = octets.subarray(1, 1 + NONCE)
-    const end = octets.byteLength - TAG
-    const key = createSecretKey(generation.key(place.mailbox))
-    const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG })
-    decipher.setAAD(this.#bound(place)).setAuthTag(octets.subarray(end))
-    const plain = decipher.update(octets.subarray(1 + NONCE, end))
-    try {
-      decipher.final()
-    } catch {
-      wipe(plain)
-      return null
+  sealPage(page: PageId, plain: Bytes): Buffer {
+    return sealUnder(this.#newest().pageKey, this.#boundPage(page), plain)
+  }
+
+  openPage(page: PageId, octets: Bytes): OpenPage | 'damaged' | 'newer' {
+    this.#newest()
+    if (octets.byteLength > 0 && octets[0]! > VERSION) return 'newer'
+    for (const [index, generation] of this.#generations.entries()) {
+      const plain = openUnder(generation.pageKey, this.#boundPage(page), octets)
+      const entries = plain && decodePage(plain)
+      if (entries) return { plain, entries, isOld: index > 0 }
     }
-    return plain.subarray(4, 4 + plain.readUInt32BE())
+    return 'damaged'
   }
 
   [Symbol.dispose](): void {
     this.#disposed = true
     for (const generation of this.#generations) generation.wipe()
   }
+}
+
+function sealUnder(key: Bytes, bound: string, plain: Bytes): Buffer {
+  const nonce = randomBytes(NONCE)
+  const cipher = createCipheriv('aes-256-gcm', createSecretKey(key), nonce).setAAD(Buffer.from(bound))
+  const sealed = cipher.update(plain)
+  cipher.final()
+  return Buffer.concat([Buffer.of(VERSION), nonce, sealed, cipher.getAuthTag()])
+}
+
+function openUnder(key: Bytes, bound: string, octets: Bytes): Buffer | null {
+  const sealed = asBuffer(octets)
+  if (sealed[0] !== VERSION || sealed.byteLength < 1 + NONCE + TAG) return null
+  const nonce = sealed.subarray(1, 1 + NONCE)
+  const end = sealed.byteLength - TAG
+  const decipher = createDecipheriv('aes-256-gcm', createSecretKey(key), nonce, { authTagLength: TAG })
+  decipher.setAAD(Buffer.from(bound)).setAuthTag(sealed.subarray(end))
+  const plain = decipher.update(sealed.subarray(1 + NONCE, end))
+  try {
+    decipher.final()
+  } catch {
+    wipe(plain)
+    return null
+  }
+  return plain
 }

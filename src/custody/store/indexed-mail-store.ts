@@ -23,6 +23,9 @@ import type {
 /** Never given twice in an account, so it says which octets an index record is about. Copies of a message share it. */
 export type ContentId = number
 
+/** Never given twice in an account either: what a page holds never changes. */
+export type PageId = number
+
 export interface SealedMessage extends NewMessage {
   /** Fingerprint of the certificate. */
   readonly sealedTo?: string
