@@ -1,0 +1,146 @@
+/**
+ * One client's connection from greeting to goodbye: reads a command, has it done, and answers. The only place that turns errors
+ * into answers. The server loads this with its first client.
+ */
+import type { Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
+import type { Command } from '#formats/pop3/command.ts'
+import { ConnectionOver } from '#servers/imap/imap-error.ts'
+import { Wire } from '#servers/imap/wire.ts'
+import type { Admission } from '#servers/line/admission.ts'
+import { perform } from './commands/dispatch.ts'
+import type { ServerContext } from './context.ts'
+import { Conversation } from './conversation.ts'
+import { Input } from './input.ts'
+import { refusalOf } from './refusal.ts'
+
+/** What browsers and scanners say first. */
+const HTTP_VERBS: ReadonlySet<string> = new Set([
+  ...['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'CONNECT', 'DELETE', 'PATCH', 'TRACE'],
+])
+
+/** Commands of one client after which others get their turn. */
+const TURN = 64
+
+/** After login, a client may get this many times as much wrong in a row. */
+const PATIENCE_AFTER_LOGIN = 10
+
+/** A client that vanished without a word would keep the maildrop locked: its host is asked. */
+const KEEPALIVE = 60_000
+
+export class Connection {
+  /** Resolves when everything of it is over. */
+  readonly done: Promise<void>
+  readonly #context: ServerContext
+  readonly #wire: Wire
+  readonly #input: Input
+  readonly #talk: Conversation
+  readonly #implicitTls: boolean
+  readonly #begun: number
+  #finish: () => void = () => {}
+  /** Commands that were none, in a row after login. */
+  #bad = 0
+
+  constructor(socket: Socket, ip: string, implicitTls: boolean, admission: Admission, context: ServerContext) {
+    const { clock, limits } = context
+    this.#context = context
+    this.#implicitTls = implicitTls
+    this.#begun = clock.now()
+    socket.setKeepAlive(true, KEEPALIVE)
+    this.#wire = new Wire(socket, clock, limits.stall)
+    this.#input = new Input(this.#wire, context)
+    this.#talk = new Conversation(context, this.#wire, this.#input, admission, ip)
+    this.done = new Promise((resolve) => {
+      this.#finish = resolve
+    })
+  }
+
+  /** Never rejects. */
+  async run(): Promise<void> {
+    try {
+      if (this.#implicitTls) await this.#startTls()
+      this.#talk.ok('Letterlock is ready')
+      await this.#serve()
+    } catch (error) {
+      if (!(error instanceof ConnectionOver))
+        this.#talk.logger.error({ error: error as Error }, 'pop3 connection failed')
+    } finally {
+      await this.#close()
+    }
+  }
+
+  /** Ends it: now where the client is waited for, otherwise once its command is done. */
+  leave(): void {
+    if (this.#input.waiting) this.#wire.finish()
+    else this.#talk.leaving = true
+  }
+
+  destroy(): void {
+    this.#wire.destroy()
+  }
+
+  async #startTls(): Promise<void> {
+    const { clock, limits, tls } = this.#context
+    using _patience = clock.after(limits.loginTime, () => this.#wire.destroy())
+    await this.#wire.startTls(tls())
+    this.#input.restart()
+    this.#talk.secure = true
+  }
+
+  async #serve(): Promise<void> {
+    const talk = this.#talk
+    for (;;) {
+      // Many commands at once must neither pile up answers nor keep others waiting.
+      if (this.#wire.congested) await this.#wire.flush()
+      if (talk.tally.commands % TURN === TURN - 1) await setImmediate()
+      if (talk.leaving) return
+      const said = await this.#input.next()
+      // RFC 1939 §3: who is silent for too long is left without a word, and nothing is removed.
+      if (said.kind === 'gone' || said.kind === 'late') return
+      await this.#perform(said)
+      if (said.kind === 'quit') return
+      const limit = this.#context.limits.badCommands * (talk.user ? PATIENCE_AFTER_LOGIN : 1)
+      const isHttp = said.kind === 'unintelligible' && !talk.user && HTTP_VERBS.has(said.verb)
+      if (isHttp || this.#bad >= limit) return
+    }
+  }
+
+  async #perform(command: Command): Promise<void> {
+    const talk = this.#talk
+    talk.tally.commands++
+    try {
+      const text = await perform(talk, command)
+      if (text !== null) talk.ok(text)
+      if (talk.user) this.#bad = 0
+    } catch (error) {
+      if (error instanceof ConnectionOver) throw error
+      const { answer, ours } = refusalOf(error)
+      if (ours) talk.logger.error({ error: error as Error, command: command.kind }, 'pop3 command failed')
+      if (answer.isBad) this.#bad++
+      // RFC 2449 §8
+      this.#wire.send(`-ERR ${answer.code === null ? '' : `[${answer.code}] `}${answer.message}\r\n`)
+    }
+    if (!talk.upgrading) return
+    talk.upgrading = false
+    await this.#startTls()
+  }
+
+  async #close(): Promise<void> {
+    const talk = this.#talk
+    this.#input.restart()
+    await talk.letGo()
+    try {
+      await talk.user?.session[Symbol.asyncDispose]()
+    } catch (error) {
+      talk.logger.error({ error: error as Error }, 'session could not be closed')
+    }
+    this.#wire.finish()
+    await this.#wire.closed()
+    if (talk.user) {
+      const { received, sent } = this.#wire
+      const seconds = Math.round((this.#context.clock.now() - this.#begun) / 1000)
+      talk.logger.info({ seconds, received, sent, ...talk.tally }, 'pop3 logout')
+    }
+    this.#finish()
+  }
+}

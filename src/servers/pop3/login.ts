@@ -1,0 +1,66 @@
+/** The way in: from a user and a credential to a session and its maildrop, the same for PASS and AUTH. */
+import { ConnectionOver } from '#servers/imap/imap-error.ts'
+import type { UserSession } from '#session/session.ts'
+import type { Conversation, User } from './conversation.ts'
+import { Maildrop } from './maildrop.ts'
+import { no } from './refusal.ts'
+
+const PASSPHRASE_WANTED =
+  'This account also wants its passphrase, which mail programs cannot ask for: use an app password'
+/** RFC 2449 §4: a response has 512 octets at most. */
+const NOTICE_LENGTH = 400
+
+/**
+ * Logs in and answers what to say. The desk wipes the credential. Throws the same words whatever was wrong with it, and IN-USE
+ * when another client has the maildrop.
+ */
+export async function enter(talk: Conversation, user: string, credential: Buffer): Promise<string> {
+  const { desk, limits, metrics } = talk.context
+  const result = await desk.login({ user, credential, protocol: 'pop3', ip: talk.ip })
+  metrics.count('pop3_logins', { result: result.kind })
+  if (result.kind !== 'welcome') {
+    talk.failedLogins++
+    if (talk.failedLogins >= limits.loginAttempts) talk.leaving = true
+    // RFC 3206 §4: AUTH is for what other credentials would help against.
+    if (result.kind === 'passphrase') throw no(PASSPHRASE_WANTED, 'AUTH')
+    if (result.kind === 'unavailable') throw no('Login is not possible now, try again later', 'SYS/TEMP')
+    throw no('User or password is wrong', 'AUTH')
+  }
+  const { session } = result
+  try {
+    talk.user = await openMaildrop(talk, session)
+  } catch (error) {
+    await session[Symbol.asyncDispose]()
+    throw error
+  }
+  talk.input.loggedIn()
+  talk.logger = talk.logger.with({ account: session.account.id })
+  talk.logger.info({ tls: talk.wire.tlsVersion }, 'pop3 login')
+  // RFC 1939 has no word that tells a client that the session is over: the connection ends.
+  const end = () => talk.wire.finish()
+  if (session.ended.aborted) end()
+  else session.ended.addEventListener('abort', end, { once: true })
+  return session.notices[0]?.replace(/[^\x20-\x7e]/gu, '?').slice(0, NOTICE_LENGTH) ?? 'Welcome'
+}
+
+async function openMaildrop(talk: Conversation, session: UserSession): Promise<User> {
+  const { locked } = talk.context
+  const { id } = session.account
+  // RFC 1939 §4, RFC 2449 §8.1.1
+  if (locked.has(id)) throw no('Another client has this mailbox open', 'IN-USE')
+  locked.add(id)
+  let isLocked = true
+  const unlock = () => {
+    if (isLocked) locked.delete(id)
+    isLocked = false
+  }
+  try {
+    const maildrop = await Maildrop.open(await session.mail())
+    if (talk.wire.over) throw new ConnectionOver()
+    if (!talk.admission.login(id)) throw no('Too many connections of this account', 'SYS/TEMP')
+    return { session, maildrop, unlock }
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}

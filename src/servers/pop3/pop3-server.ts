@@ -1,0 +1,135 @@
+/**
+ * The POP3 server (RFC 1939), over implicit TLS and STLS: for mail programs that fetch mail and keep it themselves.
+ *
+ * This file listens, and loads the rest with the first client: most providers have few or none. A connection (connection.ts)
+ * reads one command after the other and hands it to its file under commands/. The maildrop (maildrop.ts) is INBOX as it was at login;
+ * what a person may do comes from the session desk alone.
+ *
+ * Promises: a number means the same message for the whole session, whatever other clients do; content goes out octet by octet as
+ * it came in; sizes are exact; only QUIT removes anything, and then all that was marked or nothing; one client has an account's
+ * maildrop at a time; nothing is read while answers are unsent, and no more than one message is held. It must never accept a
+ * password without TLS, or log mail content or a credential.
+ *
+ * RFCs: 1939, 2449 (CAPA and response codes), 2595 (STLS), 3206 (AUTH and SYS response codes), 5034 (AUTH), 6856 (UTF8), 8314 (TLS).
+ */
+import { createServer, type Server, type Socket } from 'node:net'
+import type { SecureContext } from 'node:tls'
+import { type Clock, pause } from '#lib/clock.ts'
+import type { Logger } from '#lib/log.ts'
+import type { Metrics } from '#lib/metrics.ts'
+import { once } from '#lib/once.ts'
+import { ConnectionCounts } from '#servers/line/admission.ts'
+import type { SessionDesk } from '#session/session.ts'
+import type { Connection } from './connection.ts'
+import type { ServerContext } from './context.ts'
+import { defaultPop3Limits, type Pop3Limits } from './limits.ts'
+
+export interface Pop3ServerOptions {
+  /** Whether listeners speak TLS from the first octet on, unless `listen` says otherwise. */
+  readonly implicitTls: boolean
+  /** The certificate to use now; asked for every handshake, so that it can be renewed. */
+  readonly tls: () => SecureContext
+  readonly desk: SessionDesk
+  readonly limits?: Partial<Pop3Limits>
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+export interface Pop3Server {
+  /** Returns the port, which is a free one when 0 is given. Several listeners of one server share its limits. */
+  listen(host: string, port: number, implicitTls?: boolean): Promise<number>
+  /** Takes no more clients, and lets running commands finish for up to `graceMs` milliseconds. Nobody is waited for. */
+  stop(graceMs: number): Promise<void>
+}
+
+/** Who has a maildrop open is one thing for all servers that serve the same mail. */
+const lockedMaildrops = new WeakMap<SessionDesk, Set<string>>()
+
+export function createPop3Server(options: Pop3ServerOptions): Pop3Server {
+  return new LazyPop3Server(options)
+}
+
+class LazyPop3Server implements Pop3Server {
+  readonly #options: Pop3ServerOptions
+  readonly #counts: ConnectionCounts
+  readonly #context: ServerContext
+  readonly #listeners = new Set<Server>()
+  readonly #connections = new Set<Connection>()
+  readonly #load = once(() => import('./connection.ts'))
+  #stopping = false
+
+  constructor(options: Pop3ServerOptions) {
+    const { desk } = options
+    const limits: Pop3Limits = { ...defaultPop3Limits, ...options.limits }
+    const locked = lockedMaildrops.get(desk) ?? new Set()
+    lockedMaildrops.set(desk, locked)
+    this.#options = options
+    this.#counts = new ConnectionCounts(limits)
+    this.#context = { ...options, limits, locked }
+  }
+
+  async listen(host: string, port: number, implicitTls = this.#options.implicitTls): Promise<number> {
+    const { logger } = this.#options
+    const listener = createServer((socket) => {
+      this.#accept(socket, implicitTls).catch((error) => {
+        socket.destroy()
+        logger.error({ error }, 'pop3 connection failed')
+      })
+    })
+    await new Promise<void>((resolve, reject) => {
+      listener.once('error', reject)
+      listener.listen(port, host, resolve)
+    })
+    listener.on('error', (error) => logger.error({ error }, 'pop3 listener failed'))
+    this.#listeners.add(listener)
+    const address = listener.address()
+    return typeof address === 'object' && address ? address.port : port
+  }
+
+  async #accept(socket: Socket, implicitTls: boolean): Promise<void> {
+    const { metrics } = this.#options
+    const ip = socket.remoteAddress
+    const admission = ip === undefined ? null : this.#counts.admit(ip)
+    socket.on('error', () => {})
+    metrics.count('pop3_connections', { result: admission ? 'accepted' : 'refused' })
+    if (!admission) {
+      if (!implicitTls) socket.write('-ERR [SYS/TEMP] Too many connections\r\n')
+      socket.destroySoon()
+      return
+    }
+    this.#gauge()
+    try {
+      const { Connection } = await this.#load()
+      if (this.#stopping || socket.destroyed) {
+        socket.destroy()
+        return
+      }
+      const connection = new Connection(socket, ip!, implicitTls, admission, this.#context)
+      this.#connections.add(connection)
+      await connection.run()
+      this.#connections.delete(connection)
+    } finally {
+      admission.leave()
+      this.#gauge()
+    }
+  }
+
+  #gauge(): void {
+    const label = { tls: this.#options.implicitTls ? 'implicit' : 'starttls' }
+    this.#options.metrics.gauge('pop3_connections_open', this.#counts.all, label)
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true
+    for (const listener of this.#listeners) listener.close()
+    this.#listeners.clear()
+    for (const connection of this.#connections) connection.leave()
+    const over = Promise.all([...this.#connections].map((connection) => connection.done))
+    const waiting = new AbortController()
+    await Promise.race([over, pause(this.#options.clock, graceMs, waiting.signal).catch(() => {})])
+    waiting.abort()
+    for (const connection of this.#connections) connection.destroy()
+    await over
+  }
+}
