@@ -1,0 +1,141 @@
+import { eachSum } from './octet-sink.ts'
+import { type ShardPlaces, sectionAt } from './shard.ts'
+import type { SearchedShard } from './shard-query.ts'
+import { isWord, type WantedToken } from './tokens.ts'
+import { markSections, termsFitting } from './vocabulary.ts'
+
+interface Asked extends WantedToken {
+  /** Its place from the first one on. */
+  readonly offset: number
+  /** null: any word. */
+  readonly terms: readonly number[] | null
+}
+
+/** Looks for tokens in a row. The rarest gives the candidates; what the others have in their places decides. */
+export class PhraseSearch {
+  readonly #shard: SearchedShard
+  readonly #mask: Uint8Array
+  readonly #wanted: readonly WantedToken[]
+  readonly #anchored: boolean
+
+  /** `anchored`: the row begins where a section begins. */
+  constructor(shard: SearchedShard, mask: Uint8Array, wanted: readonly WantedToken[], anchored = false) {
+    this.#shard = shard
+    this.#mask = mask
+    this.#wanted = wanted
+    this.#anchored = anchored
+  }
+
+  async mark(marks: Uint8Array): Promise<void> {
+    const asked = this.#wanted.map((one, offset) => ({
+      ...one,
+      offset,
+      terms: one.fit === 'any' ? null : [...termsFitting(this.#shard.words, one)],
+    }))
+    const possible = this.#possible(asked)
+    if (!possible.some((may, document) => may && !marks[document])) return
+    const places = await this.#shard.places()
+    const rarestFirst = asked.toSorted((a, b) => costOf(places, a) - costOf(places, b))
+    const [first, ...others] = rarestFirst
+    let candidates = first!.terms ? startsOf(places, first!) : this.#wordPlaces(places)
+    for (const other of others) {
+      if (candidates.length === 0) return
+      candidates = this.#narrowed(candidates, places, other)
+    }
+    this.#take(candidates, asked.length, possible, marks)
+  }
+
+  /** Documents that have all tokens somewhere. */
+  #possible(asked: readonly Asked[]): Uint8Array {
+    const { documents } = this.#shard.head
+    let possible: Uint8Array = new Uint8Array(documents.length).fill(1)
+    for (const { terms } of asked) {
+      if (!terms) continue
+      const having = new Uint8Array(documents.length)
+      const lacking = { left: documents.length }
+      for (const term of terms) {
+        markSections(this.#shard, term, this.#mask, having, lacking)
+        if (lacking.left === 0) break
+      }
+      possible = possible.map((may, document) => may & having[document]!)
+    }
+    return possible
+  }
+
+  #narrowed(candidates: Uint32Array, places: ShardPlaces, { terms, offset }: Asked): Uint32Array {
+    const there = terms ? this.#bitsOf(places, terms) : this.#wordBits(places)
+    return candidates.filter((start) => {
+      const place = start + offset
+      return (there[place >>> 3]! >>> (place & 7)) & 1
+    })
+  }
+
+  #bits(): Uint8Array {
+    const { starts } = this.#shard.head
+    // Room for all places after the last section that a candidate there may ask for.
+    return new Uint8Array((starts[starts.length - 1]! >>> 3) + 1)
+  }
+
+  #bitsOf({ places, placeLists }: ShardPlaces, terms: readonly number[]): Uint8Array {
+    const bits = this.#bits()
+    for (const term of terms)
+      eachSum(places, placeLists[term]!, placeLists[term + 1]!, (place) => {
+        bits[place >>> 3]! |= 1 << (place & 7)
+      })
+    return bits
+  }
+
+  /** Where words are: everywhere but between sections and where other tokens are. */
+  #wordBits({ places, placeLists }: ShardPlaces): Uint8Array {
+    const { starts } = this.#shard.head
+    const bits = this.#bits().fill(255)
+    const clear = (place: number) => {
+      bits[place >>> 3]! &= ~(1 << (place & 7))
+    }
+    for (let section = 1; section < starts.length; section++) clear(starts[section]! - 1)
+    const { vocabulary, tokens } = this.#shard.words
+    for (let term = 0; term < tokens.length - 1; term++) {
+      const length = tokens[term + 1]! - 1 - tokens[term]!
+      // Tokens that are no words are single characters.
+      if (length === 0 || length > 4 || isWord(vocabulary.toString('utf8', tokens[term]!, tokens[term + 1]! - 1)))
+        continue
+      eachSum(places, placeLists[term]!, placeLists[term + 1]!, clear)
+    }
+    return bits
+  }
+
+  #wordPlaces(places: ShardPlaces): Uint32Array {
+    const { starts } = this.#shard.head
+    const bits = this.#wordBits(places)
+    const found: number[] = []
+    for (let place = 0; place < starts[starts.length - 1]!; place++)
+      if ((bits[place >>> 3]! >>> (place & 7)) & 1) found.push(place)
+    return Uint32Array.from(found)
+  }
+
+  #take(candidates: Uint32Array, length: number, possible: Uint8Array, marks: Uint8Array): void {
+    const { starts, sectionAreas, sectionDocuments } = this.#shard.head
+    for (const start of candidates) {
+      const section = sectionAt(starts, start)
+      const document = sectionDocuments[section]!
+      if (marks[document] || !possible[document] || !this.#mask[sectionAreas[section]!]) continue
+      if (this.#anchored ? starts[section] !== start : start + length >= starts[section + 1]!) continue
+      marks[document] = 1
+    }
+  }
+}
+
+function costOf({ placeLists }: ShardPlaces, { terms }: Asked): number {
+  if (!terms) return Number.POSITIVE_INFINITY
+  return terms.reduce((sum, term) => sum + placeLists[term + 1]! - placeLists[term]!, 0)
+}
+
+/** Where the row would begin that has this token in its place. */
+function startsOf({ places, placeLists }: ShardPlaces, { terms, offset }: Asked): Uint32Array {
+  const starts: number[] = []
+  for (const term of terms!)
+    eachSum(places, placeLists[term]!, placeLists[term + 1]!, (place) => {
+      if (place >= offset) starts.push(place - offset)
+    })
+  return Uint32Array.from(starts)
+}
