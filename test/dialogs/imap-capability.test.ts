@@ -56,7 +56,7 @@ const PROBES: Readonly<Record<string, Probe>> = {
   UIDONLY: probe('ENABLE UIDONLY', /^\* ENABLED .*UIDONLY/),
   PARTIAL: probe([SELECTED, 'UID SEARCH RETURN (PARTIAL 1:9) ALL'], /^\* ESEARCH .*PARTIAL/),
   'SPECIAL-USE': probe('LIST (SPECIAL-USE) "" *', /^\* LIST \(.*\\Sent/),
-  'CREATE-SPECIAL-USE': probe(['DELETE Junk', 'CREATE Spam (USE (\\Junk))'], /^t OK Created/),
+  'CREATE-SPECIAL-USE': probe(['DELETE Junk', 'CREATE Spam (USE (\\Junk))'], /^t OK .*Created/),
   'LIST-EXTENDED': probe('LIST "" (INBOX) RETURN (SUBSCRIBED)', /^\* LIST \(.*\\Subscribed/),
   'LIST-STATUS': probe('LIST "" INBOX RETURN (STATUS (MESSAGES))', /^\* STATUS/),
   'LIST-METADATA': probe('LIST "" INBOX RETURN (METADATA (/private/comment))', /^\* METADATA/),
@@ -76,7 +76,6 @@ const PROBES: Readonly<Record<string, Probe>> = {
   QUOTASET: probe('SETQUOTA "" (STORAGE 9)', OK),
   'COMPRESS=DEFLATE': probe('COMPRESS DEFLATE', OK),
   METADATA: probe('GETMETADATA INBOX /private/comment', OK),
-  'METADATA-SERVER': probe('GETMETADATA "" /shared/comment', OK),
   NOTIFY: probe('NOTIFY SET (selected (MessageNew MessageExpunge))', OK),
   ACL: probe('MYRIGHTS INBOX', /^\* MYRIGHTS/),
   REPLACE: probe([SELECTED, 'REPLACE 1 INBOX {1+}', 'b'], /^\* OK \[APPENDUID/),
@@ -139,6 +138,7 @@ test('what works is advertised, and what is advertised works', async () => {
   for (const [name, one] of Object.entries(PROBES)) {
     await using imap = await startImap()
     await imap.desk.deliver(ALICE, PLAIN)
+    await imap.desk.store.setQuota('alice', 1_000_000)
     if (await works(imap, one)) working.push(name)
   }
   assert.deepEqual(working.sort(), CAPABILITIES.map(({ name }) => name).sort())

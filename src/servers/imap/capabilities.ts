@@ -43,20 +43,26 @@ export const CAPABILITIES: readonly Capability[] = [
   row('SPECIAL-USE', 6154, 'after login', 'which mailbox is for sent mail, drafts, junk ...'),
   row('CREATE-SPECIAL-USE', 6154, 'after login', 'a new mailbox for one of these uses'),
   row('LIST-EXTENDED', 5258, 'after login', 'LIST with several patterns, subscriptions and children'),
+  row('STATUS=SIZE', 8438, 'after login', 'how large a mailbox is, without listing it'),
+  row('APPENDLIMIT=', 7889, 'after login', 'the largest message that is taken, in octets'),
+  row('QUOTA', 9208, 'after login', 'the room of the account'),
+  row('QUOTA=RES-STORAGE', 9208, 'after login', 'how much of it is used, and what an EXPUNGE would free'),
   row('LIST-STATUS', 5819, 'after login', 'STATUS of all mailboxes in one LIST'),
 ]
 
 export interface CapabilityState {
   readonly secure: boolean
   readonly loggedIn: boolean
+  /** Octets. */
+  readonly appendLimit: number
 }
 
 /** The capabilities of a connection in this state, with blanks between. */
-export function capabilities({ secure, loggedIn }: CapabilityState): string {
+export function capabilities({ secure, loggedIn, appendLimit }: CapabilityState): string {
   const before: Shown = secure ? 'with TLS' : 'before TLS'
   const isShown = ({ shown }: Capability) =>
     shown === 'always' || (loggedIn ? shown === 'after login' : shown === 'before login' || shown === before)
   return CAPABILITIES.filter(isShown)
-    .map(({ name }) => name)
+    .map(({ name }) => (name === 'APPENDLIMIT=' ? name + appendLimit : name))
     .join(' ')
 }

@@ -6,7 +6,6 @@ import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import type { Command } from '#formats/imap/command.ts'
 import type { Admission } from '#servers/line/admission.ts'
-import { capabilities } from './capabilities.ts'
 import { perform } from './commands/dispatch.ts'
 import type { ServerContext } from './context.ts'
 import { Conversation } from './conversation.ts'
@@ -57,8 +56,7 @@ export class Connection {
   async run(): Promise<void> {
     try {
       if (this.#implicitTls) await this.#startTls()
-      const state = { secure: this.#talk.secure, loggedIn: false }
-      this.#talk.untagged(`OK [CAPABILITY ${capabilities(state)}] Letterlock is ready`)
+      this.#talk.untagged(`OK [CAPABILITY ${this.#talk.capabilities}] Letterlock is ready`)
       await this.#serve()
     } catch (error) {
       if (!(error instanceof ConnectionOver))

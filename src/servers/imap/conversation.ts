@@ -6,6 +6,7 @@ import { formatMailbox } from '#formats/imap/writer.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Admission } from '#servers/line/admission.ts'
 import type { UserSession } from '#session/session.ts'
+import { capabilities } from './capabilities.ts'
 import type { ServerContext } from './context.ts'
 import type { Enabled } from './enabled.ts'
 import { bad, ConnectionOver, no } from './imap-error.ts'
@@ -89,6 +90,12 @@ export class Conversation {
   /** A mailbox name as it is written to this client. */
   name(mailbox: string): string {
     return formatMailbox(mailbox, this.utf8)
+  }
+
+  /** What works now. */
+  get capabilities(): string {
+    const appendLimit = this.context.limits.messageSize
+    return capabilities({ secure: this.secure, loggedIn: this.user !== null, appendLimit })
   }
 
   untagged(text: string): void {

@@ -1,5 +1,4 @@
 /** The way in: from a user and a credential to a session, the same for LOGIN and AUTHENTICATE. */
-import { capabilities } from './capabilities.ts'
 import type { Conversation } from './conversation.ts'
 import { ConnectionOver, no } from './imap-error.ts'
 
@@ -40,5 +39,5 @@ export async function enter(talk: Conversation, user: string, credential: Buffer
   const end = () => talk.leave('The session has ended, please log in again')
   if (session.ended.aborted) end()
   else session.ended.addEventListener('abort', end, { once: true })
-  return `CAPABILITY ${capabilities({ secure: talk.secure, loggedIn: true })}`
+  return `CAPABILITY ${talk.capabilities}`
 }

@@ -1,5 +1,5 @@
 /** Names of mailboxes: Unicode NFC, INBOX in capitals, as the parser has read them. What else a name must be the store knows. */
-import type { MailboxName } from '#custody/store/mail-store.ts'
+import type { Mailbox, MailboxName } from '#custody/store/mail-store.ts'
 import { no } from './imap-error.ts'
 
 export const DELIMITER = '/'
@@ -16,3 +16,6 @@ export function superiorsOf(name: MailboxName): MailboxName[] {
   const levels = name.split(DELIMITER)
   return levels.slice(1).map((_, index) => levels.slice(0, index + 1).join(DELIMITER))
 }
+
+/** RFC 8474 §4: it stays when the mailbox is renamed, and is never that of another. */
+export const mailboxId = ({ id, uidValidity }: Mailbox): string => `F${id}-${uidValidity}`

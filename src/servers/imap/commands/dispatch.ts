@@ -70,10 +70,15 @@ const COMMANDS: { readonly [K in Kind]: readonly [State, Run<K>] } = {
   notify: ['logged in', refused],
   getMetadata: ['logged in', refused],
   setMetadata: ['logged in', refused],
-  getQuota: ['logged in', refused],
-  getQuotaRoot: ['logged in', refused],
-  setQuota: ['logged in', refused],
+  getQuota: ['logged in', later(async () => (await import('./quota.ts')).getQuota)],
+  getQuotaRoot: ['logged in', later(async () => (await import('./quota.ts')).getQuotaRoot)],
+  setQuota: ['logged in', later(async () => (await import('./quota.ts')).setQuota)],
   compress: ['logged in', refused],
+}
+
+/** Loaded when first asked for: a server whose clients do not use it does without. */
+function later<K extends Kind>(load: () => Promise<Run<K>>): Run<K> {
+  return async (talk, command) => (await load())(talk, command)
 }
 
 async function refused(): Promise<never> {

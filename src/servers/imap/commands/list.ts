@@ -1,10 +1,11 @@
+import { NoSuchMailbox } from '#custody/store/mail-store.ts'
 import type { ListCommand } from '#formats/imap/command.ts'
-import { formatMailbox } from '#formats/imap/writer.ts'
+import { formatList } from '#formats/imap/mailbox-response.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
 import { bad } from '../imap-error.ts'
 import { listPattern } from '../list/pattern.ts'
-import { type Entry, mailboxTree } from '../list/tree.ts'
+import { type Entry, mailboxTree, namesAbove } from '../list/tree.ts'
 import { DELIMITER } from '../mailbox-name.ts'
 import { statusOf } from './status.ts'
 
@@ -12,26 +13,41 @@ import { statusOf } from './status.ts'
 export async function list(talk: Conversation, command: ListCommand): Promise<Completion> {
   if (!command.extended && command.patterns[0] === '') {
     // An empty pattern asks for the hierarchy delimiter.
-    talk.untagged(`LIST (\\Noselect) "${DELIMITER}" ""`)
+    talk.untagged(formatList({ attributes: ['\\Noselect'], delimiter: DELIMITER, name: '""' }))
     return done('Listed')
   }
   const wanted = new Set(command.select)
-  // RFC 5258 §3.1: it widens another option and means nothing alone.
-  if (wanted.has('recursiveMatch') && !wanted.has('subscribed') && !wanted.has('specialUse'))
-    throw bad('RECURSIVEMATCH needs another selection option')
+  const criteria = (['subscribed', 'specialUse'] as const).filter((option) => wanted.has(option))
+  // RFC 5258 §3.1: it widens another option and means nothing alone, nor with REMOTE.
+  if (wanted.has('recursiveMatch') && criteria.length === 0) throw bad('RECURSIVEMATCH needs another selection option')
   const patterns = command.patterns.map((pattern) => listPattern(command.reference, pattern))
   const tree = mailboxTree(await talk.mail.mailboxes(), await talk.mail.subscriptions())
+  const selected = new Set(tree.filter((entry) => isSelected(entry, wanted)))
+  // RFC 5258 §3.5: what is below counts whether or not its own name matches.
+  const above = wanted.has('recursiveMatch') ? namesAbove(selected) : null
   for (const entry of tree) {
-    if (!patterns.some((matches) => matches(entry.name))) continue
-    const childInfo = wanted.has('recursiveMatch') && isSelectedBelow(entry, wanted)
-    if (!isSelected(entry, wanted) && !childInfo) continue
-    const attributes = attributesOf(entry, command)
-    const extended = childInfo && wanted.has('subscribed') ? ' ("CHILDINFO" ("SUBSCRIBED"))' : ''
-    talk.untagged(`LIST (${attributes.join(' ')}) "${DELIMITER}" ${formatMailbox(entry.name)}${extended}`)
-    if (command.status && entry.mailbox) talk.untagged(await statusOf(talk, entry.mailbox, command.status))
+    const isAbove = above?.has(entry.name) ?? false
+    if (!(selected.has(entry) || isAbove) || !patterns.some((matches) => matches(entry.name))) continue
+    const attributes = attributesOf(talk, entry, command)
+    const childInfo = isAbove ? criteria.map((option) => CRITERIA[option]) : []
+    talk.untagged(formatList({ attributes, delimiter: DELIMITER, name: talk.name(entry.name), childInfo }))
+    if (command.status && entry.mailbox) await tellStatus(talk, entry.mailbox, command.status)
   }
   return done('Listed')
 }
+
+const CRITERIA = { subscribed: 'SUBSCRIBED', specialUse: 'SPECIAL-USE' } as const
+
+/** RFC 5819 §2: no STATUS for one that cannot be had, which here is one that somebody deletes meanwhile. */
+async function tellStatus(talk: Conversation, ...about: StatusArguments): Promise<void> {
+  try {
+    talk.untagged(await statusOf(talk, ...about))
+  } catch (error) {
+    if (!(error instanceof NoSuchMailbox)) throw error
+  }
+}
+
+type StatusArguments = Parameters<typeof statusOf> extends [Conversation, ...infer Rest] ? Rest : never
 
 function isSelected(entry: Entry, wanted: ReadonlySet<string>): boolean {
   if (wanted.has('subscribed') && !entry.subscribed) return false
@@ -39,15 +55,11 @@ function isSelected(entry: Entry, wanted: ReadonlySet<string>): boolean {
   return wanted.has('subscribed') || entry.mailbox !== null || entry.children
 }
 
-function isSelectedBelow(entry: Entry, wanted: ReadonlySet<string>): boolean {
-  if (wanted.has('subscribed') && !entry.subscribedBelow) return false
-  return !wanted.has('specialUse') || entry.specialUseBelow
-}
-
-function attributesOf(entry: Entry, command: ListCommand): string[] {
+function attributesOf({ enabled }: Conversation, entry: Entry, command: ListCommand): string[] {
   const attributes: string[] = []
   // RFC 5258 §3 for clients that know the word; the others are told that it cannot be selected.
-  if (!entry.mailbox) attributes.push(command.extended ? '\\NonExistent' : '\\Noselect')
+  const knowsWord = command.extended || enabled.has('IMAP4rev2')
+  if (!entry.mailbox) attributes.push(knowsWord ? '\\NonExistent' : '\\Noselect')
   // RFC 3348 §3: whether somebody asked or not.
   attributes.push(entry.children ? '\\HasChildren' : '\\HasNoChildren')
   const asked = command.return?.includes('subscribed') || command.select.includes('subscribed')

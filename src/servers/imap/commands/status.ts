@@ -1,9 +1,9 @@
 import type { Mailbox, MailboxStatus } from '#custody/store/mail-store.ts'
 import type { Command, StatusAttribute } from '#formats/imap/command.ts'
-import { formatMailbox } from '#formats/imap/writer.ts'
+import { formatStatus } from '#formats/imap/mailbox-response.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
-import { bad } from '../imap-error.ts'
+import { mailboxId } from '../mailbox-name.ts'
 
 /** RFC 3501 §6.3.10. */
 export async function status(talk: Conversation, command: Command & { kind: 'status' }): Promise<Completion> {
@@ -11,23 +11,61 @@ export async function status(talk: Conversation, command: Command & { kind: 'sta
   return done('Told')
 }
 
-/** The STATUS response without its star. */
+/** The STATUS response without its star. Throws NoSuchMailbox. */
 export async function statusOf(
   talk: Conversation,
   mailbox: Mailbox,
   attributes: readonly StatusAttribute[],
 ): Promise<string> {
   const figures = await talk.mail.status(mailbox.id)
-  const told: string[] = []
-  for (const attribute of attributes) {
-    if (attribute === 'messages') told.push(`MESSAGES ${figures.messages}`)
-    else if (attribute === 'recent') told.push(`RECENT ${await recentIn(talk, mailbox, figures)}`)
-    else if (attribute === 'uidNext') told.push(`UIDNEXT ${figures.uidNext}`)
-    else if (attribute === 'uidValidity') told.push(`UIDVALIDITY ${figures.uidValidity}`)
-    else if (attribute === 'unseen') told.push(`UNSEEN ${figures.unseen}`)
-    else throw bad('No such status attribute')
+  // RFC 7162 §3.1: who asks for it understands it.
+  if (attributes.includes('highestModseq')) talk.enabled.add('CONDSTORE')
+  const told: [string, number | string][] = []
+  for (const attribute of attributes) told.push(await figureOf(talk, mailbox, figures, attribute))
+  return formatStatus(talk.name(mailbox.name), told)
+}
+
+async function figureOf(
+  talk: Conversation,
+  mailbox: Mailbox,
+  figures: MailboxStatus,
+  attribute: StatusAttribute,
+): Promise<[string, number | string]> {
+  switch (attribute) {
+    case 'messages':
+      return ['MESSAGES', figures.messages]
+    case 'recent':
+      return ['RECENT', await recentIn(talk, mailbox, figures)]
+    case 'uidNext':
+      return ['UIDNEXT', figures.uidNext]
+    case 'uidValidity':
+      return ['UIDVALIDITY', figures.uidValidity]
+    case 'unseen':
+      return ['UNSEEN', figures.unseen]
+    case 'highestModseq':
+      return ['HIGHESTMODSEQ', figures.highestModseq]
+    case 'size':
+      // RFC 8438 §3: not smaller than the sum of RFC822.SIZE; the exact sizes are sealed.
+      return ['SIZE', figures.size]
+    case 'deleted':
+      // RFC 9051 §6.3.11
+      return ['DELETED', figures.deleted]
+    case 'deletedStorage':
+      return ['DELETED-STORAGE', figures.deleted === 0 ? 0 : await deletedIn(talk, mailbox)]
+    case 'mailboxId':
+      // RFC 8474 §4.3
+      return ['MAILBOXID', `(${mailboxId(mailbox)})`]
+    case 'appendLimit':
+      // RFC 7889 §3.2
+      return ['APPENDLIMIT', talk.context.limits.messageSize]
   }
-  return `STATUS ${formatMailbox(mailbox.name)} (${told.join(' ')})`
+}
+
+/** RFC 9208 §4.1.4: octets that would be free after EXPUNGE. */
+async function deletedIn({ mail }: Conversation, mailbox: Mailbox): Promise<number> {
+  let octets = 0
+  for (const { flags, paddedSize } of await mail.list(mailbox.id)) if (flags.includes('\\Deleted')) octets += paddedSize
+  return octets
 }
 
 async function recentIn(talk: Conversation, mailbox: Mailbox, figures: MailboxStatus): Promise<number> {

@@ -9,9 +9,6 @@ export interface Entry {
   readonly subscribed: boolean
   /** There are mailboxes below. */
   readonly children: boolean
-  /** Subscribed names below, and mailboxes with a special use below. */
-  readonly subscribedBelow: boolean
-  readonly specialUseBelow: boolean
 }
 
 type Growing = { -readonly [K in keyof Entry]: Entry[K] }
@@ -22,28 +19,25 @@ export function mailboxTree(mailboxes: readonly Mailbox[], subscriptions: readon
   const entry = (name: MailboxName): Growing => {
     let found = entries.get(name)
     if (!found) {
-      found = {
-        name,
-        mailbox: null,
-        subscribed: false,
-        children: false,
-        subscribedBelow: false,
-        specialUseBelow: false,
-      }
+      found = { name, mailbox: null, subscribed: false, children: false }
       entries.set(name, found)
     }
     return found
   }
   for (const mailbox of mailboxes) {
     entry(mailbox.name).mailbox = mailbox
-    for (const superior of superiorsOf(mailbox.name).map(entry)) {
-      superior.children = true
-      if (mailbox.specialUse) superior.specialUseBelow = true
-    }
+    for (const superior of superiorsOf(mailbox.name)) entry(superior).children = true
   }
   for (const name of subscriptions) {
     entry(name).subscribed = true
-    for (const superior of superiorsOf(name)) entry(superior).subscribedBelow = true
+    superiorsOf(name).forEach(entry)
   }
   return [...entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** The names above some of the entries. */
+export function namesAbove(entries: Iterable<Entry>): ReadonlySet<MailboxName> {
+  const names = new Set<MailboxName>()
+  for (const { name } of entries) for (const superior of superiorsOf(name)) names.add(superior)
+  return names
 }
