@@ -39,6 +39,7 @@ import { createAids } from '#privacy/e2e/aids.ts'
 import { createAdminServer } from '#servers/admin/admin.ts'
 import { createHkpServer } from '#servers/hkp/hkp-server.ts'
 import { createImapServer } from '#servers/imap/imap-server.ts'
+import { createPop3Server } from '#servers/pop3/pop3-server.ts'
 import { MemoryBudget } from '#servers/smtp/memory-budget.ts'
 import { createSmtpServer, type SmtpServerOptions } from '#servers/smtp/server.ts'
 import { createSessionDesk } from '#session/session-desk.ts'
@@ -230,6 +231,16 @@ function createServers(
       logger,
       metrics,
     })
+  const pop3 = (implicitTls: boolean) =>
+    createPop3Server({
+      implicitTls,
+      tls: certificates.current,
+      desk,
+      limits: connectionLimits,
+      clock,
+      logger,
+      metrics,
+    })
   return {
     smtp: smtp({ role: 'mx', agent: agents.inbound }, false),
     lmtp: smtp({ role: 'lmtp', agent: agents.inbound }, false),
@@ -237,6 +248,8 @@ function createServers(
     submission: smtp({ role: 'submission', desk }, false),
     imaps: imap(true),
     imap: imap(false),
+    pop3s: pop3(true),
+    pop3: pop3(false),
     https: createHkpServer({
       answering: async () => {
         const [{ createKeyserver }, { createAnswering }] = await Promise.all([

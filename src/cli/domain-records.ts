@@ -19,7 +19,11 @@ function tlsa(certificate: string): string {
 }
 
 /** A service that is off is published as "." so that clients do not guess (RFC 6186 §3.4, RFC 2782). */
-const service = (port: number, hostname: string): string => (port === 0 ? '0 0 0 .' : `0 1 ${port} ${hostname}.`)
+const service = (port: number, hostname: string, priority = 0): string =>
+  port === 0 ? '0 0 0 .' : `${priority} 1 ${port} ${hostname}.`
+
+/** RFC 6186 §3.4: of IMAP and POP3, clients take what has the lower number. */
+const LESS_WANTED = 10
 
 export async function recordsOf(domain: string, config: LoadedConfig): Promise<DnsRecord[]> {
   const { hostname, ports, bind } = config
@@ -71,6 +75,18 @@ export async function recordsOf(domain: string, config: LoadedConfig): Promise<D
       type: 'SRV',
       value: service(ports.imap, hostname),
       why: 'the same with STARTTLS (RFC 6186)',
+    },
+    {
+      name: `_pop3s._tcp.${domain}.`,
+      type: 'SRV',
+      value: service(ports.pop3s, hostname, LESS_WANTED),
+      why: 'mail clients that fetch mail and keep it themselves (RFC 6186)',
+    },
+    {
+      name: `_pop3._tcp.${domain}.`,
+      type: 'SRV',
+      value: service(ports.pop3, hostname, LESS_WANTED),
+      why: 'the same with STLS (RFC 6186)',
     },
     ...keyserverRecords(domain, config),
   ]

@@ -33,6 +33,7 @@ const STANDARD_PORTS = {
   imaps: 993,
   imap: 143,
   pop3s: 995,
+  pop3: 110,
   https: 443,
   admin: 90,
 }

@@ -36,6 +36,7 @@ export function portsText({ bind, ports }: LoadedConfig, running: RunningServer)
     imaps: 'IMAP, TLS',
     imap: 'IMAP, STARTTLS',
     pop3s: 'POP3, TLS',
+    pop3: 'POP3, STLS',
     https: 'keyserver: HKP and Web Key Directory, TLS',
     admin: '/health and /metrics',
   }

@@ -50,7 +50,7 @@ export async function start(options: PlaceOptions): Promise<void> {
       ...known.map((address) => `  ${address}`),
       '  A lost password: bin/letterlock.js account password ADDRESS --recovery',
       '',
-      'Mail client: IMAP and submission on the ports above, user name = the address, TLS certificate from',
+      'Mail client: IMAP (or POP3) and submission on the ports above, user name = the address, TLS certificate from',
       `  ${join(config.data, 'tls', 'ca.crt')} (import it, or accept the certificate).`,
       ...(from && to
         ? [

@@ -39,7 +39,8 @@ const ports = z
     submission: doc(port.default(5587), "users' outgoing mail (STARTTLS)"),
     imaps: doc(port.default(9993), 'reading (TLS)'),
     imap: doc(port.default(1143), 'reading (STARTTLS)'),
-    pop3s: doc(port.default(9995), 'POP3 over TLS; reserved, nothing listens on it in this version'),
+    pop3s: doc(port.default(9995), 'fetching with POP3 (TLS)'),
+    pop3: doc(port.default(1110), 'fetching with POP3 (STLS)'),
     https: doc(port.default(8443), 'keyserver and Web Key Directory (TLS)'),
     admin: doc(port.default(9090), '/health and /metrics, on 127.0.0.1 whatever `bind` says'),
   })

@@ -36,6 +36,8 @@ const standardPorts = {
   submission: 587,
   imaps: 993,
   imap: 143,
+  pop3s: 995,
+  pop3: 110,
   https: 443,
   admin: 90,
 }
