@@ -6,6 +6,7 @@ import type { Metrics } from '#lib/metrics.ts'
 import type { SessionDesk } from '#session/session.ts'
 import type { KeptContents } from './fetch/kept-contents.ts'
 import type { ImapLimits } from './limits.ts'
+import type { MailboxImages } from './mailbox-image.ts'
 import type { RecentMarks } from './recent.ts'
 
 export interface ServerContext {
@@ -16,6 +17,7 @@ export interface ServerContext {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly recent: RecentMarks
+  readonly images: MailboxImages
   readonly kept: KeptContents
   /** Octets of commands that clients have begun and not yet ended. */
   readonly receiving: { octets: number }

@@ -113,18 +113,28 @@ export class Conversation {
     return mailbox
   }
 
+  /** Throws NoSuchMailbox. */
   async select(mailbox: Mailbox, readOnly: boolean): Promise<SelectedMailbox> {
     const { account, changes } = this.session
-    const { recent } = this.context
+    const { images, recent } = this.context
     this.selected = await SelectedMailbox.open({
       mail: this.mail,
       account: account.id,
       changes,
+      images,
       recent,
+      enabled: this.enabled,
       mailbox: mailbox.id,
       readOnly,
     })
     return this.selected
+  }
+
+  /** The client has used something of CONDSTORE: from now on it hears of every MODSEQ (RFC 7162 §3.1). */
+  enableCondstore(): void {
+    if (this.enabled.has('CONDSTORE')) return
+    this.enabled.add('CONDSTORE')
+    if (this.selected) this.untagged(`OK [HIGHESTMODSEQ ${this.selected.modseq}] Highest`)
   }
 
   deselect(): void {

@@ -24,6 +24,7 @@ import { Connection } from './connection.ts'
 import type { ServerContext } from './context.ts'
 import { KeptContents } from './fetch/kept-contents.ts'
 import { defaultImapLimits, type ImapLimits } from './limits.ts'
+import { MailboxImages } from './mailbox-image.ts'
 import { RecentMarks } from './recent.ts'
 
 export interface ImapServerOptions {
@@ -45,18 +46,18 @@ export interface ImapServer {
   stop(graceMs: number): Promise<void>
 }
 
-/** What is \Recent is one thing for all servers that serve the same mail. */
-const recentMarks = new WeakMap<SessionDesk, RecentMarks>()
+/** What is \Recent, and what sessions share of mailboxes, is one thing for all servers that serve the same mail. */
+const shared = new WeakMap<SessionDesk, { readonly recent: RecentMarks; readonly images: MailboxImages }>()
 
 export function createImapServer(options: ImapServerOptions): ImapServer {
   const { clock, desk, logger, metrics } = options
   const label = { tls: options.implicitTls ? 'implicit' : 'starttls' }
   const limits: ImapLimits = { ...defaultImapLimits, ...options.limits }
   const counts = new ConnectionCounts(limits)
-  const recent = recentMarks.get(desk) ?? new RecentMarks(clock.now())
-  recentMarks.set(desk, recent)
+  const { recent, images } = shared.get(desk) ?? { recent: new RecentMarks(clock.now()), images: new MailboxImages() }
+  shared.set(desk, { recent, images })
   const kept = new KeptContents(limits.keptContents)
-  const context: ServerContext = { ...options, limits, recent, kept, receiving: { octets: 0 } }
+  const context: ServerContext = { ...options, limits, recent, images, kept, receiving: { octets: 0 } }
   const listeners = new Set<Server>()
   const connections = new Set<Connection>()
 

@@ -4,10 +4,13 @@
  * before the start counts as seen, what came after as recent.
  */
 import type { AccountId } from '#custody/accounts/directory.ts'
-import type { MailboxId, MessageRow } from '#custody/store/mail-store.ts'
+import type { AccountMail, MailboxId } from '#custody/store/mail-store.ts'
+import type { UidRuns } from './uid-runs.ts'
 
 /** Mailboxes remembered; the one longest unused is forgotten first. */
 const REMEMBERED = 100_000
+/** Rows looked at together, from the newest backwards. */
+const PAGE = 64
 
 export class RecentMarks {
   readonly #started: number
@@ -18,20 +21,28 @@ export class RecentMarks {
     this.#started = started - (started % 1000)
   }
 
-  /** The highest uid already told to somebody; null when the mailbox's rows must be seen to know. */
+  /** The highest uid already told to somebody; null when messages must be looked at to know (`mark`). */
   known(account: AccountId, mailbox: MailboxId): number | null {
     return this.#marks.get(`${account}/${mailbox}`) ?? null
   }
 
-  /** The highest uid already told to somebody. `rows` are all of the mailbox, ascending. */
-  mark(account: AccountId, mailbox: MailboxId, rows: readonly MessageRow[]): number {
+  /** The highest uid already told to somebody. `uids` are all of the mailbox. */
+  async mark(mail: AccountMail, account: AccountId, mailbox: MailboxId, uids: UidRuns): Promise<number> {
     const known = this.known(account, mailbox)
     if (known !== null) return known
-    let index = rows.length
-    while (index > 0 && rows[index - 1]!.internalDate >= this.#started) index--
-    const mark = index === 0 ? 0 : rows[index - 1]!.uid
+    const mark = await this.#lastOld(mail, mailbox, uids)
     this.told(account, mailbox, mark)
     return mark
+  }
+
+  async #lastOld(mail: AccountMail, mailbox: MailboxId, uids: UidRuns): Promise<number> {
+    for (let end = uids.length; end > 0; end -= PAGE) {
+      const page = uids.slice(Math.max(0, end - PAGE), end).toArray()
+      const rows = await mail.rows(mailbox, page)
+      const old = rows.findLast((row) => row !== null && row.internalDate < this.#started)
+      if (old) return old.uid
+    }
+    return 0
   }
 
   /** A session that may change the mailbox has been told of messages up to `uid`. */

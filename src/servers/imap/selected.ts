@@ -1,10 +1,23 @@
 /**
- * The selected mailbox of one session: what the client knows (the view), what has happened since (asked from the store when
- * the store says so), and when it may be told. EXPUNGE waits until message sequence numbers may move (RFC 3501 §7.4.1).
+ * The selected mailbox of one session: what the client knows (the view), what has happened since (asked from the image that all
+ * sessions share when the store says so), and when it may be told. EXPUNGE waits until message sequence numbers may move (RFC 3501
+ * §7.4.1). Flags, dates and sizes are not kept: the store is asked for the rows of those messages that a command is about.
  */
 import type { AccountId } from '#custody/accounts/directory.ts'
-import type { AccountMail, MailboxId, MailChanges, MessageRow, Uid } from '#custody/store/mail-store.ts'
+import type {
+  AccountMail,
+  FlagChange,
+  FlagsChanged,
+  MailboxChanges,
+  MailboxId,
+  MailChanges,
+  MessageRow,
+  Uid,
+} from '#custody/store/mail-store.ts'
+import type { Enabled } from './enabled.ts'
+import type { MailboxImage, MailboxImages, Picture } from './mailbox-image.ts'
 import { MailboxView } from './mailbox-view.ts'
+import { Manner } from './manner.ts'
 import type { RecentMarks } from './recent.ts'
 import { SummaryCache } from './summary-cache.ts'
 
@@ -20,7 +33,10 @@ export interface SelectedOptions {
   readonly mail: AccountMail
   readonly account: AccountId
   readonly changes: MailChanges
+  readonly images: MailboxImages
   readonly recent: RecentMarks
+  /** What the client enabled, also later. */
+  readonly enabled: ReadonlySet<Enabled>
   readonly mailbox: MailboxId
   readonly readOnly: boolean
 }
@@ -34,79 +50,107 @@ export class SelectedMailbox implements Disposable {
   readonly readOnly: boolean
   readonly view: MailboxView
   readonly summaries: SummaryCache
-  uidValidity = 0
-  uidNext = 1
+  readonly manner: Manner
+  readonly uidValidity: number
+  /** UIDNEXT when it was selected. */
+  readonly uidNext: Uid
+  /** The first message without \Seen when it was selected. */
+  readonly firstUnseen: Uid | null
+  /** What the last SEARCH with RETURN (SAVE) found, ascending (RFC 5182); some of them may be gone. */
+  saved: readonly Uid[] = []
   /** Called when something changed; whoever waits for news sets it. */
   onChange: () => void = () => {}
   readonly #account: AccountId
   readonly #recent: RecentMarks
-  readonly #subscription: Disposable
-  /** Everything up to here is known. */
-  #modseq = 0
-  #changed = false
+  readonly #image: MailboxImage
+  readonly #held: Disposable
+  readonly #listener = () => this.onChange()
+  /** Everything up to here is known, if not told. */
+  #modseq: number
   /** Messages that no longer exist and whose EXPUNGE has not been sent. */
   readonly #gone = new Set<Uid>()
   /** Messages whose flags others changed, not told yet. */
-  readonly #updated = new Set<Uid>()
+  readonly #updated = new Map<Uid, MessageRow>()
   /** New messages not told yet, ascending. */
-  #arrived: MessageRow[] = []
-  /** Keywords the client has been told of: lower case, and as first spelled. */
-  readonly #keywords = new Map<string, string>()
+  #arrived: Uid[] = []
+  /** MODSEQs above #modseq that this session's own changes brought about and the client knows. */
+  readonly #own = new Map<Uid, number>()
+  /** How many keywords of the image the client has been told of. */
+  #keywords = 0
 
-  private constructor(options: SelectedOptions, rows: readonly MessageRow[], subscription: Disposable) {
+  private constructor(
+    options: SelectedOptions,
+    held: Disposable & { readonly image: MailboxImage },
+    { runs, modseq, uidValidity, uidNext, firstUnseen }: Picture & { firstUnseen: Uid | null },
+  ) {
     this.mail = options.mail
     this.id = options.mailbox
     this.readOnly = options.readOnly
+    this.manner = new Manner(options.enabled)
+    this.view = new MailboxView(runs)
+    this.summaries = new SummaryCache(options.mail, options.mailbox)
+    this.uidValidity = uidValidity
+    this.uidNext = uidNext
+    this.firstUnseen = firstUnseen
     this.#account = options.account
     this.#recent = options.recent
-    this.#subscription = subscription
-    this.view = new MailboxView(rows)
-    this.summaries = new SummaryCache(options.mail, options.mailbox)
-    this.#claimRecent(rows, this.#recent.mark(options.account, options.mailbox, rows))
-    this.#learn(this.view.distinctFlags())
+    this.#held = held
+    this.#image = held.image
+    this.#modseq = modseq
+    this.#keywords = this.#image.keywords.size
+    this.#image.listeners.add(this.#listener)
   }
 
   /** Throws NoSuchMailbox. */
   static async open(options: SelectedOptions): Promise<SelectedMailbox> {
+    const { mail, account, mailbox, recent, changes, images } = options
     // Listening before reading, so that nothing falls between.
-    let missed = false
-    let changed = () => {
-      missed = true
-    }
-    const subscription = options.changes.subscribe(options.account, (mailbox) => {
-      if (mailbox === options.mailbox) changed()
-    })
+    const held = images.acquire(account, mailbox, changes)
     try {
-      const status = await options.mail.status(options.mailbox)
-      const selected = new SelectedMailbox(options, await options.mail.list(options.mailbox), subscription)
-      selected.uidValidity = status.uidValidity
-      selected.uidNext = Math.max(status.uidNext, selected.view.lastUid + 1)
-      // The list may be newer than the status: what it has too is recognised when it comes again.
-      selected.#modseq = status.highestModseq
-      selected.#changed = missed
-      changed = () => {
-        selected.#changed = true
-        selected.onChange()
-      }
+      const { picture, overview } = await held.image.open(mail)
+      // RFC 9051 Appendix E: there is no \Recent.
+      const rev2 = options.enabled.has('IMAP4rev2')
+      const mark = rev2 ? picture.runs.last : await recent.mark(mail, account, mailbox, picture.runs)
+      const selected = new SelectedMailbox(options, held, { ...picture, firstUnseen: overview.firstUnseen })
+      selected.#claimRecent(mark)
       return selected
     } catch (error) {
-      subscription[Symbol.dispose]()
+      held[Symbol.dispose]()
       throw error
     }
   }
 
+  /** There is something to learn or to tell. */
   get changed(): boolean {
-    return this.#changed
+    return this.#image.stale || this.#image.picture.modseq > this.#modseq
+  }
+
+  /** Everything up to this MODSEQ is known; told as well when nothing is left to tell. */
+  get modseq(): number {
+    return this.#modseq
+  }
+
+  /** Nothing that happened up to `modseq` is left to tell. */
+  get settled(): boolean {
+    return this.#gone.size + this.#updated.size + this.#arrived.length === 0
   }
 
   isGone(uid: Uid): boolean {
     return this.#gone.has(uid)
   }
 
-  #claimRecent(rows: readonly MessageRow[], mark: number): void {
-    for (const row of rows) if (row.uid > mark) this.view.markRecent(row.uid)
+  /** What the store has of these messages now, in their order; null for one that is gone. Keywords that the client may not know are told before. */
+  async rows(uids: readonly Uid[]): Promise<readonly (MessageRow | null)[]> {
+    const rows = await this.mail.rows(this.id, uids)
+    for (const row of rows) if (row) this.#learn(row)
+    return rows
+  }
+
+  #claimRecent(mark: Uid): void {
+    const last = this.view.lastUid
+    if (last > mark) this.view.markRecent(mark + 1, last)
     // RFC 3501 §6.3.2: EXAMINE takes nothing away from others.
-    if (!this.readOnly && rows.length > 0) this.#recent.told(this.#account, this.id, rows[rows.length - 1]!.uid)
+    if (!this.readOnly && last > 0 && !this.manner.rev2) this.#recent.told(this.#account, this.id, last)
   }
 
   /**
@@ -114,113 +158,160 @@ export class SelectedMailbox implements Disposable {
    * the order in which they must be sent. Throws NoSuchMailbox when the mailbox is gone.
    */
   async catchUp(telling: Telling, asked = false): Promise<string> {
-    if (this.#changed || asked) await this.look()
+    if (this.changed || asked) await this.look(asked)
     const expunges = telling.expunge ? this.#tellGone() : ''
-    const flags = this.tellFlags(this.#updated, telling.uid)
+    const rows = [...this.#updated.values()].filter(({ uid }) => !this.#gone.has(uid))
     this.#updated.clear()
-    return expunges + flags + this.#tellNew()
+    const said = expunges + this.tellFlags(rows, telling.uid) + this.#tellNew()
+    const { modseq, runs } = this.#image.picture
+    // Equal lists are kept once.
+    if (modseq === this.#modseq && this.settled && runs.length === this.view.length) this.view.share(runs)
+    return said
   }
 
   /** Learns what happened without telling yet. */
-  async look(): Promise<void> {
-    this.#changed = false
-    const changes = await this.mail.changesSince(this.id, this.#modseq)
-    this.#modseq = Math.max(this.#modseq, changes.highestModseq)
-    for (const row of changes.changed) {
-      const index = this.view.indexOf(row.uid)
-      if (index < 0) this.#arrive(row)
-      else if (this.view.update(index, row)) this.#updated.add(row.uid)
-    }
-    const vanished = new Set(changes.vanished)
-    for (const uid of vanished) if (this.view.indexOf(uid) >= 0) this.#gone.add(uid)
-    this.#arrived = this.#arrived.filter(({ uid }) => !vanished.has(uid))
+  async look(asked = true): Promise<void> {
+    this.#take(await this.#image.newsSince(this.mail, this.#modseq, asked))
   }
 
-  #arrive(row: MessageRow): void {
-    const last = this.#arrived.at(-1)?.uid ?? this.view.lastUid
-    if (row.uid > last) this.#arrived.push(row)
-    else {
-      const known = this.#arrived.findIndex(({ uid }) => uid === row.uid)
-      if (known >= 0) this.#arrived[known] = row
+  #take({ changed, vanished, highestModseq }: MailboxChanges): void {
+    const modseq = this.#modseq
+    for (const row of changed) {
+      const { uid } = row
+      if (row.modseq <= modseq || row.modseq <= (this.#own.get(uid) ?? 0)) continue
+      if (this.view.indexOf(uid) >= 0) this.#updated.set(uid, row)
+      else if (uid > (this.#arrived.at(-1) ?? this.view.lastUid)) this.#arrived.push(uid)
+    }
+    for (const uid of vanished)
+      if (this.view.indexOf(uid) >= 0) {
+        this.#gone.add(uid)
+        this.#updated.delete(uid)
+      }
+    if (this.#arrived.length > 0 && vanished.length > 0) {
+      const gone = new Set(vanished)
+      this.#arrived = this.#arrived.filter((uid) => !gone.has(uid))
+    }
+    this.#reach(highestModseq)
+  }
+
+  #reach(modseq: number): void {
+    if (modseq <= this.#modseq) return
+    this.#modseq = modseq
+    for (const [uid, known] of this.#own) if (known <= modseq) this.#own.delete(uid)
+  }
+
+  /**
+   * Changes flags. The client hears of all rows in the answer from the caller; or, when `silent`, believes them to be as it wanted,
+   * and hears at the end of the command of those that somebody else had changed too.
+   */
+  async setFlags(uids: readonly Uid[], change: FlagChange, silent = false): Promise<FlagsChanged> {
+    const answer = await this.mail.setFlags(this.id, uids, change)
+    const { rows, before, after } = answer
+    for (const row of rows) {
+      this.#learn(row)
+      if (silent && this.#updated.has(row.uid)) this.#updated.set(row.uid, row)
+      else this.#updated.delete(row.uid)
+    }
+    this.#image.changed(rows, before, after)
+    if (before <= this.#modseq) this.#reach(after)
+    else for (const { uid, modseq } of rows) if (modseq > this.#modseq) this.#own.set(uid, modseq)
+    return answer
+  }
+
+  /** For those who still change flags by themselves. */
+  update(rows: readonly MessageRow[]): void {
+    for (const { uid, modseq } of rows) if (modseq > this.#modseq) this.#own.set(uid, modseq)
+  }
+
+  /** What happened since a MODSEQ to the messages that the client knows of, and which uids have vanished since. */
+  async changedSince(modseq: number): Promise<Pick<MailboxChanges, 'changed' | 'vanished'>> {
+    // One that we never gave out is from before a backup was restored: nothing is known to be unchanged since.
+    const since = modseq > Math.max(this.#modseq, this.#image.picture.modseq) ? 0 : modseq
+    const { changed, vanished } = await this.mail.changesSince(this.id, since)
+    for (const row of changed) this.#learn(row)
+    return {
+      changed: changed.filter(({ uid }) => this.view.indexOf(uid) >= 0),
+      // Those that are in the view still are told of when their place may go.
+      vanished: vanished.filter((uid) => this.view.indexOf(uid) < 0),
     }
   }
 
   /** FETCH responses with the flags of these messages, with a FLAGS response first when there are new keywords. */
-  tellFlags(uids: Iterable<Uid>, withUid: boolean): string {
+  tellFlags(rows: Iterable<MessageRow>, withUid: boolean): string {
     let said = ''
-    let learnt = false
-    for (const uid of uids) {
-      const index = this.view.indexOf(uid)
-      if (index < 0 || this.#gone.has(uid)) continue
-      if (this.#learn([this.view.flagsAt(index)])) learnt = true
-      said += `* ${index + 1} FETCH (${withUid ? `UID ${uid} ` : ''}FLAGS ${this.flagList(index)})\r\n`
+    for (const row of rows) {
+      const place = this.view.indexOf(row.uid)
+      if (place < 0 || this.#gone.has(row.uid)) continue
+      this.#learn(row)
+      said += this.manner.changed(place, row, this.flagsOf(row), withUid)
     }
-    return (learnt ? this.#tellKeywords() : '') + said
+    return this.tellKeywords() + said
+  }
+
+  /** FETCH responses with nothing but MODSEQ (RFC 7162 §3.1.3), for a client that knows the flags. */
+  tellModseqs(rows: Iterable<MessageRow>, withUid: boolean): string {
+    let said = ''
+    for (const row of rows) {
+      const place = this.view.indexOf(row.uid)
+      if (place >= 0 && !this.#gone.has(row.uid)) said += this.manner.changed(place, row, null, withUid)
+    }
+    return said
   }
 
   #tellNew(): string {
-    const rows = this.#arrived
-    if (rows.length === 0) return ''
+    const uids = this.#arrived
+    if (uids.length === 0) return ''
     this.#arrived = []
     const mark = this.#recent.known(this.#account, this.id) ?? 0
-    for (const row of rows) this.view.append(row)
-    this.#claimRecent(rows, mark)
-    const learnt = this.#learn(rows)
-    return `${learnt ? this.#tellKeywords() : ''}* ${this.view.length} EXISTS\r\n* ${this.view.recentCount} RECENT\r\n`
+    const known = this.view.lastUid
+    this.view.append(uids)
+    if (!this.manner.rev2) this.#claimRecent(Math.max(mark, known))
+    const recent = this.manner.rev2 ? '' : `* ${this.view.recentCount} RECENT\r\n`
+    return `${this.tellKeywords()}* ${this.view.length} EXISTS\r\n${recent}`
   }
 
-  /** Whether there is a keyword that the client has not been told of. */
-  #learn(sets: Iterable<{ readonly flags: readonly string[] }>): boolean {
-    const before = this.#keywords.size
-    for (const { flags } of sets)
-      for (const flag of flags) {
-        const folded = flag.toLowerCase()
-        if (!flag.startsWith('\\') && !this.#keywords.has(folded)) this.#keywords.set(folded, flag)
-      }
-    return this.#keywords.size > before
+  #learn({ flags }: MessageRow): void {
+    for (const flag of flags) if (!flag.startsWith('\\')) this.#image.learnKeyword(flag)
   }
 
-  #tellKeywords(): string {
+  /** A FLAGS response when there are keywords that the client has not been told of. */
+  tellKeywords(): string {
+    if (this.#keywords === this.#image.keywords.size) return ''
+    this.#keywords = this.#image.keywords.size
     return `* FLAGS (${this.definedFlags().join(' ')})\r\n`
   }
 
   #tellGone(): string {
-    const indexes = [...this.#gone].map((uid) => this.view.indexOf(uid)).filter((index) => index >= 0)
+    if (this.#gone.size === 0) return ''
+    const uids = [...this.#gone].sort((a, b) => a - b)
     this.#gone.clear()
-    indexes.sort((a, b) => a - b)
-    this.view.remove(indexes)
-    // Highest first, so that no number moves before it is used.
-    return indexes
-      .reverse()
-      .map((index) => `* ${index + 1} EXPUNGE\r\n`)
-      .join('')
+    const said = this.manner.gone(uids, this.view.uids)
+    this.view.remove(uids)
+    return said
   }
 
-  /** These messages were removed by this session: their EXPUNGE responses, and those still waiting. */
+  /** These messages were removed by this session: the responses that say so, and those still waiting. */
   expunged(uids: readonly Uid[]): string {
-    for (const uid of uids) if (this.view.indexOf(uid) >= 0) this.#gone.add(uid)
+    for (const uid of uids)
+      if (this.view.indexOf(uid) >= 0) {
+        this.#gone.add(uid)
+        this.#updated.delete(uid)
+      }
     return this.#tellGone()
   }
 
-  /** Takes over rows that this session's own change brought about. */
-  update(rows: readonly MessageRow[]): void {
-    for (const row of rows) {
-      const index = this.view.indexOf(row.uid)
-      if (index >= 0) this.view.update(index, row)
-    }
-  }
-
-  flagList(index: number): string {
-    const flags = this.view.flagsAt(index).flags
-    return `(${(this.view.isRecent(this.view.uidAt(index)) ? [...flags, '\\Recent'] : flags).join(' ')})`
+  /** The list that stands after FLAGS. */
+  flagsOf({ uid, flags }: MessageRow): string {
+    return `(${(this.view.isRecent(uid) ? [...flags, '\\Recent'] : flags).join(' ')})`
   }
 
   /** Of the FLAGS response: the system flags and every keyword in use. */
   definedFlags(): string[] {
-    return [...SYSTEM_FLAGS, ...this.#keywords.values()]
+    return [...SYSTEM_FLAGS, ...this.#image.keywords.values()]
   }
 
   [Symbol.dispose](): void {
-    this.#subscription[Symbol.dispose]()
+    this.#image.listeners.delete(this.#listener)
+    this.#held[Symbol.dispose]()
   }
 }

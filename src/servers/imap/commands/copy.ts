@@ -5,6 +5,7 @@ import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
 import { no } from '../imap-error.ts'
 import { uidsOf } from '../message-set.ts'
+import { highestModseq } from './expunge.ts'
 
 type Copy = Command & { kind: 'copy' | 'move' }
 
@@ -27,7 +28,7 @@ export async function copy(talk: Conversation, command: Copy): Promise<Completio
   // RFC 6851 §4.3: before the EXPUNGE responses, because the UIDs are gone after them.
   talk.untagged(`OK [${code}] Moved`)
   talk.wire.send(mailbox.expunged(copied.uids.map(([from]) => from)))
-  return done('Moved')
+  return done('Moved', await highestModseq(talk))
 }
 
 /** RFC 4315 §3: the two sets name the messages in the same order. */

@@ -9,10 +9,10 @@ export async function enable(talk: Conversation, { capabilities }: Command & { k
   for (const name of capabilities) {
     const found = enabledByName(name)
     if (found === null || talk.enabled.has(found)) continue
+    // RFC 7162 §3.2.3: QRESYNC cannot be had without CONDSTORE.
+    if (found === 'CONDSTORE' || found === 'QRESYNC') talk.enableCondstore()
     talk.enabled.add(found)
     told.push(found)
-    // RFC 7162 §3.2.3: it cannot be had without.
-    if (found === 'QRESYNC') talk.enabled.add('CONDSTORE')
   }
   talk.untagged(['ENABLED', ...told].join(' '))
   return done('Enabled')

@@ -4,6 +4,7 @@ import { formatStatus } from '#formats/imap/mailbox-response.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
 import { mailboxId } from '../mailbox-name.ts'
+import { UidRuns } from '../uid-runs.ts'
 
 /** RFC 3501 §6.3.10. */
 export async function status(talk: Conversation, command: Command & { kind: 'status' }): Promise<Completion> {
@@ -19,7 +20,7 @@ export async function statusOf(
 ): Promise<string> {
   const figures = await talk.mail.status(mailbox.id)
   // RFC 7162 §3.1: who asks for it understands it.
-  if (attributes.includes('highestModseq')) talk.enabled.add('CONDSTORE')
+  if (attributes.includes('highestModseq')) talk.enableCondstore()
   const told: [string, number | string][] = []
   for (const attribute of attributes) told.push(await figureOf(talk, mailbox, figures, attribute))
   return formatStatus(talk.name(mailbox.name), told)
@@ -74,7 +75,7 @@ async function recentIn(talk: Conversation, mailbox: Mailbox, figures: MailboxSt
   const account = talk.session.account.id
   const known = recent.known(account, mailbox.id)
   if (known !== null && figures.uidNext - 1 <= known) return 0
-  const rows = await talk.mail.list(mailbox.id)
-  const mark = recent.mark(account, mailbox.id, rows)
-  return rows.filter(({ uid }) => uid > mark).length
+  const { present } = await talk.mail.overview(mailbox.id)
+  const uids = new UidRuns(present!)
+  return uids.length - uids.placeFrom((await recent.mark(talk.mail, account, mailbox.id, uids)) + 1)
 }

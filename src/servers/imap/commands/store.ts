@@ -1,41 +1,61 @@
-import type { Uid } from '#custody/store/mail-store.ts'
+import type { FlagsChanged, MessageRow, Uid } from '#custody/store/mail-store.ts'
 import type { StoreCommand } from '#formats/imap/command.ts'
+import { formatSequenceSet } from '#formats/imap/sequence-set.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
-import { changedFlags } from '../flag-set.ts'
-import { bad, no } from '../imap-error.ts'
+import { no } from '../imap-error.ts'
 import { uidsOf } from '../message-set.ts'
 import type { SelectedMailbox } from '../selected.ts'
+import { UidRuns } from '../uid-runs.ts'
 
-/** RFC 3501 §6.4.6. */
+/** RFC 3501 §6.4.6; with UNCHANGEDSINCE, RFC 7162 §3.1.3. */
 export async function store(talk: Conversation, command: StoreCommand): Promise<Completion> {
-  if (command.unchangedSince !== null) throw bad('No such modifier')
   const mailbox = talk.writable
+  if (command.unchangedSince !== null) talk.enableCondstore()
   const uids = uidsOf(mailbox, command.set, command.uid)
   // \Recent is the server's own (RFC 3501 §2.3.2).
-  const flags = command.flags.filter((flag) => flag.toLowerCase() !== '\\recent')
-  const expected = command.silent ? expectations(mailbox, uids, command.mode, flags) : null
-  const { rows } = await mailbox.mail.setFlags(mailbox.id, uids, { mode: command.mode, flags })
-  mailbox.update(rows)
-  const told = expected === null ? rows : rows.filter(({ uid }) => !isExpected(mailbox, uid, expected))
-  const answers = told.map(({ uid }) => uid)
-  talk.wire.send(mailbox.tellFlags(answers, command.uid))
-  if (!command.uid && rows.length < uids.length) throw no('EXPUNGEISSUED', 'Some of these messages are gone')
-  return done('Stored')
+  const change = { mode: command.mode, flags: command.flags.filter((flag) => flag.toLowerCase() !== '\\recent') }
+  if (command.unchangedSince !== null) {
+    const answer = await mailbox.setFlags(uids, { ...change, unchangedSince: command.unchangedSince }, command.silent)
+    tell(talk, command, answer.rows)
+    return completed(talk, command, uids, answer)
+  }
+  if (!command.silent) {
+    const { rows } = await mailbox.setFlags(uids, change)
+    tell(talk, command, rows)
+    return completed(talk, command, uids, { rows, spared: [] })
+  }
+  // A silent client believes to know the flags: where somebody else changed them meanwhile it is told all the same.
+  const believed = await mailbox.setFlags(uids, { ...change, unchangedSince: mailbox.modseq }, true)
+  tell(talk, command, believed.rows)
+  if (believed.spared.length === 0) return completed(talk, command, uids, believed)
+  const { rows } = await mailbox.setFlags(believed.spared, change)
+  talk.wire.send(mailbox.tellFlags(rows, command.uid))
+  return completed(talk, command, uids, { rows: [...believed.rows, ...rows], spared: [] })
 }
 
-/** What a silent client believes the flags to be afterwards; where somebody else changed them too it is told all the same. */
-function expectations(
-  { view }: SelectedMailbox,
+/** RFC 7162 §3.1: who knows of MODSEQ hears it also when it wants to hear nothing else. */
+function tell({ mailbox, wire }: Conversation, { silent, uid }: StoreCommand, rows: readonly MessageRow[]): void {
+  if (!silent) wire.send(mailbox.tellFlags(rows, uid))
+  else if (mailbox.manner.modseq) wire.send(mailbox.tellModseqs(rows, uid))
+}
+
+async function completed(
+  talk: Conversation,
+  { uid }: StoreCommand,
   uids: readonly Uid[],
-  mode: StoreCommand['mode'],
-  flags: readonly string[],
-): Map<Uid, ReadonlySet<string>> {
-  return new Map(uids.map((uid) => [uid, changedFlags(view.flagsAt(view.indexOf(uid)), mode, flags)]))
+  { rows, spared }: Pick<FlagsChanged, 'rows' | 'spared'>,
+): Promise<Completion> {
+  const code = spared.length > 0 ? modified(talk.mailbox, spared, uid) : null
+  // What was spared may have changed a moment ago.
+  if (code !== null) await talk.mailbox.look()
+  if (!uid && rows.length + spared.length < uids.length)
+    throw no(code ?? 'EXPUNGEISSUED', 'Some of these messages are gone')
+  return done(code === null ? 'Stored' : 'Stored, but for some that have changed', code)
 }
 
-function isExpected({ view }: SelectedMailbox, uid: Uid, expected: Map<Uid, ReadonlySet<string>>): boolean {
-  const actual = view.flagsAt(view.indexOf(uid)).folded
-  const believed = expected.get(uid)
-  return believed !== undefined && believed.size === actual.size && [...actual].every((flag) => believed.has(flag))
+/** RFC 7162 §3.1.3 */
+function modified({ view }: SelectedMailbox, spared: readonly Uid[], byUid: boolean): string {
+  const numbers = byUid ? spared : spared.map((uid) => view.indexOf(uid) + 1)
+  return `MODIFIED ${formatSequenceSet([...UidRuns.ofUids(numbers).ranges()])}`
 }

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type AccountMail, type MessageRow, MessageUnreadable } from '#custody/store/mail-store.ts'
-import { encodeSummary, summarize } from '#formats/message/summary.ts'
-import { RecentMarks } from '../recent.ts'
-import { SelectedMailbox } from '../selected.ts'
+import type { AccountMail, MessageRow, ReadMessage, Wanted } from '#custody/store/mail-store.ts'
+import { decodeSummary, encodeSummary, summarize } from '#formats/message/summary.ts'
+import type { SelectedMailbox } from '../selected.ts'
 import { type Opened, openedMessages } from './opened-messages.ts'
 
 const message = (uid: number) => Buffer.from(`Subject: ${uid}\r\n\r\nbody ${uid}\r\n`)
 
 /** A mailbox with uids 1 to `count` that counts how many contents are being read at once. */
-async function mailboxOf(count: number, broken: Readonly<Record<number, 'gone' | 'summary' | 'content'>>, size = 100) {
+async function mailboxOf(count: number, broken: Readonly<Record<number, 'gone' | 'damaged'>>, size = 100) {
   const rows: MessageRow[] = Array.from({ length: count }, (_, index) => ({
     uid: index + 1,
     modseq: 1,
@@ -19,28 +18,29 @@ async function mailboxOf(count: number, broken: Readonly<Record<number, 'gone' |
   }))
   const reading = { now: 0, most: 0 }
   const mail = {
-    status: async () => ({ uidValidity: 1, uidNext: count + 1, highestModseq: 1 }),
-    list: async () => rows,
-    async summaries(_: number, uids: readonly number[]) {
-      if (uids.some((uid) => broken[uid] === 'summary')) throw new MessageUnreadable('damaged')
-      return uids.map((uid) => (broken[uid] === 'gone' ? null : encodeSummary(summarize(message(uid)))))
-    },
-    async read(_: number, uid: number) {
-      reading.most = Math.max(reading.most, ++reading.now)
+    async messages(_: number, uids: readonly number[], wanted: Wanted): Promise<(ReadMessage | null)[]> {
+      reading.now += wanted.content ? uids.length : 0
+      reading.most = Math.max(reading.most, reading.now)
       await new Promise(setImmediate)
-      reading.now--
-      if (broken[uid] === 'content') throw new MessageUnreadable('damaged')
-      return broken[uid] === 'gone' ? null : message(uid)
+      reading.now -= wanted.content ? uids.length : 0
+      return uids.map((uid) => {
+        if (broken[uid] === 'gone') return null
+        const isBroken = broken[uid] !== undefined && (wanted.summary || wanted.content)
+        return {
+          uid,
+          row: wanted.row ? rows[uid - 1]! : null,
+          summary: wanted.summary && !isBroken ? encodeSummary(summarize(message(uid))) : null,
+          content: wanted.content && !isBroken ? message(uid) : null,
+          unreadable: isBroken ? 'damaged' : null,
+        }
+      })
     },
   } as unknown as AccountMail
-  const selected = await SelectedMailbox.open({
+  const selected = {
     mail,
-    account: 'a',
-    changes: { subscribe: () => ({ [Symbol.dispose]() {} }) },
-    recent: new RecentMarks(0),
-    mailbox: 1,
-    readOnly: true,
-  })
+    id: 1,
+    rows: async (uids: readonly number[]) => uids.map((uid) => rows[uid - 1]!),
+  } as unknown as SelectedMailbox
   return { selected, reading, uids: rows.map(({ uid }) => uid) }
 }
 
@@ -51,7 +51,7 @@ async function collect(groups: AsyncIterable<readonly Opened[]>): Promise<Opened
 }
 
 test('messages come in order, whole, a bounded number at a time', async () => {
-  const { selected, reading, uids } = await mailboxOf(50, {})
+  const { selected, reading, uids } = await mailboxOf(300, {})
   const opened = await collect(openedMessages(selected, uids, { summary: true, content: true }))
   assert.deepEqual(
     opened.map((one) => one.uid),
@@ -62,7 +62,7 @@ test('messages come in order, whole, a bounded number at a time', async () => {
     assert.deepEqual(one.content, message(one.uid))
     assert.equal(one.summary?.root.envelope?.subject, String(one.uid))
   }
-  assert.ok(reading.most > 1 && reading.most <= 16, `${reading.most} at once`)
+  assert.ok(reading.most > 64 && reading.most <= 128, `${reading.most} at once`)
 })
 
 test('large messages are read few at a time', async () => {
@@ -72,7 +72,7 @@ test('large messages are read few at a time', async () => {
 })
 
 test('a damaged message or one that is gone takes no other along', async () => {
-  const { selected, uids } = await mailboxOf(6, { 2: 'summary', 3: 'gone', 5: 'content' })
+  const { selected, uids } = await mailboxOf(6, { 2: 'damaged', 3: 'gone', 5: 'damaged' })
   const opened = await collect(openedMessages(selected, uids, { summary: true, content: true }))
   assert.deepEqual(
     opened.map((one) => one.kind),
@@ -81,11 +81,27 @@ test('a damaged message or one that is gone takes no other along', async () => {
 })
 
 test('an error of the store ends it, and nothing is left unhandled', async () => {
-  const { selected, uids } = await mailboxOf(30, {})
-  let reads = 0
-  selected.mail.read = async () => {
-    if (++reads > 10) throw new Error('disk')
-    return message(1)
+  const { selected, uids } = await mailboxOf(300, {})
+  const { messages } = selected.mail
+  let asked = 0
+  selected.mail.messages = async (...question) => {
+    if (++asked > 2) throw new Error('disk')
+    return messages(...question)
   }
   await assert.rejects(collect(openedMessages(selected, uids, { summary: false, content: true })), /disk/)
+})
+
+test('what old summaries lack comes from the content, which is not kept', async () => {
+  const { selected, uids } = await mailboxOf(5, { 4: 'damaged' })
+  const { messages } = selected.mail
+  selected.mail.messages = async (mailbox, of, wanted) =>
+    (await messages(mailbox, of, wanted)).map(
+      (one) =>
+        one && { ...one, summary: one.summary && encodeSummary({ ...decodeSummary(one.summary), preview: null }) },
+    )
+  const opened = await collect(openedMessages(selected, uids, { summary: true, content: 'preview' }))
+  assert.deepEqual(
+    opened.map((one) => (one.kind === 'open' ? [one.summary?.preview, one.content] : one.kind)),
+    [['body 1', null], ['body 2', null], ['body 3', null], 'unreadable', ['body 5', null]],
+  )
 })
