@@ -33,6 +33,11 @@ export class Input {
     this.#reader.limits = { authenticated: true, appendOctets: this.#context.limits.messageSize }
   }
 
+  /** Mailbox names come in UTF-8 from now on (RFC 6855 §3, RFC 9051 §5.1). */
+  readUtf8(): void {
+    this.#reader.limits = { authenticated: true, appendOctets: this.#context.limits.messageSize, utf8: true }
+  }
+
   /** Nothing that came so far counts. */
   restart(): void {
     this.#reader.discard()

@@ -1,28 +1,52 @@
-import { NoSuchMailbox } from '#custody/store/mail-store.ts'
-import type { Command } from '#formats/imap/command.ts'
+import { type Appended, type Mailbox, type NewMessage, NoSuchMailbox } from '#custody/store/mail-store.ts'
+import type { AppendedMessage, Command } from '#formats/imap/command.ts'
+import { compactSequence, formatSequenceSet } from '#formats/imap/sequence-set.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
 import { bad, no } from '../imap-error.ts'
 
-/** RFC 3501 §6.3.11. The content is kept exactly as it came, whatever is in it. */
+/**
+ * RFC 3501 §6.3.11, of one message or several, which are then kept all or not at all (RFC 3502 §6.3.11). The content is kept exactly as
+ * it came, whatever is in it: also octets above 127 in a header from a client that has not enabled UTF8=ACCEPT (RFC 6855 §4
+ * would refuse them), because mail with such headers exists and is moved between servers.
+ */
 export async function append(talk: Conversation, command: Command & { kind: 'append' }): Promise<Completion> {
-  const [message, ...more] = command.messages
-  if (!message || more.length > 0) throw bad('One message at a time')
-  if (message.content.length === 0) throw no('CANNOT', 'An empty message cannot be kept')
   const mailbox = await talk.existing(command.mailbox, 'TRYCREATE')
-  const { content } = message
-  const appended = await talk.mail
-    .append(mailbox.id, {
-      content,
-      summary: talk.session.summarize(content),
-      internalDate: message.internalDate ?? talk.context.clock.now(),
-      flags: message.flags.filter((flag) => flag.toLowerCase() !== '\\recent'),
-    })
-    .catch((error) => {
-      throw error instanceof NoSuchMailbox ? no('TRYCREATE', 'There is no such mailbox') : error
-    })
-  talk.tally.appended++
+  const messages = await messagesOf(talk, command.messages)
+  const appended = await keep(talk, mailbox, messages).catch((error) => {
+    throw error instanceof NoSuchMailbox ? no('TRYCREATE', 'There is no such mailbox') : error
+  })
+  talk.tally.appended += appended.length
   // RFC 3501 §6.3.11: the client is told of its message at once when it looks at that mailbox.
   if (talk.selected?.id === mailbox.id) await talk.tellNews({ expunge: true, uid: false }, true)
-  return done('Appended', `APPENDUID ${appended.uidValidity} ${appended.uid}`)
+  const uids = formatSequenceSet(compactSequence(appended.map(({ uid }) => uid)))
+  return done('Appended', `APPENDUID ${appended[0]!.uidValidity} ${uids}`)
+}
+
+async function keep(
+  { mail }: Conversation,
+  { id }: Mailbox,
+  messages: readonly NewMessage[],
+): Promise<readonly Appended[]> {
+  return messages.length === 1 ? [await mail.append(id, messages[0]!)] : mail.appendAll(id, messages)
+}
+
+async function messagesOf(talk: Conversation, given: readonly AppendedMessage[]): Promise<readonly NewMessage[]> {
+  const { session, context } = talk
+  const joined = given.some(({ content }) => !Buffer.isBuffer(content))
+  const catenation = joined ? new (await import('../append/catenate.ts')).Catenation(talk) : null
+  const messages: NewMessage[] = []
+  for (const { content: pieces, utf8, flags, internalDate } of given) {
+    // RFC 6855 §4
+    if (utf8 && !talk.utf8) throw bad('Enable UTF8=ACCEPT first')
+    const content = Buffer.isBuffer(pieces) ? pieces : await catenation!.join(pieces)
+    if (content.length === 0) throw no('CANNOT', 'An empty message cannot be kept')
+    messages.push({
+      content,
+      summary: session.summarize(content),
+      internalDate: internalDate ?? context.clock.now(),
+      flags: flags.filter((flag) => flag.toLowerCase() !== '\\recent'),
+    })
+  }
+  return messages
 }
