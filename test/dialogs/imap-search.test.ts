@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type AccountMail, MessageUnreadable } from '#custody/store/mail-store.ts'
+import type { AccountMail, Wanted } from '#custody/store/mail-store.ts'
+import type { TextQuery } from '#formats/message/message-text.ts'
 import type { Dialog } from '../support/dialog.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { BROKEN, MULTIPART, PLAIN } from '../support/imap-messages.ts'
@@ -18,18 +19,26 @@ async function mailbox(): Promise<{ imap: ImapFixture; talk: Dialog; reads: numb
   const long = `Subject: long\r\nX-Long: ${'x'.repeat(20_000)}\r\nX-Last: needle\r\n\r\nhaystack\r\n`
   await imap.desk.deliver(ALICE, long, { flags: ['\\Answered', '\\Draft'], internalDate: NOW })
   const reads: number[] = []
-  imap.desk.wrap = (mail) => counted(mail, reads)
+  imap.desk.wrap = (mail) => unindexed(mail, reads)
   const talk = await imap.login()
   await talk.play('C: s SELECT INBOX\nS: ...\nS: s OK …')
   return { imap, talk, reads }
 }
 
-function counted(mail: AccountMail, reads: number[]): AccountMail {
-  const read = mail.read.bind(mail)
+/** No index knows anything: what summaries do not tell is opened, and noted in `opened`. All messages were saved now. */
+function unindexed(mail: AccountMail, opened: number[]): AccountMail {
+  const verifyText = mail.verifyText.bind(mail)
+  const facts = mail.facts.bind(mail)
   return Object.assign(mail, {
-    read: (id: number, uid: number) => {
-      reads.push(uid)
-      return read(id, uid)
+    facts: async (id: number, uids: readonly number[]) =>
+      (await facts(id, uids)).map((found) => found && { ...found, savedDate: NOW }),
+    textMatches: async (id: number, queries: readonly TextQuery[]) => {
+      const open = Uint32Array.from((await mail.list(id)).map(({ uid }) => uid))
+      return queries.map(() => ({ yes: new Uint32Array(), open }))
+    },
+    verifyText: (id: number, uids: readonly number[], query: TextQuery) => {
+      opened.push(...uids)
+      return verifyText(id, uids, query)
     },
   })
 }
@@ -64,6 +73,12 @@ test('keys that the flags, numbers and dates decide', async () => {
     '*': '4',
     '3:9': '3 4',
     'UID 1,4:*': '1 4',
+    'SAVEDBEFORE 20-Nov-2026': '',
+    'SAVEDON 20-Nov-2026 3': '3',
+    'SAVEDSINCE 20-Nov-2026': '1 2 3 4',
+    SAVEDATESUPPORTED: '1 2 3 4',
+    'NOT SAVEDATESUPPORTED': '',
+    'EMAILID Mnone': '',
     'NOT 2': '1 3 4',
     'OR SEEN FLAGGED': '1 2',
     'OR (SEEN UNDELETED) (DELETED KEYWORD $Junk)': '1 3',
@@ -162,8 +177,6 @@ test('UID SEARCH, RETURN, and what is refused', async () => {
     S: 4 OK …
     C: 5 SEARCH CHARSET KOI8-R ALL
     S: 5 NO [BADCHARSET (US-ASCII UTF-8)] …
-    C: 6 SEARCH MODSEQ 1
-    S: 6 BAD …
     C: 7 SEARCH NONSENSE
     S: 7 BAD …
     C: 8 SEARCH
@@ -171,17 +184,167 @@ test('UID SEARCH, RETURN, and what is refused', async () => {
   `)
 })
 
+test('MODSEQ is told to those who search for it (RFC 7162)', async () => {
+  const { imap, talk } = await mailbox()
+  await using _imap = imap
+  await using _talk = talk
+  await talk.play(`
+    C: 1 STORE 3 +FLAGS.SILENT (\\Seen)
+    S: 1 OK …
+    C: 2 SEARCH MODSEQ 1
+    S: * OK [HIGHESTMODSEQ …] …
+    S: * SEARCH 1 2 3 4 (MODSEQ 11)
+    S: 2 OK …
+    C: 3 SEARCH RETURN (MIN) MODSEQ "/flags/\\\\seen" all 10
+    S: * ESEARCH (TAG "3") MIN 3 MODSEQ 11
+    S: 3 OK …
+    C: 4 SEARCH MODSEQ 99
+    S: * SEARCH
+    S: 4 OK …
+    C: 5 SEARCH SEEN
+    S: * SEARCH 1 3
+    S: 5 OK …
+  `)
+})
+
+test('results are kept for later commands (RFC 5182)', async () => {
+  const { imap, talk } = await mailbox()
+  await using _imap = imap
+  await using _talk = talk
+  await talk.play(`
+    C: 1 SEARCH RETURN (SAVE) UNDELETED
+    S: 1 OK …
+    C: 2 UID SEARCH NOT $
+    S: * SEARCH 3
+    S: 2 OK …
+    C: 3 SEARCH UID $ FLAGGED
+    S: * SEARCH 2
+    S: 3 OK …
+    C: 4 UID FETCH $ (UID)
+    S: * 1 FETCH (UID 1)
+    S: * 2 FETCH (UID 2)
+    S: * 4 FETCH (UID 4)
+    S: 4 OK …
+    C: 5 SEARCH RETURN (SAVE MIN MAX) UNSEEN
+    S: * ESEARCH (TAG "5") MIN 2 MAX 4
+    S: 5 OK …
+    C: 6 SEARCH $
+    S: * SEARCH 2 4
+    S: 6 OK …
+    C: 7 SEARCH RETURN (SAVE COUNT MIN) UNSEEN
+    S: * ESEARCH (TAG "7") MIN 2 COUNT 3
+    S: 7 OK …
+    C: 8 SEARCH RETURN (ALL) $
+    S: * ESEARCH (TAG "8") ALL 2:4
+    S: 8 OK …
+    C: 9 SEARCH RETURN (SAVE) NONSENSE
+    S: 9 BAD …
+    C: 10 SEARCH RETURN (COUNT) $
+    S: * ESEARCH (TAG "10") COUNT 3
+    S: 10 OK …
+    C: 11 SEARCH RETURN (SAVE) CHARSET KOI8-R ALL
+    S: 11 NO [BADCHARSET (US-ASCII UTF-8)] …
+    C: 12 SEARCH $
+    S: * SEARCH
+    S: 12 OK …
+    C: 13 FETCH $ (UID)
+    S: 13 OK …
+    C: 14 SEARCH RETURN (SAVE PARTIAL -1:-2) ALL
+    S: * ESEARCH (TAG "14") PARTIAL (-1:-2 3:4)
+    S: 14 OK …
+    C: 15 STORE $ +FLAGS.SILENT (\\Deleted)
+    S: 15 OK …
+    C: 16 SEARCH DELETED
+    S: * SEARCH 3 4
+    S: 16 OK …
+    C: 17 EXPUNGE
+    S: * 4 EXPUNGE
+    S: * 3 EXPUNGE
+    S: 17 OK …
+    C: 18 SEARCH $
+    S: * SEARCH
+    S: 18 OK …
+    C: 19 SELECT INBOX
+    S: ...
+    S: 19 OK …
+    C: 20 SEARCH RETURN (COUNT) $
+    S: * ESEARCH (TAG "20") COUNT 0
+    S: 20 OK …
+  `)
+})
+
+test('pages of results (RFC 9394)', async () => {
+  const { imap, talk, reads } = await mailbox()
+  await using _imap = imap
+  await using _talk = talk
+  await talk.play(`
+    C: 1 UID SEARCH RETURN (PARTIAL 2:3 COUNT) ALL
+    S: * ESEARCH (TAG "1") UID COUNT 4 PARTIAL (2:3 2:3)
+    S: 1 OK …
+    C: 2 SEARCH RETURN (PARTIAL -3:-2) ALL
+    S: * ESEARCH (TAG "2") PARTIAL (-3:-2 2:3)
+    S: 2 OK …
+    C: 3 SEARCH RETURN (PARTIAL 4:900 MIN) ALL
+    S: * ESEARCH (TAG "3") MIN 1 PARTIAL (4:900 4)
+    S: 3 OK …
+    C: 4 SEARCH RETURN (PARTIAL 5:9) ALL
+    S: * ESEARCH (TAG "4") PARTIAL (5:9 NIL)
+    S: 4 OK …
+    C: 5 SEARCH RETURN (PARTIAL -4:-9) UNSEEN
+    S: * ESEARCH (TAG "5") PARTIAL (-4:-9 NIL)
+    S: 5 OK …
+    C: 6 SEARCH RETURN (PARTIAL 1:2 ALL) UNSEEN
+    S: 6 BAD …
+  `)
+  assert.deepEqual(reads, [])
+})
+
+test('with IMAP4rev2 every answer is ESEARCH (RFC 9051)', async () => {
+  const { imap, talk } = await mailbox()
+  await using _imap = imap
+  await using _talk = talk
+  await talk.play(`
+    C: 1 ENABLE IMAP4rev2
+    S: * ENABLED IMAP4rev2
+    S: 1 OK …
+    C: 2 SEARCH UNSEEN
+    S: * ESEARCH (TAG "2") ALL 2:4
+    S: 2 OK …
+    C: 3 UID SEARCH SEEN DELETED
+    S: * ESEARCH (TAG "3") UID
+    S: 3 OK …
+    C: 4 SEARCH CHARSET UTF-8 SEEN
+    S: * ESEARCH (TAG "4") ALL 1
+    S: 4 OK …
+  `)
+})
+
 test('a message that cannot be read is passed over', async () => {
   const { imap, talk } = await mailbox()
   await using _imap = imap
   await using _talk = talk
-  imap.desk.wrap = (mail) =>
-    Object.assign(mail, {
-      read: async (_: number, uid: number) => {
-        if (uid === 2) throw new MessageUnreadable('damaged')
-        return Buffer.from(PLAIN)
-      },
+  imap.desk.wrap = (mail) => {
+    const messages = mail.messages.bind(mail)
+    return Object.assign(unindexed(mail, []), {
+      messages: async (id: number, uids: readonly number[], wanted: Wanted) =>
+        (await messages(id, uids, wanted)).map((read) =>
+          read?.uid === 2 ? { ...read, summary: null, content: null, unreadable: 'damaged' } : read,
+        ),
     })
+  }
   await using other = await imap.login()
-  await other.play('C: 1 SELECT INBOX\nS: ...\nS: 1 OK …\nC: 2 SEARCH 1:2 BODY usual\nS: * SEARCH 1\nS: 2 OK …')
+  await other.play(`
+    C: 1 SELECT INBOX
+    S: ...
+    S: 1 OK …
+    C: 2 SEARCH 1:2 NOT SUBJECT nowhere
+    S: * SEARCH 1
+    S: 2 OK …
+    C: 3 SEARCH 1:2 NOT SMALLER 1
+    S: * SEARCH 1
+    S: 3 OK …
+    C: 4 SEARCH 2 FLAGGED
+    S: * SEARCH 2
+    S: 4 OK …
+  `)
 })
