@@ -1,112 +1,105 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Uid } from '#custody/store/mail-store.ts'
+import type { MessageRow, Uid } from '#custody/store/mail-store.ts'
 import type { FetchCommand } from '#formats/imap/command.ts'
 import { type FetchItem, setsSeen } from '#formats/imap/fetch-item.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
-import { type Needs, type Opened, openedMessages } from '../fetch/opened-messages.ts'
-import { fetchResponse } from '../fetch/response.ts'
-import { isInHeader, isWhole } from '../fetch/section.ts'
+import { type Chosen, chosenMessages } from '../fetch/chosen.ts'
+import { needsOf } from '../fetch/needs.ts'
+import { type Opened, openedMessages } from '../fetch/opened-messages.ts'
+import { type Answering, fetchResponse } from '../fetch/response.ts'
 import { bad, no } from '../imap-error.ts'
-import { uidsOf } from '../message-set.ts'
 import type { SelectedMailbox } from '../selected.ts'
 
-const NONE: ReadonlySet<Uid> = new Set()
+const NONE: ReadonlyMap<Uid, MessageRow> = new Map()
+
+/** What could not be answered. */
+interface Missed {
+  readonly gone: Uid[]
+  unreadable: number
+  undecodable: number
+}
 
 /** RFC 3501 §6.4.5. */
 export async function fetch(talk: Conversation, command: FetchCommand): Promise<Completion> {
-  const items = itemsOf(command)
-  const { mailbox, wire, logger, tally } = talk
-  const uids = uidsOf(mailbox, command.set, command.uid)
+  const { mailbox } = talk
+  const items = itemsOf(talk, command)
+  const chosen = await chosenMessages(mailbox, command)
+  talk.wire.send(chosen.vanished)
+  await complain(mailbox, command, await answerAll(talk, chosen, { mailbox, items }))
+  return done('Fetched')
+}
+
+/** RFC 3501 §6.4.8: UID FETCH always answers with the UID, but for UIDFETCH, which has it in front. */
+function itemsOf(talk: Conversation, { items, uid, changedSince, vanished }: FetchCommand): readonly FetchItem[] {
+  // RFC 7162 §3.2.6
+  if (vanished && !talk.enabled.has('QRESYNC')) throw bad('Enable QRESYNC first')
+  const wants = (kind: FetchItem['kind']) => items.some((one) => one.kind === kind)
+  const all: FetchItem[] = uid && !talk.mailbox.manner.uidOnly && !wants('uid') ? [{ kind: 'uid' }] : []
+  all.push(...items)
+  // RFC 7162 §3.1.4.1
+  if (changedSince !== null && !wants('modseq')) all.push({ kind: 'modseq' })
+  if (changedSince !== null || wants('modseq')) talk.enableCondstore()
+  return all
+}
+
+async function answerAll(talk: Conversation, { uids, rows }: Chosen, answering: Answering): Promise<Missed> {
+  const { wire, logger, tally } = talk
+  const { mailbox, items } = answering
+  const missed: Missed = { gone: [], unreadable: 0, undecodable: 0 }
   const marks = !mailbox.readOnly && items.some(setsSeen)
   const kept = uids.length === 1 && items.some(isPiece) ? talk.context.kept : null
-  const needs = { ...needsOf(items), kept: kept?.find(mailbox, uids[0]!) ?? null }
-  const gone: Uid[] = []
-  let unreadable = 0
-  for await (const group of openedMessages(mailbox, uids, needs)) {
+  const needs = needsOf(items)
+  const atHand = { rows, content: kept?.find(mailbox, uids[0]!) ?? null }
+  for await (const group of openedMessages(mailbox, uids, { ...needs, row: needs.row || marks }, atHand)) {
     const marked = marks ? await markSeen(mailbox, group) : NONE
+    wire.send(mailbox.tellKeywords())
     for (const opened of group) {
-      if (opened.kind === 'gone') gone.push(opened.uid)
+      if (opened.kind === 'gone') missed.gone.push(opened.uid)
       else if (opened.kind === 'unreadable') {
         // One line stands for all: after a reset that is every old message, each time a client asks.
-        if (unreadable++ === 0)
-          logger.error({ mailbox: mailbox.id, uid: opened.uid, error: opened.error }, 'message is unreadable')
+        if (missed.unreadable++ === 0)
+          logger.error({ mailbox: mailbox.id, uid: opened.uid, why: opened.why }, 'message is unreadable')
       } else {
         tally.fetched++
         if (opened.content) kept?.keep(mailbox, opened.uid, opened.content)
-        wire.send(...fetchResponse(mailbox, items, opened, marked.has(opened.uid)))
+        const row = marked.get(opened.uid)
+        const { chunks, undecodable } = fetchResponse(answering, row ? { ...opened, row } : opened, row !== undefined)
+        if (undecodable) missed.undecodable++
+        wire.send(...chunks)
       }
     }
     await wire.flush()
     // Others get their turn between the groups of a large mailbox.
     await setImmediate()
   }
-  if (gone.length > 0 && !command.uid) {
+  return missed
+}
+
+const isPiece = (one: FetchItem) => (one.kind === 'section' || one.kind === 'binary') && one.partial !== null
+
+/** Sets \Seen on what is about to be read, in one change; answers the rows of those that did not have it. */
+async function markSeen(mailbox: SelectedMailbox, group: readonly Opened[]): Promise<ReadonlyMap<Uid, MessageRow>> {
+  const unseen = group.filter((one) => one.kind === 'open' && !one.row!.flags.includes('\\Seen'))
+  if (unseen.length === 0) return NONE
+  const change = { mode: 'add', flags: ['\\Seen'] } as const
+  const uids = unseen.map(({ uid }) => uid)
+  const { rows } = await mailbox.setFlags(uids, change)
+  return new Map(rows.map((row) => [row.uid, row]))
+}
+
+/** Throws when the answer is not whole. */
+async function complain(mailbox: SelectedMailbox, { uid: byUid }: FetchCommand, missed: Missed): Promise<void> {
+  const { gone, undecodable } = missed
+  let { unreadable } = missed
+  if (gone.length > 0 && !byUid) {
     // The store has no summary of what it cannot open either.
     await mailbox.look()
     unreadable += gone.filter((uid) => !mailbox.isGone(uid)).length
   }
   if (unreadable > 0) throw no('CONTACTADMIN', `${unreadable} of these messages cannot be read`)
+  // RFC 3516 §4.3
+  if (undecodable > 0) throw no('UNKNOWN-CTE', `${undecodable} of these messages have a part in an unknown encoding`)
   // RFC 2180 §4.1: the client learns of it by EXPUNGE, which must not be sent now.
-  if (gone.length > 0 && !command.uid) throw no('EXPUNGEISSUED', 'Some of these messages are gone')
-  return done('Fetched')
-}
-
-const isPiece = (item: FetchItem) => item.kind === 'section' && item.partial !== null
-
-/** RFC 3501 §6.4.8: UID FETCH always answers with the UID. */
-function itemsOf({ items, uid, changedSince, vanished }: FetchCommand): readonly FetchItem[] {
-  if (changedSince !== null || vanished || items.some(({ kind }) => kind === 'modseq')) throw bad('Not supported')
-  return uid && !items.some(({ kind }) => kind === 'uid') ? [{ kind: 'uid' }, ...items] : items
-}
-
-function needsOf(items: readonly FetchItem[]): Needs {
-  const needs = items.map(needsOfItem)
-  const contents = needs.map(({ content }) => content)
-  return {
-    summary: needs.some(({ summary }) => summary),
-    content: contents.includes(true) || (contents.includes('header') ? 'header' : false),
-  }
-}
-
-function needsOfItem(item: FetchItem): Needs {
-  switch (item.kind) {
-    case 'uid':
-    case 'flags':
-    case 'internalDate':
-    case 'modseq':
-      return { summary: false, content: false }
-    case 'envelope':
-    case 'size':
-    case 'body':
-    case 'bodyStructure':
-      return { summary: true, content: false }
-    case 'rfc822':
-      return { summary: false, content: true }
-    case 'rfc822Text':
-      return { summary: true, content: true }
-    case 'rfc822Header':
-      return { summary: true, content: 'header' }
-    case 'binary':
-    case 'binarySize':
-    case 'preview':
-    case 'emailId':
-    case 'threadId':
-    case 'saveDate':
-      throw bad('Not supported')
-    case 'section':
-      return { summary: !isWhole(item.section), content: isInHeader(item.section) ? 'header' : true }
-  }
-}
-
-/** Sets \Seen on what is about to be read, in one change; answers those that did not have it. */
-async function markSeen(mailbox: SelectedMailbox, group: readonly Opened[]): Promise<ReadonlySet<Uid>> {
-  const { view, mail } = mailbox
-  const unseen = group
-    .filter(({ kind, uid }) => kind === 'open' && !view.flagsAt(view.indexOf(uid)).seen)
-    .map(({ uid }) => uid)
-  if (unseen.length === 0) return NONE
-  const { rows } = await mail.setFlags(mailbox.id, unseen, { mode: 'add', flags: ['\\Seen'] })
-  mailbox.update(rows)
-  return new Set(rows.map(({ uid }) => uid))
+  if (gone.length > 0 && !byUid) throw no('EXPUNGEISSUED', 'Some of these messages are gone')
 }

@@ -1,47 +1,60 @@
 /**
- * Messages on their way to an answer: summaries and contents read a group at a time, the next group while the last one is
+ * Messages on their way to an answer, read a group at a time in one question to the store, the next group while the last one is
  * being used. What is in memory is bounded by two groups, however many messages are asked for.
  */
-import { MessageUnreadable, type Uid } from '#custody/store/mail-store.ts'
-import type { MessageSummary } from '#formats/message/summary.ts'
-import { BadSummary } from '#formats/message/summary.ts'
+import type { MessageFacts, MessageRow, ReadMessage, Uid } from '#custody/store/mail-store.ts'
+import { previewOf } from '#formats/message/preview.ts'
+import { BadSummary, decodeSummary, type MessageSummary } from '#formats/message/summary.ts'
 import { asBuffer } from '#lib/bytes.ts'
 import type { SelectedMailbox } from '../selected.ts'
+import type { Needs } from './needs.ts'
 
-export interface Needs {
-  readonly summary: boolean
-  /** 'header': only where the summary has not kept the header. */
-  readonly content: boolean | 'header'
-  /** The content of the one message that is asked for, where it is still at hand. */
-  readonly kept?: Buffer | null
-}
-
+/** What is not needed is null. */
 export type Opened =
   | {
       readonly kind: 'open'
       readonly uid: Uid
+      readonly row: MessageRow | null
+      readonly facts: MessageFacts | null
       readonly summary: MessageSummary | null
       readonly content: Buffer | null
     }
   /** Removed by somebody else in the meantime. */
   | { readonly kind: 'gone'; readonly uid: Uid }
   /** The stored form is damaged or sealed to a lost key. */
-  | { readonly kind: 'unreadable'; readonly uid: Uid; readonly error: Error }
+  | { readonly kind: 'unreadable'; readonly uid: Uid; readonly why: string }
 
-const ROWS_AT_ONCE = 1000
-const SUMMARIES_AT_ONCE = 64
-const CONTENTS_AT_ONCE = 8
+interface Group {
+  readonly uids: readonly Uid[]
+  /** Of the same messages, where they are known already. */
+  readonly rows: readonly (MessageRow | null)[] | null
+}
+
+const ROWS_AT_ONCE = 4096
+const SUMMARIES_AT_ONCE = 256
+const CONTENTS_AT_ONCE = 64
 const CONTENT_OCTETS_AT_ONCE = 8 * 1024 * 1024
+/** The first group is small, so that the client has something to do soon; each one after it is twice as large, up to the most. */
+const FIRST_GROUP = 16
 
-/** Groups of messages in the order of `uids`. What is not needed is null. */
+/** What is at hand already of the messages that are asked for. */
+export interface AtHand {
+  /** Of all of them. */
+  readonly rows?: readonly MessageRow[] | null
+  /** Of the one that is asked for. */
+  readonly content?: Buffer | null
+}
+
+/** Groups of messages in the order of `uids`. */
 export async function* openedMessages(
   mailbox: SelectedMailbox,
   uids: readonly Uid[],
   needs: Needs,
+  atHand: AtHand = {},
 ): AsyncGenerator<readonly Opened[]> {
   let ahead: Promise<readonly Opened[]> | null = null
-  for (const group of groupsOf(mailbox, uids, needs)) {
-    const next = openGroup(mailbox, group, needs)
+  for await (const group of groupsOf(mailbox, uids, needs, atHand.rows ?? null)) {
+    const next = openGroup(mailbox, group, needs, atHand.content ?? null)
     // It is awaited a round later, or never when the command ends before.
     next.catch(() => {})
     if (ahead) yield await ahead
@@ -50,62 +63,104 @@ export async function* openedMessages(
   if (ahead) yield await ahead
 }
 
-function* groupsOf({ view }: SelectedMailbox, uids: readonly Uid[], needs: Needs): Generator<readonly Uid[]> {
-  const most = needs.content === true ? CONTENTS_AT_ONCE : needs.summary ? SUMMARIES_AT_ONCE : ROWS_AT_ONCE
-  let group: Uid[] = []
-  let octets = 0
-  for (const uid of uids) {
-    const size = needs.content === true ? view.sizeAt(view.indexOf(uid)) : 0
-    if (group.length === most || (group.length > 0 && octets + size > CONTENT_OCTETS_AT_ONCE)) {
-      yield group
-      group = []
-      octets = 0
-    }
-    group.push(uid)
-    octets += size
-  }
-  if (group.length > 0) yield group
-}
-
-async function openGroup(mailbox: SelectedMailbox, uids: readonly Uid[], needs: Needs): Promise<readonly Opened[]> {
-  const summaries = needs.summary ? await summariesOf(mailbox, uids) : null
-  return Promise.all(
-    uids.map(async (uid, index): Promise<Opened> => {
-      const summary = summaries?.[index] ?? null
-      if (summary instanceof Error) return { kind: 'unreadable', uid, error: summary }
-      if (summaries && summary === null) return { kind: 'gone', uid }
-      if (!needs.content || (needs.content === 'header' && summary?.header))
-        return { kind: 'open', uid, summary, content: null }
-      try {
-        const content = needs.kept ?? (await mailbox.mail.read(mailbox.id, uid))
-        return content === null ? { kind: 'gone', uid } : { kind: 'open', uid, summary, content: asBuffer(content) }
-      } catch (error) {
-        if (isUnreadable(error)) return { kind: 'unreadable', uid, error: error as Error }
-        throw error
-      }
-    }),
-  )
-}
-
-/** One damaged summary must not take its neighbours along. */
-async function summariesOf(
-  { summaries }: SelectedMailbox,
+async function* groupsOf(
+  mailbox: SelectedMailbox,
   uids: readonly Uid[],
-): Promise<readonly (MessageSummary | null | Error)[]> {
-  try {
-    return await summaries.summaries(uids)
-  } catch (error) {
-    if (!isUnreadable(error)) throw error
-    const one = (uid: Uid) => summaries.summaries([uid]).then(([summary]) => summary ?? null)
-    return Promise.all(
-      uids.map((uid) =>
-        one(uid).catch((cause) => {
-          if (isUnreadable(cause)) return cause as Error
-          throw cause
-        }),
-      ),
-    )
+  needs: Needs,
+  known: readonly MessageRow[] | null,
+): AsyncGenerator<Group> {
+  if (needs.content === true && uids.length > 1) return yield* groupsBySize(mailbox, uids, known)
+  const most = needs.summary ? SUMMARIES_AT_ONCE : ROWS_AT_ONCE
+  for (let start = 0, size = Math.min(FIRST_GROUP * 4, most); start < uids.length; size = Math.min(size * 2, most)) {
+    yield { uids: uids.slice(start, start + size), rows: known?.slice(start, start + size) ?? null }
+    start += size
   }
 }
 
-const isUnreadable = (error: unknown) => error instanceof MessageUnreadable || error instanceof BadSummary
+/** The sizes are in the rows, which are read before. */
+async function* groupsBySize(
+  mailbox: SelectedMailbox,
+  uids: readonly Uid[],
+  known: readonly MessageRow[] | null,
+): AsyncGenerator<Group> {
+  let most = FIRST_GROUP
+  for (let chunk = 0; chunk < uids.length; chunk += ROWS_AT_ONCE) {
+    const wanted = uids.slice(chunk, chunk + ROWS_AT_ONCE)
+    const rows = known?.slice(chunk, chunk + ROWS_AT_ONCE) ?? (await mailbox.rows(wanted))
+    for (let start = 0, end = 0; start < wanted.length; start = end) {
+      for (let octets = 0; end < wanted.length && end - start < most; end++) {
+        octets += rows[end]?.paddedSize ?? 0
+        if (end > start && octets > CONTENT_OCTETS_AT_ONCE) break
+      }
+      yield { uids: wanted.slice(start, end), rows: rows.slice(start, end) }
+      most = Math.min(most * 2, CONTENTS_AT_ONCE)
+    }
+  }
+}
+
+async function openGroup(
+  mailbox: SelectedMailbox,
+  { uids, rows: known }: Group,
+  needs: Needs,
+  kept: Buffer | null,
+): Promise<readonly Opened[]> {
+  const { mail, id } = mailbox
+  const wanted = { summary: needs.summary, content: needs.content === true && kept === null }
+  const [found, facts, rows] = await Promise.all([
+    wanted.summary || wanted.content ? mail.messages(id, uids, wanted) : null,
+    needs.facts ? mail.facts(id, uids) : null,
+    known ?? (needs.row ? mailbox.rows(uids) : null),
+  ])
+  const opened = uids.map((uid, index): Opened => {
+    if (found?.[index] === null || facts?.[index] === null || rows?.[index] === null) return { kind: 'gone', uid }
+    const { unreadable = null, summary = null, content = null } = found?.[index] ?? {}
+    if (unreadable !== null) return { kind: 'unreadable', uid, why: unreadable }
+    const clear = {
+      row: rows?.[index] ?? null,
+      facts: facts?.[index] ?? null,
+      content: content ? asBuffer(content) : kept,
+    }
+    return openedOf({ uid, ...clear }, summary)
+  })
+  return needs.content === 'header' || needs.content === 'preview' ? completed(mailbox, opened, needs.content) : opened
+}
+
+type Clear = Omit<Extract<Opened, { kind: 'open' }>, 'kind' | 'summary'>
+
+function openedOf(clear: Clear, encoded: ReadMessage['summary']): Opened {
+  try {
+    return { kind: 'open', ...clear, summary: encoded && decodeSummary(encoded) }
+  } catch (error) {
+    if (!(error instanceof BadSummary)) throw error
+    return { kind: 'unreadable', uid: clear.uid, why: error.message }
+  }
+}
+
+/** Puts in what a summary lacks, from the content: few need it, if any. */
+async function completed(
+  mailbox: SelectedMailbox,
+  group: readonly Opened[],
+  lacking: 'header' | 'preview',
+): Promise<readonly Opened[]> {
+  const lacks = (one: Opened) => one.kind === 'open' && one.summary?.[lacking] === null
+  const uids = group.filter(lacks).map(({ uid }) => uid)
+  if (uids.length === 0) return group
+  const complete = new Map<Uid, Opened>()
+  const needs = { summary: false, content: true }
+  const before = new Map(group.map((one) => [one.uid, one]))
+  for await (const some of openedMessages(mailbox, uids, needs))
+    for (const one of some) complete.set(one.uid, completedOne(before.get(one.uid)!, one, lacking))
+  return group.map((one) => complete.get(one.uid) ?? one)
+}
+
+/** Copies, so that the content itself need not stay in memory. */
+function completedOne(one: Opened, read: Opened, lacking: 'header' | 'preview'): Opened {
+  if (one.kind !== 'open' || read.kind !== 'open' || !one.summary || !read.content) return read
+  const { root } = one.summary
+  const { start, end } = root.header
+  const found =
+    lacking === 'header'
+      ? { header: Buffer.from(read.content.subarray(start, end)) }
+      : { preview: previewOf(root, read.content) }
+  return { ...one, summary: { ...one.summary, ...found } }
+}

@@ -1,12 +1,21 @@
 /** One FETCH response (RFC 3501 §7.4.2) from what was opened of a message. */
 import type { FetchItem } from '#formats/imap/fetch-item.ts'
 import { formatBodyStructure, formatEnvelope } from '#formats/imap/structure-writer.ts'
-import { formatContent, formatFetch, formatSection, type ResponseChunk } from '#formats/imap/writer.ts'
+import {
+  formatBinaryContent,
+  formatBinarySection,
+  formatContent,
+  formatSection,
+  formatString,
+  type ResponseChunk,
+} from '#formats/imap/writer.ts'
 import { formatInternalDate } from '#formats/message/date.ts'
-import { bad } from '../imap-error.ts'
+import { previewOf } from '#formats/message/preview.ts'
 import type { SelectedMailbox } from '../selected.ts'
+import { decodedPart } from './binary.ts'
 import type { Opened } from './opened-messages.ts'
 import { partOf, sectionOf } from './section.ts'
+import { threadIdOf } from './thread-id.ts'
 
 type OpenMessage = Opened & { readonly kind: 'open' }
 type Chunks = readonly ResponseChunk[]
@@ -14,54 +23,121 @@ type Chunks = readonly ResponseChunk[]
 const HEADER = { part: [], text: { kind: 'header' } } as const
 const TEXT = { part: [], text: { kind: 'text' } } as const
 
-/** Contents are in it as they lie in memory. `seen`: this FETCH has set \Seen, which the client is told with it. */
-export function fetchResponse(
-  mailbox: SelectedMailbox,
-  items: readonly FetchItem[],
-  message: OpenMessage,
-  seen: boolean,
-): ResponseChunk[] {
-  const index = mailbox.view.indexOf(message.uid)
-  const attributes = items.map((item) => attribute(mailbox, index, item, message))
-  if (seen && !items.some(({ kind }) => kind === 'flags')) attributes.push([`FLAGS ${mailbox.flagList(index)}`])
-  return formatFetch(index + 1, attributes)
+/** How all messages of a command are answered. */
+export interface Answering {
+  readonly mailbox: SelectedMailbox
+  readonly items: readonly FetchItem[]
 }
 
-function attribute(mailbox: SelectedMailbox, index: number, item: FetchItem, message: OpenMessage): Chunks {
-  const { summary, content, uid } = message
-  switch (item.kind) {
+/** The response, and whether something was left out because nobody knows how it is encoded. */
+export interface Response {
+  readonly chunks: ResponseChunk[]
+  readonly undecodable: boolean
+}
+
+/** Contents are in it as they lie in memory. `seen`: this FETCH has set \Seen, which the client is told with it. */
+export function fetchResponse(answering: Answering, message: OpenMessage, seen: boolean): Response {
+  const { mailbox, items } = answering
+  const chunks: ResponseChunk[] = []
+  let text = mailbox.manner.fetch(mailbox.view.indexOf(message.uid), message.uid)
+  let before = ''
+  let undecodable = false
+  const add = (attribute: string | Chunks | null) => {
+    if (attribute === null) {
+      undecodable = true
+      return
+    }
+    text += before
+    before = ' '
+    for (const piece of typeof attribute === 'string' ? [attribute] : attribute) {
+      if (typeof piece === 'string') text += piece
+      else {
+        chunks.push(text, piece)
+        text = ''
+      }
+    }
+  }
+  for (const wanted of items) add(attributeOf(mailbox, wanted, message))
+  if (seen) for (const wanted of alsoTold(answering)) add(attributeOf(mailbox, wanted, message))
+  if (before === '') return { chunks: [], undecodable }
+  chunks.push(`${text})\r\n`)
+  return { chunks, undecodable }
+}
+
+/** RFC 7162 §3.1: flags that change are told with their MODSEQ. */
+function alsoTold({ items, mailbox }: Answering): readonly FetchItem[] {
+  const told: readonly FetchItem[] = mailbox.manner.modseq
+    ? [{ kind: 'flags' }, { kind: 'modseq' }]
+    : [{ kind: 'flags' }]
+  return told.filter(({ kind }) => !items.some((one) => one.kind === kind))
+}
+
+/** null: it cannot be decoded. */
+function attributeOf(mailbox: SelectedMailbox, wanted: FetchItem, message: OpenMessage): string | Chunks | null {
+  const { row, facts, summary, content, uid } = message
+  switch (wanted.kind) {
     case 'uid':
-      return [`UID ${uid}`]
+      return `UID ${uid}`
     case 'flags':
-      return [`FLAGS ${mailbox.flagList(index)}`]
+      return `FLAGS ${mailbox.flagsOf(row!)}`
     case 'internalDate':
-      return [`INTERNALDATE "${formatInternalDate(mailbox.view.dateAt(index))}"`]
+      return `INTERNALDATE "${formatInternalDate(row!.internalDate)}"`
     case 'modseq':
-      return [`MODSEQ (${mailbox.view.at(index).modseq})`]
+      return `MODSEQ (${row!.modseq})`
     case 'size':
-      return [`RFC822.SIZE ${summary!.size}`]
+      return `RFC822.SIZE ${summary!.size}`
     case 'envelope':
-      return [`ENVELOPE ${formatEnvelope(summary!.root.envelope!)}`]
+      return `ENVELOPE ${formatEnvelope(summary!.root.envelope!)}`
     case 'body':
-      return [`BODY ${formatBodyStructure(summary!.root, false)}`]
+      return `BODY ${formatBodyStructure(summary!.root, false)}`
     case 'bodyStructure':
-      return [`BODYSTRUCTURE ${formatBodyStructure(summary!.root, true)}`]
+      return `BODYSTRUCTURE ${formatBodyStructure(summary!.root, true)}`
+    case 'emailId':
+      return `EMAILID (${facts!.emailId})`
+    case 'saveDate':
+      return `SAVEDATE "${formatInternalDate(facts!.savedDate)}"`
+    case 'threadId': {
+      const thread = threadIdOf(summary!)
+      return thread === null ? 'THREADID NIL' : `THREADID (${thread})`
+    }
+    case 'preview': {
+      const preview = summary!.preview ?? (content && previewOf(summary!.root, content))
+      return `PREVIEW ${preview === null ? 'NIL' : formatString(Buffer.from(preview).toString('latin1'))}`
+    }
+    default:
+      return contentAttribute(wanted, message)
+  }
+}
+
+type ContentItem = Extract<
+  FetchItem,
+  { kind: 'rfc822' | 'rfc822Header' | 'rfc822Text' | 'section' | 'binary' | 'binarySize' }
+>
+
+function contentAttribute(wanted: ContentItem, { summary, content }: OpenMessage): Chunks | null {
+  switch (wanted.kind) {
     case 'rfc822':
       return ['RFC822 ', ...formatContent(content)]
     case 'rfc822Header':
       return ['RFC822.HEADER ', ...formatContent(sectionOf(HEADER, summary, content))]
     case 'rfc822Text':
       return ['RFC822.TEXT ', ...formatContent(sectionOf(TEXT, summary, content))]
-    case 'binary':
-    case 'binarySize':
-    case 'preview':
-    case 'emailId':
-    case 'threadId':
-    case 'saveDate':
-      throw bad('Not supported')
     case 'section': {
-      const octets = sectionOf(item.section, summary, content)
-      return [`${formatSection(item.section, item.partial)} `, ...formatContent(octets && partOf(octets, item.partial))]
+      const { section, partial } = wanted
+      const octets = sectionOf(section, summary, content)
+      return [`${formatSection(section, partial)} `, ...formatContent(octets && partOf(octets, partial))]
+    }
+    case 'binary': {
+      const { part, partial } = wanted
+      const octets = decodedPart(part, summary, content!)
+      if (octets === 'unknown') return null
+      const found = octets === 'missing' ? null : partOf(octets, partial)
+      return [`${formatBinarySection(part, partial)} `, ...formatBinaryContent(found)]
+    }
+    case 'binarySize': {
+      const octets = decodedPart(wanted.part, summary, content!)
+      if (octets === 'unknown') return null
+      return [`BINARY.SIZE[${wanted.part.join('.')}] ${octets === 'missing' ? 0 : octets.length}`]
     }
   }
 }
