@@ -124,6 +124,7 @@ test('COPY and MOVE', async () => {
   await using talk = await selected(imap)
   await talk.play(`
     C: 1 STORE 2 FLAGS.SILENT (\\Seen $Work)
+    S: * FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Work)
     S: 1 OK …
     C: 2 COPY 1:2 Archive
     S: 2 OK [COPYUID … 1:2 2:3] Copied

@@ -170,6 +170,9 @@ test('ID, NAMESPACE and ENABLE', async () => {
     S: * NAMESPACE (("" "/")) NIL NIL
     S: 3 OK …
     C: 4 ENABLE CONDSTORE X-UNKNOWN
+    S: * ENABLED CONDSTORE
+    S: 4 OK …
+    C: 4 ENABLE X-UNKNOWN CONDSTORE
     S: * ENABLED
     S: 4 OK …
   `)

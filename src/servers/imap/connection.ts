@@ -130,6 +130,11 @@ export class Connection {
       await talk.tellNews(tellingAfter(command))
       this.#answer(tag, answer.status, answer.code, answer.message)
     }
+    if (talk.compressing) {
+      talk.compressing = false
+      await this.#wire.compress()
+      this.#input.restart()
+    }
     if (!talk.upgrading) return
     talk.upgrading = false
     await this.#startTls()
@@ -160,12 +165,11 @@ export class Connection {
   }
 }
 
-/**
- * What may be told at the end of a command. RFC 3501 §7.4.1: no EXPUNGE after FETCH, STORE and SEARCH, whose answers are
- * read by message sequence number; their UID forms are other commands.
- */
+/** Their answers are read by message sequence number; their UID forms are other commands. */
+const BY_NUMBER: ReadonlySet<Command['kind']> = new Set(['fetch', 'store', 'search', 'sort', 'thread'] as const)
+
+/** What may be told at the end of a command. RFC 3501 §7.4.1, RFC 5256 §3: no EXPUNGE after those that are read by number. */
 function tellingAfter(command: Command): Telling {
   const uid = 'uid' in command && command.uid
-  const byNumber = command.kind === 'fetch' || command.kind === 'store' || command.kind === 'search'
-  return { expunge: !byNumber || uid, uid }
+  return { expunge: uid || !BY_NUMBER.has(command.kind), uid }
 }

@@ -12,11 +12,10 @@ export const uidRequired = (): ImapError => new ImapError('BAD', 'UIDREQUIRED', 
  * The messages of a set, as the client knows the mailbox. A message sequence number that does not exist is an error
  * (RFC 3501 §9); a UID that does not exist is left out in silence (§6.4.8).
  */
-export function runsOf({ view, saved, manner }: SelectedMailbox, set: SequenceSet, byUid: boolean): UidRuns {
+export function runsOf({ view, saved }: SelectedMailbox, set: SequenceSet, byUid: boolean): UidRuns {
   // RFC 5182 §2.1: `$` means messages, whether numbers or UIDs are asked for.
   if (set === SAVED) return view.uids.within([...UidRuns.ofUids(saved).ranges()])
   if (byUid) return view.length === 0 ? UidRuns.EMPTY : view.uids.within(resolveSequence(set, view.lastUid))
-  if (manner.uidOnly) throw uidRequired()
   const places = placesOfSequence(set, view.length)
   if (places === null) throw bad('There is no message with that number')
   return view.uids.within(places.map(({ start, end }) => ({ first: view.uidAt(start), last: view.uidAt(end - 1) })))

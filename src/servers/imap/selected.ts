@@ -41,6 +41,8 @@ export interface SelectedOptions {
   readonly readOnly: boolean
 }
 
+const NOTHING = () => {}
+
 /** RFC 3501 §2.3.2. */
 const SYSTEM_FLAGS: readonly string[] = ['\\Answered', '\\Flagged', '\\Deleted', '\\Seen', '\\Draft']
 
@@ -59,7 +61,7 @@ export class SelectedMailbox implements Disposable {
   /** What the last SEARCH with RETURN (SAVE) found, ascending (RFC 5182); some of them may be gone. */
   saved: readonly Uid[] = []
   /** Called when something changed; whoever waits for news sets it. */
-  onChange: () => void = () => {}
+  onChange: () => void = NOTHING
   readonly #account: AccountId
   readonly #recent: RecentMarks
   readonly #image: MailboxImage

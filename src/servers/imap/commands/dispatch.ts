@@ -3,6 +3,7 @@ import type { Command } from '#formats/imap/command.ts'
 import type { Completion } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
 import { bad, no } from '../imap-error.ts'
+import { uidRequired } from '../message-set.ts'
 import { append } from './append.ts'
 import { authenticate } from './authenticate.ts'
 import { capability } from './capability.ts'
@@ -73,7 +74,7 @@ const COMMANDS: { readonly [K in Kind]: readonly [State, Run<K>] } = {
   getQuota: ['logged in', later(async () => (await import('./quota.ts')).getQuota)],
   getQuotaRoot: ['logged in', later(async () => (await import('./quota.ts')).getQuotaRoot)],
   setQuota: ['logged in', later(async () => (await import('./quota.ts')).setQuota)],
-  compress: ['logged in', refused],
+  compress: ['logged in', later(async () => (await import('./compress.ts')).compress)],
 }
 
 /** Loaded when first asked for: a server whose clients do not use it does without. */
@@ -91,6 +92,8 @@ export async function perform(talk: Conversation, command: Command): Promise<Com
   if (state === 'before login' && talk.user) throw bad('You are logged in already')
   if ((state === 'logged in' || state === 'selected') && !talk.user) throw bad('Log in first')
   if (state === 'selected' && !talk.selected) throw bad('Select a mailbox first')
+  // RFC 9586 §3.1
+  if ('uid' in command && !command.uid && talk.enabled.has('UIDONLY')) throw uidRequired()
   // The table pairs every kind with its own runner; the compiler cannot follow that through the index.
   return (run as Run<Kind>)(talk, command)
 }
