@@ -22,8 +22,8 @@ test('the first words, from the summary alone, without setting \\Seen', async ()
     S: * 1 FETCH (PREVIEW "Noon at the usual place?")
     S: 1 OK Fetched
     C: 2 UID FETCH 2 (PREVIEW)
-    S: * 2 FETCH (UID 2 PREVIEW {19}
-    S: StraÃ\x9fe und KÃ¤se)
+    S: * 2 FETCH (UID 2 PREVIEW {17}
+    S: Straße und Käse)
     S: 2 OK Fetched
     C: 3 FETCH 3:4 (PREVIEW (LAZY) FLAGS)
     S: * 3 FETCH (PREVIEW "" FLAGS (\\Recent))
