@@ -1,9 +1,10 @@
-/** Drives mutt, which insists on a terminal: `script` gives it one. */
+/** Drives mutt and its offspring neomutt, which insist on a terminal: `script` gives them one. */
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Ran, run } from './run.ts'
 
 export interface MuttOptions {
+  readonly program?: 'mutt' | 'neomutt'
   readonly directory: string
   readonly host: string
   readonly port: number
@@ -11,11 +12,14 @@ export interface MuttOptions {
   readonly password: string
   /** PEM file. Without one the connection is plain. */
   readonly ca?: string
+  /** More lines for its configuration. */
+  readonly settings?: readonly string[]
 }
 
 /** Opens a mailbox and types `keys`, in mutt's notation: functions as `<quit>`, the rest letter by letter. */
 export async function mutt(options: MuttOptions, mailbox: string, keys: string): Promise<Ran> {
-  const home = join(options.directory, 'mutt')
+  const program = options.program ?? 'mutt'
+  const home = join(options.directory, program)
   await mkdir(home, { recursive: true })
   await chmod(home, 0o700)
   const scheme = options.ca === undefined ? 'imap' : 'imaps'
@@ -37,10 +41,11 @@ export async function mutt(options: MuttOptions, mailbox: string, keys: string):
     'set move=no',
     'set sleep_time=0',
     'set wait_key=no',
+    ...(options.settings ?? []),
     `push '${keys}'`,
   ]
   await writeFile(join(home, 'muttrc'), `${settings.join('\n')}\n`, { mode: 0o600 })
-  const command = `stty rows 40 cols 120; mutt -n -F ${join(home, 'muttrc')} -f ${place}${mailbox}`
+  const command = `stty rows 40 cols 120; ${program} -n -F ${join(home, 'muttrc')} -f '${place}${mailbox}'`
   const env = { TERM: 'xterm', HOME: home, LC_ALL: 'C.UTF-8' }
   return await run('script', ['-qefc', command, '/dev/null'], { env, mayFail: true })
 }
