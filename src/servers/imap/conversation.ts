@@ -47,6 +47,8 @@ export class Conversation {
   tag = ''
   /** TLS begins once the answer is out. */
   upgrading = false
+  /** Compression begins once the answer is out. */
+  compressing = false
   /** Say BYE with these words once the answer is out. */
   leaving: string | null = null
   readonly tally: Tally = { commands: 0, fetched: 0, appended: 0, expunged: 0 }

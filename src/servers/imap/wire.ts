@@ -5,6 +5,7 @@
  * for clients that read slowly.
  */
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -17,6 +18,8 @@ const UNREAD = 32_768
 
 export class Wire {
   #socket: Socket
+  /** What is read from and written to: the socket, or what compresses over it. */
+  #stream: Duplex
   readonly #clock: Clock
   /** Milliseconds that a client may leave our octets unread. */
   readonly #stall: number
@@ -33,6 +36,7 @@ export class Wire {
 
   constructor(socket: Socket, clock: Clock, stall: number) {
     this.#socket = socket
+    this.#stream = socket
     this.#clock = clock
     this.#stall = stall
     socket.setNoDelay(true)
@@ -44,21 +48,21 @@ export class Wire {
   }
 
   #listen(): void {
-    const socket = this.#socket
+    const stream = this.#stream
     const end = () => {
-      if (socket === this.#socket) this.#end()
+      if (stream === this.#stream) this.#end()
     }
-    socket.on('data', this.#onData)
-    socket.on('end', () => this.#wakeReader())
-    socket.on('drain', () => this.#wakeWriters())
-    socket.on('error', end)
-    socket.on('close', end)
+    stream.on('data', this.#onData)
+    stream.on('end', () => this.#wakeReader())
+    stream.on('drain', () => this.#wakeWriters())
+    stream.on('error', end)
+    stream.on('close', end)
   }
 
   readonly #onData = (octets: Buffer): void => {
     this.#unread.push(octets)
     this.#unreadOctets += octets.length
-    if (this.#unreadOctets >= UNREAD) this.#socket.pause()
+    if (this.#unreadOctets >= UNREAD) this.#stream.pause()
     this.#wakeReader()
   }
 
@@ -67,7 +71,7 @@ export class Wire {
     const octets = this.#unread.shift()
     if (!octets) return null
     this.#unreadOctets -= octets.length
-    if (this.#unreadOctets < UNREAD && this.#socket.isPaused()) this.#socket.resume()
+    if (this.#unreadOctets < UNREAD && this.#stream.isPaused()) this.#stream.resume()
     return octets
   }
 
@@ -102,7 +106,7 @@ export class Wire {
         this.received += octets.length
         return octets
       }
-      if (this.#socket.readableEnded) return null
+      if (this.#stream.readableEnded) return null
       if (late) return 'late'
       using _timer = this.#clock.after(patience, () => {
         late = true
@@ -123,7 +127,7 @@ export class Wire {
       else {
         this.#push()
         this.sent += piece.length
-        this.#socket.write(piece)
+        this.#stream.write(piece)
       }
     }
     if (this.#gathered.length >= GATHERED) this.#push()
@@ -134,18 +138,18 @@ export class Wire {
     const octets = Buffer.from(this.#gathered, 'latin1')
     this.#gathered = ''
     this.sent += octets.length
-    this.#socket.write(octets)
+    this.#stream.write(octets)
   }
 
   /** The client has not taken what it was sent. */
   get congested(): boolean {
-    return this.#socket.writableNeedDrain
+    return this.#stream.writableNeedDrain
   }
 
   /** Hands everything to the socket and waits until the client has taken enough of it. Ends a client that takes nothing. */
   async flush(): Promise<void> {
     this.#push()
-    while (!this.#over && this.#socket.writableNeedDrain) {
+    while (!this.#over && this.#stream.writableNeedDrain) {
       const taken = this.#socket.bytesWritten - this.#socket.writableLength
       using _timer = this.#clock.after(this.#stall, () => {
         if (this.#socket.bytesWritten - this.#socket.writableLength === taken) this.destroy()
@@ -169,6 +173,7 @@ export class Wire {
     this.#forget()
     const secured = new TLSSocket(plain, { isServer: true, secureContext: context })
     this.#socket = secured
+    this.#stream = secured
     this.#listen()
     await new Promise<void>((resolve, reject) => {
       const fail = () => reject(new ConnectionOver())
@@ -176,6 +181,21 @@ export class Wire {
       secured.once('error', fail)
       secured.once('close', fail)
     })
+  }
+
+  get compressed(): boolean {
+    return this.#stream !== this.#socket
+  }
+
+  /** Both sides compress from here on (RFC 4978 §3). Whatever the client sent before, which has to wait, is thrown away. */
+  async compress(): Promise<void> {
+    const { DeflateStream } = await import('./deflate-stream.ts')
+    // Only now may the client hear that it can begin.
+    this.#push()
+    this.#socket.off('data', this.#onData)
+    this.#forget()
+    this.#stream = new DeflateStream(this.#socket)
+    this.#listen()
   }
 
   get tlsVersion(): string | null {
@@ -186,17 +206,18 @@ export class Wire {
   finish(): void {
     if (this.#over) return
     this.#push()
-    this.#socket.end()
     const socket = this.#socket
+    const stream = this.#stream
+    stream.end()
     const timer = this.#clock.after(this.#stall, () => socket.destroy())
     socket.once('close', () => timer[Symbol.dispose]())
-    socket.off('data', this.#onData)
-    socket.resume()
+    stream.off('data', this.#onData)
+    stream.resume()
     this.#end()
   }
 
   destroy(): void {
-    this.#socket.destroy()
+    this.#stream.destroy()
     this.#end()
   }
 

@@ -14,6 +14,7 @@ export async function enable(talk: Conversation, { capabilities }: Command & { k
     talk.enabled.add(found)
     told.push(found)
   }
+  if (talk.utf8) talk.input.readUtf8()
   talk.untagged(['ENABLED', ...told].join(' '))
   return done('Enabled')
 }
