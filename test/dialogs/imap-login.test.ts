@@ -10,7 +10,7 @@ test('before TLS there is no login, and STARTTLS changes what works', async () =
   await using imap = await startImap()
   await using talk = await connectDialog({ port: imap.port })
   await talk.play(`
-    S: * OK [CAPABILITY IMAP4rev1 LITERAL- ID ENABLE SASL-IR STARTTLS LOGINDISABLED] Letterlock is ready
+    S: * OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE SASL-IR STARTTLS LOGINDISABLED] Letterlock is ready
     C: 1 LOGIN ${ALICE} "${PASSWORD}"
     S: 1 NO [PRIVACYREQUIRED] …
     C: 2 AUTHENTICATE PLAIN ${plain(`\0${ALICE}\0${PASSWORD}`)}
@@ -21,12 +21,12 @@ test('before TLS there is no login, and STARTTLS changes what works', async () =
     S: 4 OK …
     TLS
     C: 5 CAPABILITY
-    S: * CAPABILITY IMAP4rev1 LITERAL- ID ENABLE SASL-IR AUTH=PLAIN
+    S: * CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE SASL-IR AUTH=PLAIN
     S: 5 OK …
     C: 6 STARTTLS
     S: 6 BAD …
     C: 7 LOGIN ${ALICE} "${PASSWORD}"
-    S: 7 OK [CAPABILITY IMAP4rev1 LITERAL- ID ENABLE IDLE NAMESPACE UIDPLUS …] Welcome
+    S: 7 OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE IDLE NAMESPACE UIDPLUS …] Welcome
     C: 8 LOGIN ${ALICE} "${PASSWORD}"
     S: 8 BAD You are logged in already
     C: 9 LOGOUT

@@ -24,6 +24,7 @@ const row = (name: string, rfcs: number | readonly number[], shown: Shown, gives
 
 export const CAPABILITIES: readonly Capability[] = [
   row('IMAP4rev1', 3501, 'always', 'the protocol'),
+  row('IMAP4rev2', 9051, 'always', 'its successor, for clients that enable it'),
   row('LITERAL-', 7888, 'always', 'small literals are sent without waiting'),
   row('ID', 2971, 'always', 'client and server say what they are'),
   row('ENABLE', 5161, 'always', 'a client turns on what it understands'),
@@ -43,6 +44,9 @@ export const CAPABILITIES: readonly Capability[] = [
   row('OBJECTID', 8474, 'after login', 'ids that copies, conversations and renamed mailboxes keep'),
   row('SAVEDATE', 8514, 'after login', 'when messages came into their mailbox'),
   row('MOVE', 6851, 'after login', 'messages move in one step'),
+  row('CONDSTORE', 7162, 'after login', 'what changed since, and changes only of what nobody else changed'),
+  row('QRESYNC', 7162, 'after login', 'a client that comes back hears only what happened meanwhile'),
+  row('UIDONLY', 9586, 'after login', 'messages without numbers'),
   row('UNSELECT', 3691, 'after login', 'a mailbox is left without removing anything'),
   row('CHILDREN', 3348, 'after login', 'whether there are mailboxes below'),
   row('ESEARCH', 4731, 'after login', 'answers of SEARCH in short: the first, the last, how many'),

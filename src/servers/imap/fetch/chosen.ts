@@ -1,7 +1,7 @@
 /** Which messages a FETCH is about, once its modifiers are applied (RFC 7162 §3.1.4.1, §3.2.6, RFC 9394 §3.2). */
 import type { MessageRow, Uid } from '#custody/store/mail-store.ts'
 import type { FetchCommand, PartialRange } from '#formats/imap/command.ts'
-import { formatSequenceSet, resolveSequence, type SequenceRange } from '#formats/imap/sequence-set.ts'
+import { formatSequenceSet, resolveSequence } from '#formats/imap/sequence-set.ts'
 import { runsOf } from '../message-set.ts'
 import type { SelectedMailbox } from '../selected.ts'
 import { UidRuns } from '../uid-runs.ts'
@@ -32,9 +32,10 @@ export async function chosenMessages(mailbox: SelectedMailbox, command: FetchCom
 /** RFC 7162 §3.2.6: only of the uids that were asked for. */
 function vanishedResponse({ view }: SelectedMailbox, command: FetchCommand, uids: readonly Uid[]): string {
   if (!command.vanished) return ''
-  const ranges = resolveSequence(command.set, Math.max(view.lastUid, 1))
-  const told = UidRuns.ofUids([...uids].sort((a, b) => a - b)).within(ranges)
-  return told.length > 0 ? `* VANISHED (EARLIER) ${formatSequenceSet([...told.ranges()] as SequenceRange[])}\r\n` : ''
+  // `*` reaches also those above all that are left.
+  const ranges = resolveSequence(command.set, Math.max(view.lastUid, uids.at(-1) ?? 1))
+  const told = UidRuns.ofUids(uids).within(ranges)
+  return told.length > 0 ? `* VANISHED (EARLIER) ${formatSequenceSet([...told.ranges()])}\r\n` : ''
 }
 
 /** RFC 9394 §3.1: places from 1, or from -1 backwards, as half-open places from 0; those that are not there are left out. */
