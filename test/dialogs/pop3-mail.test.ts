@@ -255,3 +255,28 @@ test('that messages cannot be marked as read keeps nobody from leaving', async (
   await using talk = await pop3.login()
   await talk.play('C: RETR 1\nS: ...\nS: .\nC: QUIT\nS: +OK Goodbye, 0 messages removed\nCLOSED')
 })
+
+test('sizes that are known are not asked for again, and those of new messages are', async () => {
+  await using pop3 = await startPop3()
+  for (const message of [PLAIN, SHORT]) await pop3.desk.deliver(ALICE, message)
+  const { mail, inbox } = await inboxOf(pop3)
+  const asked: number[] = []
+  pop3.desk.wrap = (own) =>
+    replaced(own, {
+      summaries: async (mailbox, uids) => {
+        asked.push(...uids)
+        return await own.summaries(mailbox, uids)
+      },
+    })
+  const sizes = (...messages: string[]) =>
+    `+OK ${messages.length} ${messages.reduce((sum, message) => sum + Buffer.byteLength(message), 0)}`
+  const look = async (...messages: string[]) => {
+    await using talk = await pop3.login()
+    await talk.play(`C: STAT\nS: ${sizes(...messages)}\nC: QUIT\nS: +OK …\nCLOSED`)
+  }
+  await look(PLAIN, SHORT)
+  await mail.remove(inbox, [1])
+  await pop3.desk.deliver(ALICE, MULTIPART)
+  await look(SHORT, MULTIPART)
+  assert.deepEqual(asked, [1, 2, 3])
+})

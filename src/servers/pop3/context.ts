@@ -4,6 +4,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
 import type { SessionDesk } from '#session/session.ts'
+import type { KnownSizes } from './known-sizes.ts'
 import type { Pop3Limits } from './limits.ts'
 
 export interface ServerContext {
@@ -13,6 +14,7 @@ export interface ServerContext {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly sizes: KnownSizes
   /** Accounts whose maildrop is open: each is for one client at a time (RFC 1939 §4). */
   readonly locked: Set<string>
 }

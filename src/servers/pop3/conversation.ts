@@ -13,7 +13,7 @@ import { bad } from './refusal.ts'
 export interface User {
   readonly session: UserSession
   readonly maildrop: Maildrop
-  /** Lets the account's next client in; once. */
+  /** Lets the account's next client in. */
   readonly unlock: () => void
 }
 
@@ -41,6 +41,7 @@ export class Conversation {
   upgrading = false
   /** Close once the answer is out. */
   leaving = false
+  #letGone = false
   readonly tally: Tally = { commands: 0, retrieved: 0, removed: 0 }
 
   constructor(context: ServerContext, wire: Wire, input: Input, admission: Admission, ip: string) {
@@ -76,15 +77,17 @@ export class Conversation {
     }
   }
 
-  /** The maildrop is another client's from here on. */
+  /** The maildrop is another client's from here on. Once. */
   async letGo(): Promise<void> {
     const { user } = this
-    if (!user) return
+    if (!user || this.#letGone) return
+    this.#letGone = true
     try {
       await user.maildrop.tellRead()
     } catch (error) {
       this.logger.warn({ error: error as Error }, 'what was read could not be marked')
     }
+    this.context.sizes.keep(user.session.account.id, user.maildrop.known)
     user.unlock()
   }
 }

@@ -49,13 +49,11 @@ async function openMaildrop(talk: Conversation, session: UserSession): Promise<U
   // RFC 1939 §4, RFC 2449 §8.1.1
   if (locked.has(id)) throw no('Another client has this mailbox open', 'IN-USE')
   locked.add(id)
-  let isLocked = true
   const unlock = () => {
-    if (isLocked) locked.delete(id)
-    isLocked = false
+    locked.delete(id)
   }
   try {
-    const maildrop = await Maildrop.open(await session.mail())
+    const maildrop = await Maildrop.open(await session.mail(), id, talk.context.sizes)
     if (talk.wire.over) throw new ConnectionOver()
     if (!talk.admission.login(id)) throw no('Too many connections of this account', 'SYS/TEMP')
     return { session, maildrop, unlock }

@@ -2,16 +2,17 @@
  * The maildrop of one session (RFC 1939 §3, §5): the messages of INBOX that were there at login, by numbers that never change
  * meaning. What others remove meanwhile, and what cannot be opened, is no message of it any more as soon as that is known.
  *
- * It costs some nine octets a message. Sizes come from the summaries, a page at a time and only when they are asked for.
+ * It costs some nine octets a message. Sizes come from the summaries, a page at a time and only when they are asked for and
+ * were not learned by an earlier session.
  */
 import type { AccountMail, MailboxId } from '#custody/store/mail-store.ts'
 import { decodeSummary, sizeInSummary } from '#formats/message/summary.ts'
 import { asBuffer, type Bytes } from '#lib/bytes.ts'
+import { type KnownSizes, type MessageSizes, UNKNOWN } from './known-sizes.ts'
 import { no } from './refusal.ts'
 
 /** Messages whose summaries are asked for, and that are listed, at once. */
 const PAGE = 256
-const UNKNOWN = -1
 
 const THERE = 0
 const DELETED = 1
@@ -23,24 +24,31 @@ export class Maildrop {
   readonly #uidValidity: number
   /** All by number less one. */
   readonly #uids: Uint32Array
-  readonly #sizes: Float64Array
+  readonly #sizes: Uint32Array
   readonly #states: Uint8Array
   /** Uids of messages that the client has been sent whole. */
   readonly #read = new Set<number>()
 
-  private constructor(mail: AccountMail, inbox: MailboxId, uidValidity: number, uids: Uint32Array) {
+  private constructor(mail: AccountMail, inbox: MailboxId, { uidValidity, uids, sizes }: MessageSizes) {
     this.#mail = mail
     this.#inbox = inbox
     this.#uidValidity = uidValidity
     this.#uids = uids
-    this.#sizes = new Float64Array(uids.length).fill(UNKNOWN)
+    this.#sizes = sizes
     this.#states = new Uint8Array(uids.length)
   }
 
-  static async open(mail: AccountMail): Promise<Maildrop> {
+  static async open(mail: AccountMail, account: string, known: KnownSizes): Promise<Maildrop> {
     const inbox = (await mail.mailboxes()).find(({ name }) => name === 'INBOX')!
     const { status, present } = await mail.overview(inbox.id)
-    return new Maildrop(mail, inbox.id, status.uidValidity, uidsIn(present ?? new Uint32Array()))
+    const { uidValidity } = status
+    const uids = uidsIn(present ?? new Uint32Array())
+    return new Maildrop(mail, inbox.id, { uidValidity, uids, sizes: known.recall(account, uidValidity, uids) })
+  }
+
+  /** For the next session. */
+  get known(): MessageSizes {
+    return { uidValidity: this.#uidValidity, uids: this.#uids, sizes: this.#sizes }
   }
 
   /** Number of the last message. */

@@ -22,6 +22,7 @@ import { ConnectionCounts } from '#servers/line/admission.ts'
 import type { SessionDesk } from '#session/session.ts'
 import type { Connection } from './connection.ts'
 import type { ServerContext } from './context.ts'
+import { KnownSizes } from './known-sizes.ts'
 import { defaultPop3Limits, type Pop3Limits } from './limits.ts'
 
 export interface Pop3ServerOptions {
@@ -43,8 +44,9 @@ export interface Pop3Server {
   stop(graceMs: number): Promise<void>
 }
 
-/** Who has a maildrop open is one thing for all servers that serve the same mail. */
-const lockedMaildrops = new WeakMap<SessionDesk, Set<string>>()
+/** Who has a maildrop open, and what is known of them, is one thing for all servers that serve the same mail. */
+type Shared = Pick<ServerContext, 'locked' | 'sizes'>
+const sharedBy = new WeakMap<SessionDesk, Shared>()
 
 export function createPop3Server(options: Pop3ServerOptions): Pop3Server {
   return new LazyPop3Server(options)
@@ -62,11 +64,11 @@ class LazyPop3Server implements Pop3Server {
   constructor(options: Pop3ServerOptions) {
     const { desk } = options
     const limits: Pop3Limits = { ...defaultPop3Limits, ...options.limits }
-    const locked = lockedMaildrops.get(desk) ?? new Set()
-    lockedMaildrops.set(desk, locked)
+    const shared: Shared = sharedBy.get(desk) ?? { locked: new Set(), sizes: new KnownSizes() }
+    sharedBy.set(desk, shared)
     this.#options = options
     this.#counts = new ConnectionCounts(limits)
-    this.#context = { ...options, limits, locked }
+    this.#context = { ...options, limits, ...shared }
   }
 
   async listen(host: string, port: number, implicitTls = this.#options.implicitTls): Promise<number> {
