@@ -1,6 +1,8 @@
 /** What is told about mailboxes, without star and line end. Names of mailboxes are formatted already (formatMailbox). */
-import type { Bytes } from '#lib/bytes.ts'
+import { asBuffer, type Bytes } from '#lib/bytes.ts'
 import { formatAstring, formatBinaryContent, formatString, type ResponseChunk } from './writer.ts'
+
+const QUOTED_OCTETS = 1_024
 
 export interface ListedMailbox {
   readonly attributes: readonly string[]
@@ -39,10 +41,16 @@ export function formatQuotaRoot(name: string, roots: readonly string[]): string 
 export function formatMetadata(name: string, entries: readonly (readonly [string, Bytes | null])[]): ResponseChunk[] {
   const chunks: ResponseChunk[] = [`METADATA ${name} (`]
   for (const [index, [entry, value]] of entries.entries()) {
-    chunks.push(`${index > 0 ? ' ' : ''}${formatAstring(entry)} `, ...formatBinaryContent(value))
+    chunks.push(`${index > 0 ? ' ' : ''}${formatAstring(entry)} `, ...formatValue(value))
   }
   chunks.push(')')
   return chunks
+}
+
+/** Quoted where that is possible: there are clients that read one line. */
+function formatValue(value: Bytes | null): readonly ResponseChunk[] {
+  const text = value && value.byteLength <= QUOTED_OCTETS ? asBuffer(value).toString('latin1') : null
+  return text !== null && /^[\x20-\x7e]*$/.test(text) ? [formatString(text)] : formatBinaryContent(value)
 }
 
 /** RFC 5464 §4.4.2: entries that changed, without values. */

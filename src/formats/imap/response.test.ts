@@ -70,8 +70,9 @@ test('what is told of mailboxes', () => {
     formatMetadata('"x"', [
       ['/private/a', value],
       ['/private/b', null],
+      ['/private/c', Buffer.from('"')],
     ]),
-    ['METADATA "x" (', '/private/a ', '~{2}\r\n', value, ' /private/b ', 'NIL', ')'],
+    ['METADATA "x" (', '/private/a ', '~{2}\r\n', value, ' /private/b ', 'NIL', ' /private/c ', '"\\""', ')'],
   )
   assert.equal(formatChangedMetadata('""', ['/shared/a', '/shared/b']), 'METADATA "" /shared/a /shared/b')
 })

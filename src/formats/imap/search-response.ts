@@ -1,4 +1,5 @@
 /** What SEARCH, SORT and THREAD answer (RFC 3501 §7.2.5, RFC 4731 §3.1, RFC 5256 §4, RFC 7162 §3.1.5, RFC 9394 §3.1), without star and line end. */
+import type { ThreadNode } from '#formats/message/thread-tree.ts'
 import type { PartialRange } from './command.ts'
 import { formatSequenceSet, type SequenceSet } from './sequence-set.ts'
 
@@ -39,6 +40,29 @@ export function formatEsearch(answer: ExtendedAnswer): string {
 export function formatNumbers(verb: 'SEARCH' | 'SORT', numbers: readonly number[], modseq: number | null): string {
   const told = numbers.length > 0 ? `${verb} ${numbers.join(' ')}` : verb
   return modseq === null || numbers.length === 0 ? told : `${told} (MODSEQ ${modseq})`
+}
+
+/** RFC 5256 §4: a line of descent is flat, siblings stand in parentheses of their own. Not recursive: threads may be deep. */
+export function formatThreads(threads: readonly ThreadNode[]): string {
+  let told = 'THREAD'
+  const open: (ThreadNode | ')')[] = [...threads].reverse()
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (next === ')') {
+      told += ')'
+      continue
+    }
+    told += told === 'THREAD' ? ' (' : '('
+    let node = next
+    if (node.message) told += node.message.number
+    while (node.children.length === 1) {
+      node = node.children[0]!
+      told += ` ${node.message!.number}`
+    }
+    if (node.children.length > 0 && node.message) told += ' '
+    open.push(')')
+    for (let at = node.children.length - 1; at >= 0; at--) open.push(node.children[at]!)
+  }
+  return told
 }
 
 /** RFC 7162 §3.2.10; `earlier`: it was so before the client asked. */

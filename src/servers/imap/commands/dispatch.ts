@@ -23,7 +23,6 @@ import { lsub } from './lsub.ts'
 import { namespace } from './namespace.ts'
 import { noop } from './noop.ts'
 import { rename } from './rename.ts'
-import { search } from './search.ts'
 import { select } from './select.ts'
 import { starttls } from './starttls.ts'
 import { status } from './status.ts'
@@ -61,16 +60,16 @@ const COMMANDS: { readonly [K in Kind]: readonly [State, Run<K>] } = {
   unselect: ['selected', unselect],
   expunge: ['selected', expunge],
   uidExpunge: ['selected', uidExpunge],
-  search: ['selected', search],
+  search: ['selected', later(async () => (await import('./search.ts')).search)],
   fetch: ['selected', fetch],
   store: ['selected', store],
   copy: ['selected', copy],
   move: ['selected', copy],
-  sort: ['selected', refused],
-  thread: ['selected', refused],
+  sort: ['selected', later(async () => (await import('./sort.ts')).sort)],
+  thread: ['selected', later(async () => (await import('./thread.ts')).thread)],
   notify: ['logged in', refused],
-  getMetadata: ['logged in', refused],
-  setMetadata: ['logged in', refused],
+  getMetadata: ['logged in', later(async () => (await import('./metadata.ts')).getMetadata)],
+  setMetadata: ['logged in', later(async () => (await import('./metadata.ts')).setMetadata)],
   getQuota: ['logged in', later(async () => (await import('./quota.ts')).getQuota)],
   getQuotaRoot: ['logged in', later(async () => (await import('./quota.ts')).getQuotaRoot)],
   setQuota: ['logged in', later(async () => (await import('./quota.ts')).setQuota)],

@@ -16,7 +16,8 @@ const CHARSETS: readonly (string | null)[] = [null, 'US-ASCII', 'UTF-8']
 export function begin(talk: Conversation, command: SearchCommand | SortCommand | ThreadCommand): SearchGround {
   const { mailbox, wire, context, logger } = talk
   const { modseq, numbers } = surveyed(command.key)
-  if (mailbox.manner.uidOnly && (!command.uid || numbers)) throw uidRequired()
+  // RFC 9586 §3.1
+  if (mailbox.manner.uidOnly && numbers) throw uidRequired()
   // RFC 6855 §3.
   if (command.kind === 'search' && command.charset !== null && talk.enabled.has('UTF8=ACCEPT'))
     throw bad('All text is UTF-8 already')

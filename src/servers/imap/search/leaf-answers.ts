@@ -4,7 +4,6 @@ import { resolveSequence, SAVED, type SequenceSet } from '#formats/imap/sequence
 import { dayOf, parseDate } from '#formats/message/date.ts'
 import type { MessageSummary } from '#formats/message/summary.ts'
 import { threadIdOf } from '../fetch/thread-id.ts'
-import { flagSet } from '../flag-set.ts'
 import type { SearchGround } from './search-mailbox.ts'
 import type { LeafKey } from './search-plan.ts'
 import { NO, OPEN, YES } from './truths.ts'
@@ -70,7 +69,8 @@ export function rowAnswer(key: LeafKey, now: number): Answer<MessageRow> {
   switch (key.kind) {
     case 'flag': {
       const flag = key.flag.toLowerCase()
-      return ({ flags }) => truth(flagSet(flags).folded.has(flag) === key.set)
+      // RFC 3501 §2.3.2: flags compare without case.
+      return ({ flags }) => truth(flags.some((one) => one.toLowerCase() === flag) === key.set)
     }
     case 'date': {
       // INTERNALDATE is shown in UTC, so its days are those of UTC.
