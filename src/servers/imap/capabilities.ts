@@ -56,6 +56,7 @@ export const CAPABILITIES: readonly Capability[] = [
   row('ESORT', 5267, 'after login', 'answers of SORT in short'),
   row('THREAD=REFERENCES', 5256, 'after login', 'conversations, by what messages answer'),
   row('THREAD=ORDEREDSUBJECT', 5256, 'after login', 'conversations, by subject alone'),
+  row('PARTIAL', 9394, 'after login', 'a page of what was found, and of what is fetched'),
   row('WITHIN', 5032, 'after login', 'SEARCH for messages older or younger than some seconds'),
   row('SPECIAL-USE', 6154, 'after login', 'which mailbox is for sent mail, drafts, junk ...'),
   row('CREATE-SPECIAL-USE', 6154, 'after login', 'a new mailbox for one of these uses'),
