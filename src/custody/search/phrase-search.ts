@@ -1,6 +1,5 @@
 import { eachSum } from './octet-sink.ts'
-import { type ShardPlaces, sectionAt } from './shard.ts'
-import type { SearchedShard } from './shard-query.ts'
+import { type SearchedShard, type ShardPlaces, sectionAt } from './shard.ts'
 import { isWord, type WantedToken } from './tokens.ts'
 import { markSections, termsFitting } from './vocabulary.ts'
 

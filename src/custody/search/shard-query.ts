@@ -1,15 +1,9 @@
 /** What one shard answers to one question: exactly which of its documents match. */
 import type { TextQuery } from '#formats/message/message-text.ts'
 import { PhraseSearch } from './phrase-search.ts'
-import { BODY, type ShardHead, type ShardPlaces, type ShardWords } from './shard.ts'
+import { BODY, type SearchedShard, type ShardHead } from './shard.ts'
 import { wantedTokens } from './tokens.ts'
 import { markSections, termsFitting } from './vocabulary.ts'
-
-export interface SearchedShard {
-  readonly head: ShardHead
-  readonly words: ShardWords
-  places(): Promise<ShardPlaces>
-}
 
 /** A query whose text is folded. */
 export interface FoldedQuery extends TextQuery {

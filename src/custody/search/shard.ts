@@ -44,6 +44,13 @@ export interface WholeShard {
   readonly places: ShardPlaces
 }
 
+/** A shard whose places are fetched when they are needed. */
+export interface SearchedShard {
+  readonly head: ShardHead
+  readonly words: ShardWords
+  places(): Promise<ShardPlaces>
+}
+
 /** The section in which a place is. */
 export function sectionAt(starts: Uint32Array, place: number): number {
   let low = 0

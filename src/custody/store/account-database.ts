@@ -37,13 +37,20 @@ export interface AccountPaths {
   readonly directory: string
   readonly database: string
   readonly blobs: string
+  /** Of the index of texts, which is a cache. */
+  readonly search: string
 }
 
 /** Throws NoSuchAccount for what cannot be an account's name, and so not its folder's. */
 export function pathsOf(dataDir: string, account: AccountId): AccountPaths {
   if (!/^[0-9A-Za-z_-]{1,64}$/.test(account)) throw new NoSuchAccount('not the name of an account')
   const directory = join(dataDir, 'accounts', account)
-  return { directory, database: join(directory, 'mail.db'), blobs: join(directory, 'blobs') }
+  return {
+    directory,
+    database: join(directory, 'mail.db'),
+    blobs: join(directory, 'blobs'),
+    search: join(directory, 'search'),
+  }
 }
 
 /** SQLite's result code without its details; null for other errors. */
@@ -160,9 +167,9 @@ export async function tidyAccount({ db, account, blobs }: AccountDatabase, aroun
 
 /** Deletes the account's mail, not what others keep in its folder. */
 export async function removeAccount(account: AccountId, dataDir: string): Promise<void> {
-  const { directory, database, blobs } = pathsOf(dataDir, account)
+  const { directory, database, blobs, search } = pathsOf(dataDir, account)
   // The database first: blobs without it are never served.
   for (const path of [database, `${database}-wal`, `${database}-shm`]) await rm(path, { force: true })
-  await rm(blobs, { recursive: true, force: true })
+  for (const path of [blobs, search]) await rm(path, { recursive: true, force: true })
   await rmdir(directory).catch(() => {})
 }

@@ -3,6 +3,7 @@ import { BrokenDatabase, isDiskFull } from '#lib/sqlite.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import {
   type AccountDatabase,
+  type AccountPaths,
   createAccount,
   explain,
   openAccount,
@@ -42,6 +43,10 @@ export class AccountDatabases implements AsyncDisposable {
     this.#around = around
     this.#clock = clock
     this.#most = most
+  }
+
+  paths(account: AccountId): AccountPaths {
+    return pathsOf(this.#around.dataDir, account)
   }
 
   /** Throws NoSuchAccount, AccountDamaged, and what `run` throws. */

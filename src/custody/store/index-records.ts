@@ -100,6 +100,12 @@ export class IndexRecords implements Disposable {
     this.#generations = [indexKey, ...older].map((key) => new Generation(account, key))
   }
 
+  /** For the index of texts, newest first; the caller's to wipe. */
+  searchKeys(): readonly Buffer[] {
+    this.#newest()
+    return this.#generations.map((generation) => generation.derive(`letterlock search|${this.#account}`, 32))
+  }
+
   get hasOlder(): boolean {
     return this.generations > 1
   }

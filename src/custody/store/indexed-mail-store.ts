@@ -7,6 +7,7 @@
  */
 import type { Bytes } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
+import type { IndexFiles } from '../search/sealed-files.ts'
 import type { AnnotationPlace } from './annotations.ts'
 import type {
   AccountMail,
@@ -119,7 +120,37 @@ export interface Contents {
   mark(id: ContentId, as: { readonly sealedTo: string | null; readonly unreadable: boolean }): Promise<void>
 }
 
+export interface ContentRun {
+  readonly first: ContentId
+  readonly last: ContentId
+}
+
+/** A message that has the content. */
+export interface PlacedContent extends Place {
+  readonly content: ContentId
+  /** Octets on the disk. */
+  readonly size: number
+}
+
+/** Of each message of a mailbox, ascending by uid, which content it has. */
+export interface MailboxContents {
+  /** Another text once anything was changed. */
+  readonly revision: string
+  readonly uids: Uint32Array<ArrayBuffer>
+  readonly contents: Float64Array
+}
+
+/** What the index of texts asks: which contents there are, and where its files are kept. */
+export interface Searchable {
+  /** null: nothing was changed since the revision `known`. Throws NoSuchMailbox. */
+  mailbox(mailbox: MailboxId, known: string | null): Promise<MailboxContents | null>
+  /** Messages whose contents are in the run, the newest contents first. */
+  placed(run: ContentRun, limit: number): Promise<readonly PlacedContent[]>
+  readonly files: IndexFiles
+}
+
 export interface IndexedAccountMail extends AccountMail {
+  readonly searchable: Searchable
   /** Where the annotations of a mailbox, or (null) of the account, lie as octets. Its methods throw NoSuchMailbox. */
   annotationPlace(mailbox: MailboxId | null): AnnotationPlace
   /** Messages whose summary has no record in its place yet, newest first, below the uid `before` (null: from the newest). */

@@ -14,6 +14,7 @@ import type {
   IndexedParts,
   IndexRecord,
   SealedMessage,
+  Searchable,
   WaitingSummary,
 } from './indexed-mail-store.ts'
 import {
@@ -54,6 +55,7 @@ import {
   statusOf,
 } from './memory-account.ts'
 import { MemoryContents, partsOf } from './memory-contents.ts'
+import { MemorySearchable } from './memory-searchable.ts'
 import { checkQuota, MESSAGE_COST } from './quota.ts'
 import { matchingUids, searchByReading } from './read-search.ts'
 import { packRuns, runsOf, sortedUids } from './uid-sets.ts'
@@ -63,9 +65,11 @@ const LISTED: Change = { kind: 'mailboxes' }
 export class MemoryAccountMail implements IndexedAccountMail {
   readonly #account: MemoryAccount
   readonly contents: Contents
+  readonly searchable: Searchable
 
   constructor(account: MemoryAccount) {
     this.#account = account
+    this.searchable = new MemorySearchable(account)
     this.contents = new MemoryContents(account)
   }
 

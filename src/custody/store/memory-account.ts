@@ -69,6 +69,7 @@ export class MemoryAccount {
   readonly sealedNames = new Set<string>()
   /** Encoded; of the account itself under null. */
   readonly annotations = new Map<MailboxId | null, Bytes>()
+  readonly searchFiles = new Map<string, Bytes>()
   #used = 0
   #modseq = 0
   #nextMailbox = 1

@@ -43,6 +43,8 @@ import { unsealContent } from './sealed-mail-store-opener.ts'
 import { readMessages, WHY_CLOSED } from './sealed-mail-store-reading.ts'
 import { coverageOf, Resealer } from './sealed-mail-store-resealing.ts'
 import type { Sealer } from './sealed-mail-store-sealer.ts'
+import type { Searches } from './sealed-mail-store-searches.ts'
+import { allOpen, documentsIndexed, SessionSearch } from './sealed-mail-store-session-search.ts'
 import type { SharedWork } from './sealed-mail-store-work.ts'
 import { decodeEntry, type SummaryEntry } from './summary-entry.ts'
 
@@ -51,6 +53,8 @@ interface Surroundings {
   readonly keys: ReadingKeys | null
   readonly sealer: () => Promise<Sealer>
   readonly work: SharedWork
+  /** null: texts are not indexed. */
+  readonly searches: Searches | null
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -62,6 +66,7 @@ export class SealedAccountMail implements AccountMail {
   readonly #inner: IndexedAccountMail
   readonly #around: Surroundings
   readonly #index: SealedIndex | null
+  readonly #search: SessionSearch | null
   #resealing: Promise<void> = Promise.resolve()
   #closed = false
 
@@ -70,6 +75,13 @@ export class SealedAccountMail implements AccountMail {
     this.#around = around
     const { keys } = around
     this.#index = keys && new SealedIndex(inner, { ...around, keys })
+    this.#search = this.#index && around.searches && this.#searchWith(this.#index, around.searches)
+  }
+
+  #searchWith(index: SealedIndex, searches: Searches): SessionSearch {
+    const { account } = this.#around
+    const keys = async () => (await index.records()).searchKeys()
+    return new SessionSearch(searches, { account, searchable: this.#inner.searchable, mail: this, keys }, index.folded)
   }
 
   mailboxes(): Promise<readonly Mailbox[]> {
@@ -137,7 +149,9 @@ export class SealedAccountMail implements AccountMail {
   }
 
   async append(mailbox: MailboxId, message: NewMessage): Promise<Appended> {
-    return this.#inner.append(mailbox, (await this.#around.sealer()).seal(message))
+    const appended = await this.#inner.append(mailbox, (await this.#around.sealer()).seal(message))
+    this.#around.searches?.changed(this.#around.account)
+    return appended
   }
 
   async appendAll(mailbox: MailboxId, messages: readonly NewMessage[]): Promise<readonly Appended[]> {
@@ -147,7 +161,9 @@ export class SealedAccountMail implements AccountMail {
       sealed.push(sealer.seal(message))
       await nextTurn()
     }
-    return this.#inner.appendAll(mailbox, sealed)
+    const appended = await this.#inner.appendAll(mailbox, sealed)
+    this.#around.searches?.changed(this.#around.account)
+    return appended
   }
 
   async annotations(mailbox: MailboxId | null): Promise<ReadonlyMap<string, Bytes>> {
@@ -236,8 +252,7 @@ export class SealedAccountMail implements AccountMail {
 
   async textMatches(mailbox: MailboxId, queries: readonly TextQuery[]): Promise<readonly TextMatches[]> {
     this.#unlocked()
-    const open = Uint32Array.from((await this.#inner.list(mailbox)).map(({ uid }) => uid))
-    return queries.map(() => ({ yes: new Uint32Array(), open: open.slice() }))
+    return this.#search ? this.#search.textMatches(mailbox, queries) : allOpen(this.#inner.searchable, mailbox, queries)
   }
 
   async verifyText(mailbox: MailboxId, uids: readonly Uid[], query: TextQuery): Promise<readonly Uid[]> {
@@ -246,7 +261,9 @@ export class SealedAccountMail implements AccountMail {
 
   async indexing(): Promise<Indexing> {
     const { contents } = await this.coverage()
-    return { messages: contents, indexed: 0 }
+    const indexed = await documentsIndexed(this.#inner.searchable)
+    // Some of those that are indexed may have been deleted since.
+    return { messages: contents, indexed: Math.min(contents, indexed) }
   }
 
   #unlocked(): SealedIndex {
@@ -302,6 +319,7 @@ export class SealedAccountMail implements AccountMail {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
     await this.#resealing
+    await this.#search?.[Symbol.asyncDispose]()
     await this.#index?.[Symbol.asyncDispose]()
     await this.#inner[Symbol.asyncDispose]()
   }

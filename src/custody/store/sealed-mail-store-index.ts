@@ -53,6 +53,11 @@ export class SealedIndex implements AsyncDisposable {
     this.#folding = this.#fold()
   }
 
+  /** Resolves when new messages are in the index, or nobody is at it any more. */
+  get folded(): Promise<void> {
+    return this.#folding
+  }
+
   records(): Promise<IndexRecords> {
     this.#records ??= this.#openRecords()
     return this.#records

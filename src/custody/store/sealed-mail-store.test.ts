@@ -21,6 +21,7 @@ contract('the sealed mail store over memory', async () => {
     sealing: sealingOf,
     logger: silentLogger,
     clock: systemClock,
+    indexesTexts: true,
   })
   return { store, keys: readingKeys, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
 })

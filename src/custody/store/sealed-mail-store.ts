@@ -36,6 +36,7 @@ import type {
 } from './mail-store.ts'
 import { SealedAccountMail } from './sealed-mail-store-account.ts'
 import { Sealers } from './sealed-mail-store-sealer.ts'
+import { Searches } from './sealed-mail-store-searches.ts'
 import { SharedWork } from './sealed-mail-store-work.ts'
 
 export interface SealedMailStoreOptions {
@@ -43,6 +44,8 @@ export interface SealedMailStoreOptions {
   readonly sealing: (account: AccountId) => Promise<Sealing>
   readonly clock: Clock
   readonly logger: Logger
+  /** Keeps a sealed index of texts; otherwise searches open every message. */
+  readonly indexesTexts?: boolean
 }
 
 class SealedMailStore implements MailStore {
@@ -51,12 +54,14 @@ class SealedMailStore implements MailStore {
   readonly #logger: Logger
   readonly #sealers: Sealers
   readonly #work = new SharedWork()
+  readonly #searches: Searches | null
 
   constructor(inner: IndexedMailStore, options: SealedMailStoreOptions) {
     this.#inner = inner
     this.#clock = options.clock
     this.#logger = options.logger
     this.#sealers = new Sealers(options.sealing)
+    this.#searches = options.indexesTexts ? new Searches(options) : null
   }
 
   get changes(): MailChanges {
@@ -68,13 +73,15 @@ class SealedMailStore implements MailStore {
   }
 
   async append(account: AccountId, mailbox: MailboxName, message: NewMessage): Promise<Appended> {
-    return this.#inner.append(account, mailbox, (await this.#sealers.of(account)).seal(message))
+    const appended = await this.#inner.append(account, mailbox, (await this.#sealers.of(account)).seal(message))
+    this.#searches?.changed(account)
+    return appended
   }
 
   async open(account: AccountId, keys: ReadingKeys | null): Promise<AccountMail> {
     const mail = await this.#inner.open(account, keys)
     const sealer = () => this.#sealers.of(account)
-    const shared = { work: this.#work, clock: this.#clock, logger: this.#logger }
+    const shared = { work: this.#work, clock: this.#clock, logger: this.#logger, searches: this.#searches }
     return new SealedAccountMail(mail, { account, keys, sealer, ...shared })
   }
 
@@ -92,6 +99,7 @@ class SealedMailStore implements MailStore {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#searches?.[Symbol.asyncDispose]()
     await this.#inner[Symbol.asyncDispose]()
   }
 }

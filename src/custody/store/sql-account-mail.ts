@@ -18,6 +18,7 @@ import type {
   IndexedParts,
   IndexRecord,
   SealedMessage,
+  Searchable,
   WaitingSummary,
 } from './indexed-mail-store.ts'
 import {
@@ -88,11 +89,13 @@ import {
   writeResealing,
 } from './sql-resealing.ts'
 import { knowsSealedNames } from './sql-sealed-names.ts'
+import { SqlSearchable } from './sql-searchable.ts'
 
 const LISTED: Change = { kind: 'mailboxes' }
 
 export class SqlAccountMail implements IndexedAccountMail {
   readonly contents: Contents
+  readonly searchable: Searchable
   readonly #access: SqlAccess
   readonly #account: AccountId
   readonly #hub: ChangeHub
@@ -100,6 +103,7 @@ export class SqlAccountMail implements IndexedAccountMail {
 
   constructor(databases: AccountDatabases, account: AccountId, hub: ChangeHub, now: () => number) {
     this.#access = new SqlAccess(databases, account)
+    this.searchable = new SqlSearchable(this.#access, databases.paths(account).search)
     this.contents = new SqlContents(this.#access, (...mailboxes) => this.#notify(...mailboxes))
     this.#account = account
     this.#hub = hub

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Fields, type Logger, silentLogger } from '#lib/log.ts'
+import { type IndexFiles, SealedFiles } from './sealed-files.ts'
+import { NO, OPEN, SearchIndex, YES } from './search-index.ts'
+
+function memoryFiles(): IndexFiles & { readonly kept: Map<string, Uint8Array> } {
+  const kept = new Map<string, Uint8Array>()
+  return {
+    kept,
+    read: async (name) => kept.get(name) ?? null,
+    write: async (name, octets) => void kept.set(name, octets),
+    remove: async (name) => void kept.delete(name),
+    names: async () => [...kept.keys()],
+  }
+}
+
+const key = (octet: number) => Buffer.alloc(32, octet)
+const open = (files: IndexFiles, logger: Logger = silentLogger, keys = [key(1)]) =>
+  SearchIndex.open({ account: 'alice', keys, files, logger })
+
+const textOf = (id: number) => `letter ${id} about ${id % 2 ? 'gardens' : 'rivers'} at noon`
+
+async function fill(index: SearchIndex, first: number, last: number): Promise<void> {
+  for (let id = first; id <= last; id++) await index.add(id, { fields: [], bodies: [textOf(id)] })
+  await index.flush()
+  await index.cover(first, last)
+  await index.commit()
+}
+
+async function states(index: SearchIndex, folded: string, ids: readonly number[]): Promise<number[]> {
+  const query = { where: 'body', field: null, text: folded, folded } as const
+  return [...(await index.match(Float64Array.from(ids), [query]))[0]!]
+}
+
+function listening(): { logger: Logger; lines: string[] } {
+  const lines: string[] = []
+  const print = (_: Fields, msg: string) => void lines.push(msg)
+  const logger: Logger = { debug: print, info: print, warn: print, error: print, with: () => logger }
+  return { logger, lines }
+}
+
+test('what was written is found by the next who opens it, and what is not covered is open', async () => {
+  const files = memoryFiles()
+  {
+    await using index = await open(files)
+    await fill(index, 1, 3)
+    assert.deepEqual(await states(index, 'about gard', [1, 2, 3, 4]), [YES, NO, YES, OPEN])
+  }
+  await using index = await open(files)
+  assert.equal(index.documents, 3)
+  assert.deepEqual(await states(index, 'about gard', [1, 2, 3, 4]), [YES, NO, YES, OPEN])
+  assert.ok(index.weight > 0)
+  await index.release()
+  assert.equal(index.weight, 0)
+  assert.deepEqual(await states(index, 'r 2 ', [1, 2, 3, 4]), [NO, YES, NO, OPEN])
+})
+
+test('many small shards become few, and their files go', async () => {
+  const files = memoryFiles()
+  await using index = await open(files)
+  for (let id = 1; id <= 40; id++) {
+    await fill(index, id, id)
+    await index.tidy(null, () => false)
+  }
+  assert.ok(files.kept.size < 8 * 3, `${files.kept.size} files`)
+  const ids = Array.from({ length: 40 }, (_, at) => at + 1)
+  assert.deepEqual(
+    await states(index, 'rivers at', ids),
+    ids.map((id) => (id % 2 ? NO : YES)),
+  )
+})
+
+test('what is deleted is dropped when it is much', async () => {
+  const files = memoryFiles()
+  await using index = await open(files)
+  await fill(index, 1, 10)
+  await index.tidy(new Set([2, 3, 4, 5, 6, 7, 8, 9, 10]), () => false)
+  assert.equal(index.documents, 10)
+  await index.tidy(new Set([4, 5]), () => false)
+  assert.equal(index.documents, 2)
+  assert.deepEqual(await states(index, 'letter', [4, 5]), [YES, YES])
+  await index.tidy(new Set(), () => false)
+  assert.deepEqual([...files.kept.keys()], ['manifest'])
+})
+
+test('messages that are left out match nothing, or are looked at', async () => {
+  const files = memoryFiles()
+  await using index = await open(files)
+  index.leaveOut(1, 'unreadable')
+  index.leaveOut(2, 'large')
+  await index.cover(1, 2)
+  await index.commit()
+  assert.deepEqual(await states(index, 'letter', [1, 2]), [NO, OPEN])
+  await using later = await open(files, silentLogger, [key(2), key(1)])
+  assert.deepEqual(await states(later, 'letter', [1, 2]), [OPEN, OPEN], 'other keys may open it')
+})
+
+test('a shard that is damaged is left out with one line in the log, and its messages are to be indexed again', async () => {
+  for (const part of ['head', 'words', 'places']) {
+    const files = memoryFiles()
+    const { logger, lines } = listening()
+    {
+      await using index = await open(files)
+      await fill(index, 1, 3)
+      await fill(index, 4, 6)
+    }
+    const name = [...files.kept.keys()].find((one) => one.endsWith(part))!
+    files.kept.get(name)![40]! ^= 1
+    await using index = await open(files, logger)
+    assert.deepEqual(await states(index, 'about gard', [1, 2, 3, 4, 5, 6]), [OPEN, OPEN, OPEN, NO, YES, NO])
+    assert.deepEqual(lines, ['part of the search index is made anew'])
+    assert.deepEqual(index.covered.gapBelow(6), { first: 1, last: 3 })
+  }
+})
+
+test('an index that is damaged, another account’s, or of a newer program is made anew', async () => {
+  // The version, the number in clear, the ciphertext.
+  const places = [0, 1, 60]
+  for (const place of places) {
+    const files = memoryFiles()
+    const { logger, lines } = listening()
+    {
+      await using index = await open(files)
+      await fill(index, 1, 3)
+    }
+    files.kept.get('manifest')![place]! ^= 8
+    await using index = await open(files, logger)
+    assert.equal(lines.length, 1)
+    assert.deepEqual(await states(index, 'letter', [1]), [OPEN])
+    await fill(index, 1, 3)
+    assert.equal(files.kept.size, 4, 'what nobody names any more is gone')
+  }
+  const files = memoryFiles()
+  await using alice = await open(files)
+  await fill(alice, 1, 1)
+  await using bob = await SearchIndex.open({ account: 'bob', keys: [key(1)], files, logger: silentLogger })
+  assert.equal(bob.documents, 0)
+})
+
+test('after a new key everything is written under it', async () => {
+  const files = memoryFiles()
+  {
+    await using index = await open(files)
+    await fill(index, 1, 3)
+  }
+  {
+    await using index = await open(files, silentLogger, [key(2), key(1)])
+    assert.deepEqual(await states(index, 'letter', [1]), [YES])
+    await index.tidy(null, () => false)
+    await index.commit()
+  }
+  await using index = await open(files, silentLogger, [key(2)])
+  assert.deepEqual(await states(index, 'about gard', [1, 2]), [YES, NO])
+})
+
+test('files say nothing of what is in them but a number', async () => {
+  const files = memoryFiles()
+  await using index = await open(files)
+  await fill(index, 1, 200)
+  for (const octets of files.kept.values()) {
+    assert.equal(Buffer.from(octets).includes('gardens'), false)
+    assert.equal((octets.length - 5 - 28) % 4096, 0)
+  }
+  const sealed = new SealedFiles('alice', [key(1)], files)
+  const manifest = await sealed.open('manifest')
+  assert.equal(manifest.kind, 'open')
+  await files.write('other', files.kept.get('manifest')!)
+  assert.deepEqual(await sealed.open('other'), { kind: 'damaged' })
+  assert.deepEqual(await sealed.open('none'), { kind: 'missing' })
+})

@@ -1,0 +1,310 @@
+/**
+ * The index of the texts of one account's messages, by the id of their content: which of them hold a text, exactly, without opening any.
+ * In clear it exists only in memory, while somebody with the account's keys is there; on the disk only sealed (sealed-files.ts).
+ *
+ * It is made of shards (shard.ts), each written once. New messages make small ones; several small ones make a larger one, and those
+ * of some thousand messages are closed. What is deleted stays in its shard, unseen, until that is made anew. It is a cache: a shard that
+ * is damaged is left out and what it covered is indexed again.
+ *
+ * It must never write anything in clear, nor name a word in a log. It knows neither mailboxes nor how messages are read.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Bytes } from '#lib/bytes.ts'
+import type { Logger } from '#lib/log.ts'
+import { IdRuns } from './id-runs.ts'
+import { decodeManifest, EMPTY, encodeManifest, MANIFEST, type Manifest } from './manifest.ts'
+import { type IndexFiles, SealedFiles } from './sealed-files.ts'
+import { type DocumentTexts, ShardBuilder } from './shard-builder.ts'
+import { mergeShards } from './shard-merge.ts'
+import { type FoldedQuery, markMatching } from './shard-query.ts'
+import { ShardSet } from './shard-set.ts'
+import { fileNames, rowOf, ShardDamaged, StoredShard, writeShard } from './stored-shard.ts'
+
+export interface SearchIndexOptions {
+  readonly account: string
+  /** Derived from the index keys of the account, newest first. The index wipes them. */
+  readonly keys: readonly Bytes[]
+  readonly files: IndexFiles
+  readonly logger: Logger
+}
+
+/** What is known of a message for a query. */
+export const NO = 0
+export const YES = 1
+export const OPEN = 2
+
+const ID_OCTETS = 8
+/** A shard that nobody has merged yet is at most so large; small, so that making it is quick. */
+const BUILT_DOCUMENTS = 64
+const BUILT_TOKENS = 40_000
+/** What is not written down yet is lost with the process. */
+const UNWRITTEN_DOCUMENTS = 1024
+const UNWRITTEN_OCTETS = 24_000_000
+/** Shards of so many messages, or octets, are closed. */
+const CLOSED_DOCUMENTS = 4096
+const CLOSED_OCTETS = 24_000_000
+/** So many shards of about one size become one. */
+const MERGED = 4
+
+export class SearchIndex implements AsyncDisposable {
+  readonly #files: SealedFiles
+  readonly #logger: Logger
+  readonly #account: string
+  readonly #generations: number
+  readonly #set = new ShardSet()
+  readonly #covered: IdRuns
+  readonly #unreadable: Set<number>
+  readonly #large: Set<number>
+  /** Not on the disk yet. */
+  readonly #fresh = new Set<StoredShard>()
+  #builder = new ShardBuilder()
+  #changed = false
+  /** Nothing that is on the disk may stay. */
+  #startsAnew: boolean
+  #isOld: boolean
+
+  private constructor(options: SearchIndexOptions, files: SealedFiles, manifest: Manifest, state: ManifestState) {
+    this.#files = files
+    this.#logger = options.logger
+    this.#account = options.account
+    this.#generations = options.keys.length
+    for (const row of manifest.shards) this.#set.add(new StoredShard(row, files))
+    this.#covered = new IdRuns(manifest.covered)
+    const isRetried = manifest.generations !== options.keys.length
+    if (isRetried) for (const id of manifest.unreadable) this.#covered.remove(id, id)
+    this.#unreadable = new Set(isRetried ? [] : manifest.unreadable)
+    this.#large = new Set(manifest.large)
+    this.#startsAnew = state === 'bad'
+    this.#isOld = state === 'old'
+  }
+
+  static async open(options: SearchIndexOptions): Promise<SearchIndex> {
+    const { account, keys, files, logger } = options
+    const sealed = new SealedFiles(account, keys, files)
+    const opened = await sealed.open(MANIFEST)
+    if (opened.kind === 'open')
+      return new SearchIndex(options, sealed, decodeManifest(opened.octets), opened.isOld ? 'old' : 'good')
+    if (opened.kind !== 'missing')
+      logger.warn({ account, outcome: opened.kind }, 'the search index cannot be read and is made anew')
+    return new SearchIndex(options, sealed, EMPTY, opened.kind === 'missing' ? 'good' : 'bad')
+  }
+
+  /** Messages in it. */
+  get documents(): number {
+    return this.#set.shards.reduce((sum, { row }) => sum + row.documents, 0)
+  }
+
+  /** Which ids have been seen to, whatever came of it. */
+  get covered(): Pick<IdRuns, 'gapBelow' | 'has'> {
+    return this.#covered
+  }
+
+  /** Octets in memory. */
+  get weight(): number {
+    return this.#set.shards.reduce((sum, { weight }) => sum + weight, 0)
+  }
+
+  /** Whether it is known to be in a shard. */
+  has(id: number): boolean {
+    return this.#set.has(id)
+  }
+
+  /** Takes in a message. What it needs is read at once. It can be found after `flush`. */
+  async add(id: number, texts: DocumentTexts): Promise<void> {
+    if (!this.#builder.add(id, texts)) this.#large.add(id)
+    if (this.#builder.documents >= BUILT_DOCUMENTS || this.#builder.size >= BUILT_TOKENS) await this.flush()
+  }
+
+  /** A message that is not indexed: because no key opens it, or because it is too large. */
+  leaveOut(id: number, why: 'unreadable' | 'large'): void {
+    if (why === 'large') this.#large.add(id)
+    else this.#unreadable.add(id)
+  }
+
+  async flush(): Promise<void> {
+    if (this.#builder.documents === 0) return
+    const builder = this.#builder
+    this.#builder = new ShardBuilder()
+    const whole = await builder.finish()
+    const shard = StoredShard.of(rowOf('', whole), whole, this.#files)
+    this.#fresh.add(shard)
+    this.#set.add(shard)
+  }
+
+  /** All of these ids have been seen to: added and flushed, left out, or gone. */
+  async cover(first: number, last: number): Promise<void> {
+    this.#covered.add(first, last)
+    this.#changed = true
+    const unwritten = [...this.#fresh].reduce((sum, { row }) => sum + row.documents, 0)
+    const octets = [...this.#fresh].reduce((sum, { row }) => sum + row.octets, 0)
+    if (unwritten >= UNWRITTEN_DOCUMENTS || octets >= UNWRITTEN_OCTETS) await this.commit()
+  }
+
+  /** Writes down what is new. */
+  async commit(): Promise<void> {
+    if (this.#fresh.size > 0) await this.#merge([...this.#fresh], null)
+    if (this.#changed || this.#isOld) await this.#writeManifest()
+    if (this.#startsAnew) await this.#removeOthers()
+    this.#startsAnew = false
+  }
+
+  /** Makes few shards of many, renews what is under an old key, and drops what is not `alive` any more (null: nothing is known). */
+  async tidy(alive: ReadonlySet<number> | null, stop: () => boolean): Promise<void> {
+    if (this.#isOld) for (const shard of this.#set.shards) if (!stop()) await this.#rewrite([shard], alive)
+    if (alive) {
+      await this.#openAll()
+      for (const shard of this.#set.shards)
+        if (!stop() && hasManyDead(shard, alive)) await this.#rewrite([shard], alive)
+    }
+    for (let group = this.#similar(); group && !stop(); group = this.#similar()) await this.#rewrite(group, alive)
+    if (this.#isOld && !stop()) this.#isOld = false
+  }
+
+  async #rewrite(group: readonly StoredShard[], alive: ReadonlySet<number> | null): Promise<void> {
+    try {
+      await this.#merge(group, alive)
+    } catch (error) {
+      if (!(error instanceof ShardDamaged)) throw error
+      await this.#dropDamaged()
+      return
+    }
+    await this.#writeManifest()
+    for (const { row } of group) for (const name of fileNames(row.id)) await this.#files.remove(name)
+  }
+
+  #similar(): readonly StoredShard[] | null {
+    const small = this.#set.shards.filter(
+      (one) => !this.#fresh.has(one) && one.row.documents < CLOSED_DOCUMENTS && one.row.octets < CLOSED_OCTETS,
+    )
+    const tiers = Map.groupBy(small, ({ row }) => Math.floor(Math.log(Math.max(1, row.documents)) / Math.log(MERGED)))
+    for (const group of tiers.values()) if (group.length >= MERGED) return group.slice(0, MERGED)
+    return null
+  }
+
+  /** Puts one shard, on the disk, in the place of several. */
+  async #merge(group: readonly StoredShard[], alive: ReadonlySet<number> | null): Promise<void> {
+    using _ = this.#set.use()
+    const wholes = []
+    for (const shard of group) wholes.push(await shard.whole())
+    const seen = new Set<number>()
+    const merged = await mergeShards(wholes, (id) => {
+      if (seen.has(id) || (alive && !alive.has(id))) return false
+      seen.add(id)
+      return true
+    })
+    const put: StoredShard[] = []
+    if (merged.head.documents.length > 0) {
+      const id = randomBytes(ID_OCTETS).toString('hex')
+      await writeShard(this.#files, id, merged)
+      put.push(StoredShard.of(rowOf(id, merged), merged, this.#files))
+    }
+    for (const shard of group) this.#fresh.delete(shard)
+    this.#set.exchange(group, put)
+    this.#changed = true
+  }
+
+  async #writeManifest(): Promise<void> {
+    this.#changed = false
+    const manifest: Manifest = {
+      shards: this.#set.shards.filter((one) => !this.#fresh.has(one)).map(({ row }) => row),
+      covered: this.#covered.runs,
+      unreadable: [...this.#unreadable],
+      generations: this.#generations,
+      large: [...this.#large],
+    }
+    await this.#files.write(MANIFEST, encodeManifest(manifest), this.documents)
+  }
+
+  #removeOthers(): Promise<void> {
+    const kept = this.#set.shards.flatMap(({ row }) => fileNames(row.id))
+    return this.#files.removeOthers(new Set([MANIFEST, ...kept]))
+  }
+
+  /** Of each query, what is known of each id: NO, YES or OPEN. */
+  async match(ids: Float64Array, queries: readonly FoldedQuery[]): Promise<readonly Uint8Array[]> {
+    using _ = this.#set.use()
+    for (;;) {
+      await this.#openAll()
+      try {
+        return await this.#matchNow(ids, queries)
+      } catch (error) {
+        if (!(error instanceof ShardDamaged)) throw error
+        await this.#dropDamaged()
+      }
+    }
+  }
+
+  async #matchNow(ids: Float64Array, queries: readonly FoldedQuery[]): Promise<readonly Uint8Array[]> {
+    const shards = [...this.#set.shards]
+    const size = this.#set.size
+    const slots = this.#set.slotsOf(ids)
+    const answers: Uint8Array[] = []
+    for (const query of queries) {
+      const marks = new Uint8Array(size)
+      let base = 0
+      for (const shard of shards) {
+        const { documents } = shard.row
+        await markMatching(await shard.open(), query, marks.subarray(base, base + documents))
+        base += documents
+      }
+      answers.push(Uint8Array.from(ids, (id, index) => marks[slots[index]!] ?? this.#without(id)))
+    }
+    return answers
+  }
+
+  /** What is known of a message that is in no shard. */
+  #without(id: number): number {
+    return this.#covered.has(id) && !this.#large.has(id) ? NO : OPEN
+  }
+
+  /** The newest first. */
+  async #openAll(): Promise<void> {
+    for (;;) {
+      const closed = this.#set.shards.filter((one) => !one.isOpen)
+      if (closed.length === 0) return
+      const newest = closed.toSorted((a, b) => b.row.last - a.row.last)
+      const opened = await Promise.allSettled(newest.map((one) => one.open()))
+      const failed = opened.find((one) => one.status === 'rejected')
+      if (!failed) continue
+      if (!(failed.reason instanceof ShardDamaged)) throw failed.reason
+      await this.#dropDamaged()
+    }
+  }
+
+  /** Takes out shards that cannot be opened; what they covered is to be indexed again. */
+  async #dropDamaged(): Promise<void> {
+    for (const shard of [...this.#set.shards]) {
+      const error = await shard.whole().then(
+        () => null,
+        (reason) => reason as Error,
+      )
+      if (!error) continue
+      if (!(error instanceof ShardDamaged)) throw error
+      const { first, last, documents } = shard.row
+      this.#logger.warn({ account: this.#account, documents, error }, 'part of the search index is made anew')
+      this.#covered.remove(first, last)
+      this.#set.exchange([shard], [])
+      this.#changed = true
+    }
+  }
+
+  /** Gives back what memory it can. */
+  async release(): Promise<void> {
+    if (this.#set.inUse) return
+    for (const shard of this.#set.shards) if (!this.#fresh.has(shard)) await shard.wipe()
+  }
+
+  /** Writes nothing. Nobody may be using it any more. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const shard of this.#set.shards) await shard.wipe()
+    this.#files[Symbol.dispose]()
+  }
+}
+
+type ManifestState = 'good' | 'old' | 'bad'
+
+function hasManyDead({ documents }: StoredShard, alive: ReadonlySet<number>): boolean {
+  let dead = 0
+  for (const id of documents) if (!alive.has(id)) dead++
+  return dead > documents.length / 4
+}

@@ -1,0 +1,42 @@
+import type { Bytes } from '#lib/bytes.ts'
+import type { IndexFiles } from '../search/sealed-files.ts'
+import type { ContentRun, MailboxContents, PlacedContent, Searchable } from './indexed-mail-store.ts'
+import type { MailboxId } from './mail-store.ts'
+import type { MemoryAccount } from './memory-account.ts'
+
+export class MemorySearchable implements Searchable {
+  readonly files: IndexFiles
+  readonly #account: MemoryAccount
+
+  constructor(account: MemoryAccount) {
+    this.#account = account
+    this.files = memoryFiles(account.searchFiles)
+  }
+
+  async mailbox(mailbox: MailboxId): Promise<MailboxContents> {
+    const messages = [...this.#account.mailbox(mailbox).messages.values()].sort((a, b) => a.uid - b.uid)
+    return {
+      revision: '',
+      uids: Uint32Array.from(messages, ({ uid }) => uid),
+      contents: Float64Array.from(messages, ({ content }) => content.id),
+    }
+  }
+
+  async placed({ first, last }: ContentRun, limit: number): Promise<readonly PlacedContent[]> {
+    const placed: PlacedContent[] = []
+    for (const { id, messages } of this.#account.mailboxes.values())
+      for (const { uid, content } of messages.values())
+        if (content.id >= first && content.id <= last)
+          placed.push({ content: content.id, mailbox: id, uid, size: content.octets.byteLength })
+    return placed.sort((a, b) => b.content - a.content).slice(0, limit)
+  }
+}
+
+function memoryFiles(kept: Map<string, Bytes>): IndexFiles {
+  return {
+    read: async (name) => kept.get(name) ?? null,
+    write: async (name, octets) => void kept.set(name, octets),
+    remove: async (name) => void kept.delete(name),
+    names: async () => [...kept.keys()],
+  }
+}

@@ -1,0 +1,64 @@
+import type { TextQuery } from '#formats/message/message-text.ts'
+import type { Searchable } from './indexed-mail-store.ts'
+import type { MailboxId, TextMatches } from './mail-store.ts'
+import type { Searches } from './sealed-mail-store-searches.ts'
+import type { AccountSearch, SearchingSession } from './sealed-mail-store-searching.ts'
+
+/** One session's part in the index of its account's texts. */
+export class SessionSearch implements AsyncDisposable {
+  readonly #searches: Searches
+  readonly #session: SearchingSession
+  #joined: Promise<AccountSearch> | null = null
+  #closed = false
+
+  /** Begins to index once `folded`: listings are wanted sooner than searches. */
+  constructor(searches: Searches, session: SearchingSession, folded: Promise<void>) {
+    this.#searches = searches
+    this.#session = session
+    // Whoever searches hears of what goes wrong.
+    folded.then(() => this.#join()).catch(() => {})
+  }
+
+  async #join(): Promise<AccountSearch | null> {
+    if (this.#closed) return null
+    this.#joined ??= this.#searches.join(this.#session)
+    return this.#joined.catch((error) => {
+      this.#joined = null
+      throw error
+    })
+  }
+
+  async textMatches(mailbox: MailboxId, queries: readonly TextQuery[]): Promise<readonly TextMatches[]> {
+    const { account, searchable } = this.#session
+    const search = await this.#join()
+    if (!search) return allOpen(searchable, mailbox, queries)
+    const matches = await search.textMatches(searchable, mailbox, queries)
+    await this.#searches.used(account)
+    return matches
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    await this.#searches.leave(this.#session)
+  }
+}
+
+/** Without an index. */
+export async function allOpen(
+  searchable: Searchable,
+  mailbox: MailboxId,
+  queries: readonly TextQuery[],
+): Promise<readonly TextMatches[]> {
+  const { uids } = (await searchable.mailbox(mailbox, null))!
+  return queries.map(() => ({ yes: new Uint32Array(), open: uids.slice() }))
+}
+
+/** How many messages the index on the disk has; needs no keys. */
+export async function documentsIndexed({ files }: Searchable): Promise<number> {
+  const [{ MANIFEST }, { countOf }] = await Promise.all([
+    import('../search/manifest.ts'),
+    import('../search/sealed-files.ts'),
+  ])
+  const manifest = await files.read(MANIFEST)
+  return (manifest && countOf(manifest)) ?? 0
+}

@@ -1,0 +1,51 @@
+import { constants } from 'node:fs'
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Bytes } from '#lib/bytes.ts'
+import type { IndexFiles } from '../search/sealed-files.ts'
+
+const UNFINISHED = '.new'
+
+/** The files of an account's search index, in a folder of their own. They are a cache: nothing waits for the disk. */
+export class SearchFiles implements IndexFiles {
+  readonly #directory: string
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  async read(name: string): Promise<Bytes | null> {
+    return readFile(join(this.#directory, name)).catch(nullWhenMissing)
+  }
+
+  async write(name: string, octets: Bytes): Promise<void> {
+    const path = join(this.#directory, name)
+    const unfinished = `${path}${UNFINISHED}`
+    await mkdir(this.#directory, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
+    const file = await open(unfinished, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o600)
+    try {
+      await file.writeFile(octets)
+    } catch (error) {
+      await file.close().catch(() => {})
+      await rm(unfinished, { force: true })
+      throw error
+    }
+    await file.close()
+    await rename(unfinished, path)
+  }
+
+  async remove(name: string): Promise<void> {
+    await rm(join(this.#directory, name), { force: true })
+  }
+
+  async names(): Promise<readonly string[]> {
+    return (await readdir(this.#directory).catch(nullWhenMissing)) ?? []
+  }
+}
+
+function nullWhenMissing(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null
+  throw error
+}
