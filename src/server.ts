@@ -88,6 +88,7 @@ async function openFoundation(config: LoadedConfig, closing: AsyncDisposableStac
       dataDir: config.data,
       workers: config.store.workers || Math.max(1, availableParallelism() - 1),
       sealing: sealingFrom(directory),
+      indexesTexts: config.search.index,
       clock,
       logger,
     }),

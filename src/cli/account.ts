@@ -14,7 +14,7 @@ import { systemClock } from '#lib/clock.ts'
 import { randomId } from '#lib/ids.ts'
 import { silentLogger } from '#lib/log.ts'
 import { CliError, UsageError } from './cli-error.ts'
-import { coverageText } from './coverage-text.ts'
+import { coverageText, indexingText } from './coverage-text.ts'
 import { CUSTODY_WORDS } from './key/facts.ts'
 import { answer, day, type OutputOptions, octets, tabulate } from './output.ts'
 import { policyOfAccount } from './policy.ts'
@@ -176,6 +176,7 @@ export async function show(text: string, options: Options): Promise<void> {
   await using store = await openSealedStore(premises)
   await using mail = await store.open(account.id, null)
   const coverage = await mail.coverage()
+  const indexing = await mail.indexing()
   const { mode } = await readCustody(premises.config.data, account.id)
   const policy = await policyOfAccount(premises, account)
   const mailboxes = []
@@ -185,7 +186,7 @@ export async function show(text: string, options: Options): Promise<void> {
   }
   answer(
     options,
-    { ...row, custody: mode, policy: policy.document, coverage, mailboxes },
+    { ...row, custody: mode, policy: policy.document, coverage, indexing, mailboxes },
     [
       `address      ${row.addresses.join(', ')}`,
       `state        ${row.state}`,
@@ -197,6 +198,7 @@ export async function show(text: string, options: Options): Promise<void> {
       ),
       `without key  ${policy.text}`,
       `mail         ${coverageText(coverage)}`,
+      `search index ${indexingText(indexing)}`,
       '',
       tabulate(
         ['mailbox', 'messages', 'unseen'],

@@ -1,4 +1,4 @@
-import type { Coverage } from '#custody/store/mail-store.ts'
+import type { Coverage, Indexing } from '#custody/store/mail-store.ts'
 
 const grouped = (count: number): string => count.toLocaleString('en')
 
@@ -12,4 +12,9 @@ export function coverageText({ contents, current, waiting, unreadable, state }: 
     ...(state === 'paused' ? ['re-sealing is paused'] : []),
     ...(state === 'running' ? ['re-sealing goes on while the owner is logged in'] : []),
   ].join(', ')
+}
+
+/** Such as `812 of 10,000 messages`. */
+export function indexingText({ messages, indexed }: Indexing): string {
+  return `${grouped(indexed)} of ${grouped(messages)} messages`
 }

@@ -148,6 +148,15 @@ const store = z
   })
   .prefault({})
 
+const search = z
+  .strictObject({
+    index: doc(
+      z.boolean().default(true),
+      'keep a sealed index of the texts of messages, made while their owner is logged in; without it each search opens the messages',
+    ),
+  })
+  .prefault({})
+
 const submission = z
   .strictObject({
     saveSent: doc(z.boolean().default(true), 'keep a copy of submitted mail in Sent'),
@@ -268,6 +277,7 @@ export const configSchema = z.strictObject({
   limits,
   sessions,
   store,
+  search,
   submission,
   custody,
   escrow,

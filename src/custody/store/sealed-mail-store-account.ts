@@ -260,7 +260,7 @@ export class SealedAccountMail implements AccountMail {
   }
 
   async indexing(): Promise<Indexing> {
-    const { contents } = await this.coverage()
+    const contents = (await this.#inner.contents.tally()).reduce((sum, one) => sum + one.contents, 0)
     const indexed = await documentsIndexed(this.#inner.searchable)
     // Some of those that are indexed may have been deleted since.
     return { messages: contents, indexed: Math.min(contents, indexed) }

@@ -13,6 +13,7 @@ const pool = createStorePool({
   sealing: sealingOf,
   clock: systemClock,
   logger: silentLogger,
+  indexesTexts: true,
 })
 after(async () => {
   await pool[Symbol.asyncDispose]()

@@ -32,6 +32,8 @@ export interface StorePoolOptions {
   readonly logger: Logger
   /** Files kept open at most, over all threads. */
   readonly openAccounts?: number
+  /** Keeps a sealed index of texts; otherwise searches open every message. */
+  readonly indexesTexts?: boolean
 }
 
 class StorePool implements MailStore {
@@ -41,11 +43,11 @@ class StorePool implements MailStore {
 
   constructor(options: StorePoolOptions) {
     this.#options = options
-    const { workers, dataDir, clock, logger, openAccounts = 128 } = options
+    const { workers, dataDir, clock, logger, openAccounts = 128, indexesTexts = false } = options
     const changed = this.#hub.notify.bind(this.#hub)
     const share = Math.max(8, Math.ceil(openAccounts / workers))
     const sealing = (account: AccountId) => this.#sealing(account)
-    const shared = { dataDir, openAccounts: share, clock, logger, changed, sealing }
+    const shared = { dataDir, openAccounts: share, indexesTexts, clock, logger, changed, sealing }
     this.#threads = Array.from({ length: workers }, (_, i) => new StoreThread({ name: `store ${i + 1}`, ...shared }))
   }
 

@@ -62,9 +62,9 @@ export class StoreThread implements AsyncDisposable {
   }
 
   #start(): void {
-    const { name, clock, logger, dataDir, openAccounts } = this.#options
+    const { name, clock, logger, dataDir, openAccounts, indexesTexts } = this.#options
     const started = clock.now()
-    const workerData: WorkerSetting = { dataDir, openAccounts }
+    const workerData: WorkerSetting = { dataDir, openAccounts, indexesTexts }
     const worker = new Worker(new URL('./store-worker.ts', import.meta.url), {
       name,
       workerData,

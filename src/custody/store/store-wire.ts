@@ -97,6 +97,7 @@ export type FromWorker =
 export interface WorkerSetting {
   readonly dataDir: string
   readonly openAccounts: number
+  readonly indexesTexts: boolean
 }
 
 /** The thread that does this account's work ended meanwhile. Whether the change was made is not known; try again later. */

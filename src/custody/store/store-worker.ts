@@ -66,6 +66,7 @@ class StoreWorker {
       logger,
       clock: systemClock,
       sealing: async (account) => this.#sealing ?? this.#askSealing(account),
+      indexesTexts: setting.indexesTexts,
     })
   }
 
