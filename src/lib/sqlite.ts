@@ -35,6 +35,11 @@ export interface SqliteDatabase<S> extends AsyncDisposable {
    * a BrokenDatabase until the file is opened again.
    */
   write<T>(change: (query: Transaction<S>) => Promise<T>): Promise<T>
+  /**
+   * The same for a change that may be lost in a power cut, but only as a whole and with all that came after it: resolves once it
+   * is committed, and `synced` does not wait for it. For what can be made again.
+   */
+  writeUnhurried<T>(change: (query: Transaction<S>) => Promise<T>): Promise<T>
   /** Resolves when everything committed so far is on the disk; at once when it is there already. */
   synced(): Promise<void>
   /** Another text once anything was changed, by this process or another: what was read before may be believed until then. */
@@ -151,6 +156,7 @@ async function migrate(query: Kysely<unknown>, path: string, migrations: Migrati
 
 interface Waiting<S> {
   readonly change: (query: Transaction<S>) => Promise<unknown>
+  readonly isDurable: boolean
   readonly resolve: (value: never) => void
   readonly reject: (error: unknown) => void
 }
@@ -179,9 +185,17 @@ class GroupCommit<S> implements SqliteDatabase<S> {
   }
 
   write<T>(change: (query: Transaction<S>) => Promise<T>): Promise<T> {
+    return this.#write(change, true)
+  }
+
+  writeUnhurried<T>(change: (query: Transaction<S>) => Promise<T>): Promise<T> {
+    return this.#write(change, false)
+  }
+
+  #write<T>(change: (query: Transaction<S>) => Promise<T>, isDurable: boolean): Promise<T> {
     if (this.#broken) return Promise.reject(this.#broken)
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ change, resolve: resolve as (value: never) => void, reject })
+      this.#waiting.push({ change, isDurable, resolve: resolve as (value: never) => void, reject })
       if (!this.#committing) void this.#commitAll()
     })
   }
@@ -211,9 +225,13 @@ class GroupCommit<S> implements SqliteDatabase<S> {
       for (const one of batch) one.reject(error)
       return
     }
-    this.#unsynced = true
     this.#commits++
     this.#revision = null
+    if (batch.every(({ isDurable }) => !isDurable)) {
+      for (const settle of settled) settle()
+      return
+    }
+    this.#unsynced = true
     this.synced().then(
       () => {
         for (const settle of settled) settle()

@@ -103,7 +103,7 @@ export async function createAccount(account: AccountId, around: Surroundings): P
       const existing = await query.selectFrom('account').select(['account_id', 'name']).executeTakeFirst()
       if (existing) return existing.account_id
       const numbers = { uidvalidity: 0, mailbox_id: 0, content_id: 0, modseq: 0, used: 0, quota: null }
-      const resealing = { resealing: 'off', index_key: null } as const
+      const resealing = { resealing: 'off', index_key: null, index_page: 0 } as const
       await query
         .insertInto('account')
         .values({ account_id: 1, name: account, ...numbers, ...resealing })

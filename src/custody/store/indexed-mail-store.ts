@@ -1,9 +1,10 @@
 /**
- * What the sealing decorator asks of the store beneath it, besides what every store does: a place for each message's index
- * record. The store beneath keeps records as it keeps contents, as octets that mean nothing to it.
+ * What the sealing decorator asks of the store beneath it, besides what every store does: a place for the pages of its index. The
+ * store beneath keeps pages as it keeps contents, as octets that mean nothing to it.
  *
- * A message is appended with a summary (sealed to the account's certificate) and waits. Once a session has keys, the record
- * takes the summary's place. COPY and MOVE carry summary and record along unchanged; who made the record makes it anew.
+ * A message is appended with a summary (sealed to the account's certificate) and waits. Once a session has keys, an entry in a page
+ * takes the summary's place. Summaries and entries are of contents, which copies share: COPY and MOVE carry the message's number of its
+ * page along, and nothing is made anew.
  */
 import type { Bytes } from '#lib/bytes.ts'
 import type { AccountId } from '../accounts/directory.ts'
@@ -15,6 +16,7 @@ import type {
   MailboxId,
   MailboxName,
   MailStore,
+  MessageRow,
   MessageUnreadable,
   NewMessage,
   ReadingKeys,
@@ -32,23 +34,23 @@ export interface SealedMessage extends NewMessage {
   readonly sealedTo?: string
 }
 
-export interface WaitingSummary {
-  readonly uid: Uid
-  readonly content: ContentId
-  readonly summary: Bytes
-}
-
-export interface IndexRecord {
-  readonly uid: Uid
-  readonly content: ContentId
-  readonly record: Bytes
-}
-
-/** What is kept of a message besides its content: either may be missing. */
+/** What is kept of a message besides its content. */
 export interface IndexedParts {
   readonly content: ContentId
+  readonly row: MessageRow
+  /** Where its entry is; null: it waits. */
+  readonly page: PageId | null
+  /** While it waits; null: it does not, or it is missing. */
   readonly summary: Bytes | null
-  readonly record: Bytes | null
+}
+
+export interface NewPage {
+  /** Whose entries it holds. */
+  readonly contents: readonly ContentId[]
+  /** Where their entries were (null: they waited). One that is elsewhere by now, or is gone, stays as it is. */
+  readonly from: readonly (PageId | null)[]
+  /** The octets, once its number is known. */
+  readonly seal: (id: PageId) => Bytes
 }
 
 /** Contents that are alike. */
@@ -77,8 +79,8 @@ export interface Place {
 export type UnsealingState = 0 | 1 | 2
 
 export interface ContentChange {
-  /** Makes the index record of a message that has this content. */
-  readonly record: (place: Place) => Bytes
+  /** Makes a page of the index that holds the content's entry alone. */
+  readonly page: (id: PageId, content: ContentId) => Bytes
   /** Left as it was when not given. */
   readonly unsealing?: UnsealingState
 }
@@ -107,8 +109,8 @@ export interface Contents {
   /** A message that has it, with what else is kept of that message. */
   example(id: ContentId): Promise<(IndexedParts & Place) | null>
   /**
-   * Puts other octets, under another id, in the place of a content, and an index record in the place of what else is kept of
-   * each message that has it, all in one step; the quota is adjusted and not checked. false: it was gone, or replaced.
+   * Puts other octets, under another id, in the place of a content, and a page of the index in the place of what else is kept of
+   * the messages that have it, all in one step; the quota is adjusted and not checked. false: it was gone, or replaced.
    */
   replace(id: ContentId, replacement: ContentReplacement): Promise<boolean>
   /** The same, but the octets and their id stay. */
@@ -153,18 +155,24 @@ export interface IndexedAccountMail extends AccountMail {
   readonly searchable: Searchable
   /** Where the annotations of a mailbox, or (null) of the account, lie as octets. Its methods throw NoSuchMailbox. */
   annotationPlace(mailbox: MailboxId | null): AnnotationPlace
-  /** Messages whose summary has no record in its place yet, newest first, below the uid `before` (null: from the newest). */
-  waiting(mailbox: MailboxId, before: Uid | null, limit: number): Promise<readonly WaitingSummary[]>
+  /** Messages that are in no page yet, newest first, below the uid `before` (null: from the newest). */
+  waiting(mailbox: MailboxId, before: Uid | null, limit: number): Promise<readonly Uid[]>
   /** In the order asked for; null for a uid that is gone. */
   parts(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (IndexedParts | null)[]>
+  /** Those that are there. */
+  pages(ids: readonly PageId[]): Promise<ReadonlyMap<PageId, Bytes>>
+  /** Ascending, above `after`. */
+  pagesAfter(after: PageId, limit: number): Promise<readonly PageId[]>
+  /** Contents whose entry is in the page, by number; what else it holds is of messages that are gone. */
+  contentsOf(page: PageId): Promise<readonly ContentId[]>
+  /** Pages with few entries, or with entries that nobody needs any more; the oldest first. */
+  untidyPages(limit: number): Promise<readonly PageId[]>
   /**
-   * Puts the records in the place of the summaries; skips messages that are gone or have another content by now. Changes no
-   * MODSEQ and tells nobody.
+   * Keeps pages; what they were made of goes. Changes no MODSEQ, tells nobody, and is not waited for: after a power cut
+   * summaries and pages may be as they were before.
    */
-  keepRecords(mailbox: MailboxId, records: readonly IndexRecord[]): Promise<void>
-  /** Ascending by uid, above `after`. */
-  records(mailbox: MailboxId, after: Uid, limit: number): Promise<readonly IndexRecord[]>
-  /** Names the index key that all records are known to be under; null when that is not known. */
+  keepPages(pages: readonly NewPage[]): Promise<void>
+  /** Names the index key that all pages are known to be under; null when that is not known. */
   indexKeyName(): Promise<string | null>
   nameIndexKey(name: string): Promise<void>
   /** For each of the names whether it is kept (`cameSealed`). */

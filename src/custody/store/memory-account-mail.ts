@@ -9,13 +9,14 @@ import {
 } from './annotations.ts'
 import { applyFlags, DELETED, encodeFlags, SEEN, sameFlags } from './flags.ts'
 import type {
+  ContentId,
   Contents,
   IndexedAccountMail,
   IndexedParts,
-  IndexRecord,
+  NewPage,
+  PageId,
   SealedMessage,
   Searchable,
-  WaitingSummary,
 } from './indexed-mail-store.ts'
 import {
   type Appended,
@@ -197,7 +198,13 @@ export class MemoryAccountMail implements IndexedAccountMail {
       if (!message) return null
       const row = wanted.row ? rowOf(message) : null
       const summary = wanted.summary ? message.summary : null
-      return { uid, row, summary, content: wanted.content ? message.content.octets : null, unreadable: null }
+      return {
+        uid,
+        row,
+        summary,
+        content: wanted.content ? Buffer.from(message.content.octets) : null,
+        unreadable: null,
+      }
     })
   }
 
@@ -338,12 +345,12 @@ export class MemoryAccountMail implements IndexedAccountMail {
     return this.#account.quota()
   }
 
-  async waiting(mailbox: MailboxId, before: Uid | null, limit: number): Promise<readonly WaitingSummary[]> {
-    const waiting: WaitingSummary[] = []
+  async waiting(mailbox: MailboxId, before: Uid | null, limit: number): Promise<readonly Uid[]> {
+    const waiting: Uid[] = []
     const messages = this.#account.mailboxes.get(mailbox)?.messages ?? new Map<Uid, MemoryMessage>()
-    for (const { uid, content, summary } of [...messages.values()].reverse()) {
+    for (const { uid, page } of [...messages.values()].reverse()) {
       if (waiting.length === limit) break
-      if (summary && (before === null || uid < before)) waiting.push({ uid, content: content.id, summary })
+      if (page === null && (before === null || uid < before)) waiting.push(uid)
     }
     return waiting
   }
@@ -356,20 +363,25 @@ export class MemoryAccountMail implements IndexedAccountMail {
     })
   }
 
-  async keepRecords(mailbox: MailboxId, records: readonly IndexRecord[]): Promise<void> {
-    const messages = this.#account.mailboxes.get(mailbox)?.messages
-    for (const { uid, content, record } of records) {
-      const message = messages?.get(uid)
-      if (message?.content.id === content) Object.assign(message, { record, summary: null })
-    }
+  async pages(ids: readonly PageId[]): Promise<ReadonlyMap<PageId, Bytes>> {
+    const { pages } = this.#account
+    return new Map(ids.flatMap((id) => (pages.get(id) ? [[id, pages.get(id)!]] : [])))
   }
 
-  async records(mailbox: MailboxId, after: Uid, limit: number): Promise<readonly IndexRecord[]> {
-    const messages = this.#account.mailboxes.get(mailbox)?.messages ?? new Map<Uid, MemoryMessage>()
-    return [...messages.values()]
-      .filter(({ uid, record }) => uid > after && record)
-      .slice(0, limit)
-      .map(({ uid, content, record }) => ({ uid, content: content.id, record: record! }))
+  async pagesAfter(after: PageId, limit: number): Promise<readonly PageId[]> {
+    return this.#account.pages.after(after, limit)
+  }
+
+  async contentsOf(page: PageId): Promise<readonly ContentId[]> {
+    return this.#account.pages.contentsOf(page)
+  }
+
+  async untidyPages(limit: number): Promise<readonly PageId[]> {
+    return this.#account.pages.untidy(limit)
+  }
+
+  async keepPages(pages: readonly NewPage[]): Promise<void> {
+    for (const page of pages) this.#account.pages.keep(page)
   }
 
   async unseen(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly Uid[]> {

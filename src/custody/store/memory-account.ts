@@ -1,6 +1,6 @@
 import { asBuffer, type Bytes } from '#lib/bytes.ts'
 import { DELETED, decodeFlags, encodeFlags, type FlagSet, KEYWORDS_PER_MAILBOX, SEEN } from './flags.ts'
-import type { ContentId, ContentReplacement, SealedMessage, UnsealingState } from './indexed-mail-store.ts'
+import type { ContentId, ContentReplacement, PageId, SealedMessage, UnsealingState } from './indexed-mail-store.ts'
 import {
   type Appended,
   type Change,
@@ -19,6 +19,7 @@ import {
   type Uid,
 } from './mail-store.ts'
 import { FIRST_MAILBOXES, isInferior, MAILBOXES_PER_ACCOUNT, superiorNames } from './mailbox-name.ts'
+import { MemoryPages } from './memory-pages.ts'
 import { checkQuota, MESSAGE_COST } from './quota.ts'
 
 interface Content {
@@ -37,7 +38,7 @@ export interface MemoryMessage {
   flags: FlagSet
   modseq: number
   summary: Bytes | null
-  record: Bytes | null
+  page: PageId | null
   emailId: ContentId
   /** Milliseconds since the epoch. */
   readonly savedDate: number
@@ -59,6 +60,7 @@ export interface MemoryMailbox {
 /** One account's mail: the state and the steps that every change is made of. */
 export class MemoryAccount {
   readonly mailboxes = new Map<MailboxId, MemoryMailbox>()
+  readonly pages = new MemoryPages(() => this.messages())
   readonly subscribed = new Set<MailboxName>()
   readonly notify: (mailbox: MailboxId, change?: Change) => void
   readonly #delivered = new Map<string, Appended>()
@@ -154,7 +156,7 @@ export class MemoryAccount {
       flags,
       modseq: this.nextModseq(),
       summary: Buffer.from(message.summary),
-      record: null,
+      page: null,
       emailId: content.id,
       savedDate: this.now(),
     })
@@ -199,21 +201,23 @@ export class MemoryAccount {
   }
 
   replaceContent(id: ContentId, replacement: ContentReplacement): boolean {
-    const { octets, sealedTo, record, unsealing, renumbers, cameSealed } = replacement
+    const { octets, sealedTo, page: seal, unsealing, renumbers, cameSealed } = replacement
     const old = this.messages().find(({ content }) => content.id === id)?.content
     if (!old) return false
     for (const name of cameSealed?.names ?? []) this.sealedNames.add(Buffer.from(name).toString('hex'))
     if (renumbers) this.#renumber(id)
     const content = Object.assign(this.#newContent(octets, sealedTo), { unsealing: unsealing ?? old.unsealing })
-    for (const { id: mailbox, messages } of this.mailboxes.values())
-      for (const message of messages.values()) {
-        if (message.content.id !== id) continue
-        if (content.references++ === 0) this.#used += octets.byteLength - message.content.octets.byteLength
-        const { uid } = message
-        // RFC 8474 §5.1: other octets are another email.
-        if (renumbers) message.emailId = content.id
-        Object.assign(message, { content, summary: null, record: record({ mailbox, uid }) })
-      }
+    const page = this.pages.add((number) => seal(number, content.id))
+    const before = new Set<PageId | null>()
+    for (const message of this.messages()) {
+      if (message.content.id !== id) continue
+      if (content.references++ === 0) this.#used += octets.byteLength - message.content.octets.byteLength
+      before.add(message.page)
+      // RFC 8474 §5.1: other octets are another email.
+      if (renumbers) message.emailId = content.id
+      Object.assign(message, { content, summary: null, page })
+    }
+    this.pages.settle([...before, page])
     return true
   }
 
@@ -241,10 +245,11 @@ export class MemoryAccount {
   }
 
   removeMessage(mailbox: MemoryMailbox, uid: Uid, modseq: number): void {
-    const { content } = mailbox.messages.get(uid)!
+    const { content, page } = mailbox.messages.get(uid)!
     if (--content.references === 0) this.#used -= content.octets.byteLength
     this.#used -= MESSAGE_COST
     mailbox.messages.delete(uid)
+    if (content.references === 0) this.pages.settle([page])
     mailbox.vanished.push({ uid, modseq })
     mailbox.highestModseq = modseq
   }

@@ -10,7 +10,7 @@ import type {
   StoredContent,
   UnsealingState,
 } from './indexed-mail-store.ts'
-import type { MemoryAccount, MemoryMessage } from './memory-account.ts'
+import { type MemoryAccount, type MemoryMessage, rowOf } from './memory-account.ts'
 
 export class MemoryContents implements Contents {
   readonly #account: MemoryAccount
@@ -54,13 +54,15 @@ export class MemoryContents implements Contents {
     return this.#account.replaceContent(id, replacement)
   }
 
-  async describe(id: ContentId, { record, unsealing }: ContentChange): Promise<boolean> {
+  async describe(id: ContentId, { page: seal, unsealing }: ContentChange): Promise<boolean> {
     const content = this.#all().get(id)
     if (!content) return false
-    for (const mailbox of this.#account.mailboxes.values())
-      for (const message of mailbox.messages.values())
-        if (message.content.id === id)
-          Object.assign(message, { record: record({ mailbox: mailbox.id, uid: message.uid }), summary: null })
+    const { pages } = this.#account
+    const page = pages.add((number) => seal(number, id))
+    const having = this.#account.messages().filter((message) => message.content === content)
+    const before = having.map((message) => message.page)
+    for (const message of having) Object.assign(message, { page, summary: null })
+    pages.settle([...before, page])
     content.unsealing = unsealing ?? content.unsealing
     return true
   }
@@ -83,6 +85,7 @@ export class MemoryContents implements Contents {
   }
 }
 
-export function partsOf({ content, summary, record }: MemoryMessage): IndexedParts {
-  return { content: content.id, summary, record }
+export function partsOf(message: MemoryMessage): IndexedParts {
+  const { content, summary, page } = message
+  return { content: content.id, row: rowOf(message), page, summary }
 }

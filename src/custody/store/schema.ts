@@ -1,6 +1,6 @@
 /**
  * The tables of the mail store, in the part of SQL that SQLite and PostgreSQL share. Each account has a file of its own, yet
- * every table begins with `account_id`, so that one database may hold many. Contents, summaries and index records have
+ * every table begins with `account_id`, so that one database may hold many. Contents, summaries and pages of the index have
  * tables of their own: listing a mailbox reads none of their pages.
  */
 import { type Kysely, sql } from 'kysely'
@@ -22,8 +22,10 @@ interface AccountTable {
   used: number
   quota: number | null
   resealing: ResealingState
-  /** Name of the index key that all index records are under. */
+  /** Name of the index key that all pages of the index are under. */
   index_key: string | null
+  /** The last one given. */
+  index_page: number
 }
 
 interface MailboxTable {
@@ -55,6 +57,8 @@ export interface MessageTable {
   email_id: number
   /** When it came into this mailbox, in seconds since the epoch. */
   saved: number
+  /** Where its entry in the index is; null: its summary waits. */
+  index_page: number | null
 }
 
 export interface StoreSchema {
@@ -75,8 +79,10 @@ export interface StoreSchema {
     unreadable: number
     unsealing: UnsealingState
   }
-  summary: { account_id: number; mailbox_id: number; uid: number; octets: Bytes }
-  index_record: { account_id: number; mailbox_id: number; uid: number; octets: Bytes }
+  /** Of contents that are in no page of the index yet. */
+  waiting_summary: { account_id: number; content_id: number; octets: Bytes }
+  index_page: { account_id: number; page_id: number; octets: Bytes }
+  untidy_page: { account_id: number; page_id: number }
   /** Messages that their senders sealed, by names that only the account's keys tell; `at` in milliseconds since the epoch. */
   sealed_name: { account_id: number; name: Bytes; at: number }
   /** Keywords of a mailbox's messages: in lower case, and as first spelled. */
@@ -301,6 +307,44 @@ async function createAnnotations({ schema }: Kysely<unknown>): Promise<void> {
     .execute()
 }
 
+/** Entries are of contents, many in a page. What was folded before is made again from the contents. */
+async function gatherPages(query: Kysely<unknown>): Promise<void> {
+  const { schema } = query
+  await schema
+    .alterTable('account')
+    .addColumn('index_page', 'bigint', (added) => added.notNull().defaultTo(0))
+    .execute()
+  await schema.alterTable('message').addColumn('index_page', 'bigint').execute()
+  await schema
+    .createIndex('message_index_page')
+    .on('message')
+    .columns(['account_id', 'index_page', 'mailbox_id', 'uid'])
+    .execute()
+  for (const [table, key] of [
+    ['waiting_summary', 'content_id'],
+    ['index_page', 'page_id'],
+  ] as const)
+    await schema
+      .createTable(table)
+      .addColumn('account_id', 'integer', (column) => column.notNull())
+      .addColumn(key, 'bigint', (column) => column.notNull())
+      .addColumn('octets', 'bytea', (column) => column.notNull())
+      .addPrimaryKeyConstraint(`${table}_key`, ['account_id', key])
+      .execute()
+  await schema
+    .createTable('untidy_page')
+    .addColumn('account_id', 'integer', (column) => column.notNull())
+    .addColumn('page_id', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('untidy_page_key', ['account_id', 'page_id'])
+    .execute()
+  await sql`insert into waiting_summary (account_id, content_id, octets)
+    select summary.account_id, message.content_id, summary.octets from summary
+    join message on message.account_id = summary.account_id and message.mailbox_id = summary.mailbox_id and message.uid = summary.uid
+    where true on conflict do nothing`.execute(query)
+  await schema.dropTable('summary').execute()
+  await schema.dropTable('index_record').execute()
+}
+
 export const migrations: Migrations = [
   async (schema) => {
     await createAccounts(schema)
@@ -313,4 +357,5 @@ export const migrations: Migrations = [
   describeOrigins,
   describeMailboxes,
   createAnnotations,
+  gatherPages,
 ]

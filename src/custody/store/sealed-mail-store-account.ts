@@ -105,7 +105,7 @@ export class SealedAccountMail implements AccountMail {
   }
 
   renameMailbox(from: MailboxName, to: MailboxName): Promise<Relocated | null> {
-    return this.#rebound(() => this.#inner.renameMailbox(from, to))
+    return this.#inner.renameMailbox(from, to)
   }
 
   status(mailbox: MailboxId): Promise<MailboxStatus> {
@@ -180,11 +180,11 @@ export class SealedAccountMail implements AccountMail {
   }
 
   async copy(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {
-    return this.#rebound(async () => ({ from, to, ...(await this.#inner.copy(from, uids, to)) }))
+    return this.#inner.copy(from, uids, to)
   }
 
   async move(from: MailboxId, uids: readonly Uid[], to: MailboxId): Promise<Copied> {
-    return this.#rebound(async () => ({ from, to, ...(await this.#inner.move(from, uids, to)) }))
+    return this.#inner.move(from, uids, to)
   }
 
   /** null also for what cannot be opened, so that a mailbox with some of it can be listed; `read` says why. */
@@ -271,10 +271,6 @@ export class SealedAccountMail implements AccountMail {
     return this.#index
   }
 
-  #rebound<T extends Relocated | null>(run: () => Promise<T>): Promise<T> {
-    return this.#index ? this.#index.rebound(run) : run()
-  }
-
   async coverage(): Promise<Coverage> {
     const sealer = await this.#around.sealer().catch((error) => {
       if (error instanceof NoCertificate) return null
@@ -301,10 +297,9 @@ export class SealedAccountMail implements AccountMail {
 
   async #reseal(index: SealedIndex, sealer: Sealer, limit: number): Promise<Coverage> {
     const { account, logger } = this.#around
-    const { contents } = this.#inner
     const resealer = new Resealer({
       account,
-      contents,
+      inner: this.#inner,
       opener: index.opener,
       records: await index.records(),
       sealer,

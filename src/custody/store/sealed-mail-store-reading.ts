@@ -1,14 +1,7 @@
 /** Many messages opened together: their entries from the index, their contents with the session keys that those hold. */
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import type { ContentId, IndexedAccountMail } from './indexed-mail-store.ts'
-import {
-  type MailboxId,
-  type MessageRow,
-  MessageUnreadable,
-  type ReadMessage,
-  type Uid,
-  type Wanted,
-} from './mail-store.ts'
+import { type MailboxId, MessageUnreadable, type ReadMessage, type Uid, type Wanted } from './mail-store.ts'
 import type { SealedIndex } from './sealed-mail-store-index.ts'
 import { unsealContent } from './sealed-mail-store-opener.ts'
 import type { Found } from './sealed-mail-store-unsealing.ts'
@@ -43,24 +36,14 @@ export async function readMessages(
 ): Promise<readonly (ReadMessage | null)[]> {
   const found = await index.find(mailbox, uids)
   try {
-    const rows = wanted.row ? await rowsOf(inner, mailbox, uids) : null
     const open = found.flatMap((one) => (one && typeof one.entry !== 'string' ? [one.content] : []))
     const contents = wanted.content ? await inner.contents.readAll(open) : null
     const answers: (ReadMessage | null)[] = []
-    for (const [at, one] of found.entries()) {
-      const row = rows?.[at] ?? null
-      if (!one || (rows && !row)) answers.push(null)
-      else answers.push(await answerOf(one, row, { wanted, contents, readAlone }))
-    }
+    for (const one of found) answers.push(one && (await answerOf(one, { wanted, contents, readAlone })))
     return answers
   } finally {
     for (const one of found) if (one && typeof one.entry !== 'string') wipe(one.entry)
   }
-}
-
-async function rowsOf(inner: IndexedAccountMail, mailbox: MailboxId, uids: readonly Uid[]) {
-  const read = await inner.messages(mailbox, uids, { row: true })
-  return read.map((one) => one?.row ?? null)
 }
 
 interface ReadTogether extends Pick<Means, 'readAlone'> {
@@ -69,10 +52,10 @@ interface ReadTogether extends Pick<Means, 'readAlone'> {
 }
 
 async function answerOf(
-  { uid, content: id, entry }: Found,
-  row: MessageRow | null,
+  { uid, content: id, entry, row: known }: Found,
   { wanted, contents, readAlone }: ReadTogether,
 ): Promise<ReadMessage | null> {
+  const row = wanted.row ? known : null
   if (typeof entry === 'string') return { uid, row, summary: null, content: null, unreadable: WHY_CLOSED[entry] }
   const { sessionKey, summary: encoded } = decodeEntry(entry)!
   const summary = wanted.summary ? Buffer.from(encoded) : null

@@ -11,6 +11,7 @@ import { MessageUnreadable } from './mail-store.ts'
 import type { OwnKeys, PatientAid } from './sealed-mail-store-aid.ts'
 import { decodeSigned } from './sealed-mail-store-kept.ts'
 import { unsealContent } from './sealed-mail-store-opener.ts'
+import { entryIn, pageOf } from './sealed-mail-store-pages.ts'
 import { type SignedLayer, Verdicts } from './sealed-mail-store-verdicts.ts'
 import { decodeEntry, encodeEntry, type SummaryEntry } from './summary-entry.ts'
 
@@ -67,8 +68,8 @@ interface Unchecked {
 /** null: it is not to be checked any more, or not now. */
 async function uncheckedOf({ inner, records, aid }: Means, content: ContentId): Promise<Unchecked | null> {
   const example = await inner.contents.example(content)
-  const opened = example?.record && (await records()).open(example, example.record)
-  const entry = opened && decodeEntry(opened.entry)
+  const encoded = example && (await entryIn(inner, await records(), example))
+  const entry = encoded && decodeEntry(encoded)
   if (!entry || example?.content !== content) return null
   const protection = entry.protection && decodeProtection(entry.protection)
   const isDue = protection?.signature.kind === 'unchecked' && protection.at + TRIED_FOR_MS > aid.now()
@@ -79,8 +80,8 @@ async function uncheckedOf({ inner, records, aid }: Means, content: ContentId): 
     const layer = { ...signed, author: protection!.author, encrypted: protection!.encryption === 'opened' }
     return { content, entry, protection: protection!, layer }
   }
-  if (view !== null) await settle({ inner, records }, content, opened.entry)
-  wipe(opened.entry)
+  if (view !== null) await settle({ inner, records }, content, encoded)
+  wipe(encoded)
   return null
 }
 
@@ -109,5 +110,5 @@ async function recheck(means: Means, { content, entry, protection, layer }: Unch
 
 async function settle({ inner, records }: Pick<Means, 'inner' | 'records'>, content: ContentId, entry: Bytes) {
   const now = await records()
-  await inner.contents.describe(content, { record: (place) => now.seal(place, entry), unsealing: 1 })
+  await inner.contents.describe(content, { page: (id) => pageOf(now, id, { content, entry }), unsealing: 1 })
 }

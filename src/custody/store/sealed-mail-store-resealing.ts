@@ -1,15 +1,16 @@
 /**
  * Re-sealing: contents that are sealed to another certificate are opened, sealed to the current one under a session key of
- * their own, and put in their place together with new index records, one content at a time in one transaction each. Interrupted
+ * their own, and put in their place together with a new page of the index, one content at a time in one transaction each. Interrupted
  * anywhere, every content is the old one or the new one, whole. A content that no key opens is marked, and stays as it is.
  */
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import type { Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { IndexRecords } from './index-records.ts'
-import type { ContentId, Contents, ContentTally, StoredContent } from './indexed-mail-store.ts'
+import type { ContentId, ContentTally, IndexedAccountMail, PageId, StoredContent } from './indexed-mail-store.ts'
 import { type Coverage, MessageUnreadable, type ResealingState } from './mail-store.ts'
 import { type Opener, recipientsOf, unsealContent } from './sealed-mail-store-opener.ts'
+import { entryIn, pageOf } from './sealed-mail-store-pages.ts'
 import type { Sealer } from './sealed-mail-store-sealer.ts'
 import { decodeEntry } from './summary-entry.ts'
 
@@ -29,7 +30,7 @@ export function coverageOf(tally: readonly ContentTally[], current: string | nul
 
 interface Means {
   readonly account: AccountId
-  readonly contents: Contents
+  readonly inner: IndexedAccountMail
   readonly opener: Opener
   readonly records: IndexRecords
   readonly sealer: Sealer
@@ -52,7 +53,8 @@ export class Resealer {
 
   /** Stops early when `isOver` says so. */
   async run(limit: number, isOver: () => boolean): Promise<void> {
-    const { contents, sealer } = this.#means
+    const { inner, sealer } = this.#means
+    const { contents } = inner
     let left = limit
     const waiting = (await contents.tally()).filter((one) => !one.unreadable && one.sealedTo !== sealer.certificate)
     for (const { sealedTo } of waiting)
@@ -67,7 +69,8 @@ export class Resealer {
   }
 
   async #one(id: ContentId, sealedTo: string | null): Promise<void> {
-    const { contents, sealer } = this.#means
+    const { inner, sealer } = this.#means
+    const { contents } = inner
     try {
       const sealed = await contents.read(id)
       if (!sealed) return
@@ -86,7 +89,7 @@ export class Resealer {
 
   /** false: no key opens it. Throws MessageUnreadable when it is damaged. */
   async #reseal(id: ContentId, sealed: Bytes): Promise<boolean> {
-    const { contents, sealer, records } = this.#means
+    const { inner, sealer, records } = this.#means
     const entry = await this.#entry(id, sealed)
     if (entry === 'gone') return true
     if (entry === 'lost') return false
@@ -95,9 +98,9 @@ export class Resealer {
       const content = unsealContent(sealed, sessionKey)
       const again = sealer.reseal(content, beside)
       wipe(content)
-      const record = (place: Parameters<typeof records.seal>[0]) => records.seal(place, again.entry)
-      await contents
-        .replace(id, { octets: again.octets, sealedTo: sealer.certificate, record })
+      const page = (number: PageId, made: ContentId) => pageOf(records, number, { content: made, entry: again.entry })
+      await inner.contents
+        .replace(id, { octets: again.octets, sealedTo: sealer.certificate, page })
         .finally(() => wipe(again.entry))
       return true
     } finally {
@@ -107,11 +110,11 @@ export class Resealer {
 
   /** From the index, where that costs no public-key operation; else from the summary, else from the content. */
   async #entry(id: ContentId, sealed: Bytes): Promise<Bytes | 'gone' | 'lost'> {
-    const { contents, opener, records } = this.#means
-    const example = await contents.example(id)
+    const { inner, opener, records } = this.#means
+    const example = await inner.contents.example(id)
     if (example?.content !== id) return 'gone'
-    const opened = example.record && records.open(example, example.record)
-    if (opened && decodeEntry(opened.entry)) return opened.entry
+    const known = await entryIn(inner, records, example)
+    if (known && decodeEntry(known)) return known
     const [entry] = example.summary ? await opener.entries([example.summary]) : []
     if (entry instanceof Uint8Array) return entry
     const rebuilt = await opener.rebuild(sealed)

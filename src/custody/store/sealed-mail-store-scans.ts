@@ -3,7 +3,7 @@ import type { Bytes } from '#lib/bytes.ts'
 import type { Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { IndexedAccountMail } from './indexed-mail-store.ts'
-import { type Mailbox, MailboxExists, type MailboxId, type Relocated, type Uid } from './mail-store.ts'
+import { type Mailbox, MailboxExists, type MailboxId, type Uid } from './mail-store.ts'
 import type { PatientAid } from './sealed-mail-store-aid.ts'
 
 const JUNK = 'Junk'
@@ -12,7 +12,6 @@ const QUARANTINE = 'Quarantine'
 interface Means {
   readonly account: AccountId
   readonly inner: IndexedAccountMail
-  readonly relocate: (run: () => Promise<Relocated>) => Promise<Relocated>
   readonly logger: Logger
 }
 
@@ -27,7 +26,7 @@ export class Scans {
 
   /** Moves the message when there is reason to. One that its owner has read, or put somewhere, is left alone. */
   async look(mailbox: MailboxId, uid: Uid, message: Bytes): Promise<void> {
-    const { account, inner, logger, relocate } = this.#means
+    const { account, inner, logger } = this.#means
     const here = (await inner.mailboxes()).find(({ id }) => id === mailbox)
     if (!here || here.specialUse !== null || here.name === QUARANTINE) return
     if ((await inner.unseen(mailbox, [uid])).length === 0) return
@@ -35,7 +34,7 @@ export class Scans {
     if (verdict !== 'junk' && verdict !== 'malware') return
     try {
       const to = await (verdict === 'junk' ? this.#junk() : this.#named(QUARANTINE))
-      await relocate(async () => ({ from: mailbox, to, ...(await inner.move(mailbox, [uid], to)) }))
+      await inner.move(mailbox, [uid], to)
       logger.info({ account, verdict }, 'moved a message that its sender had sealed')
     } catch (error) {
       logger.warn({ account, verdict, error: error as Error }, 'could not move a message that its sender had sealed')

@@ -19,20 +19,21 @@ import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { IndexRecords } from './index-records.ts'
-import type { ContentId, IndexedAccountMail } from './indexed-mail-store.ts'
+import type { ContentId, IndexedAccountMail, PageId } from './indexed-mail-store.ts'
 import {
   KeysNeeded,
   type MailboxId,
+  type MessageRow,
   MessageUnreadable,
   NoCertificate,
   type ReadingKeys,
-  type Relocated,
   type Uid,
 } from './mail-store.ts'
 import { type OwnKeys, PatientAid } from './sealed-mail-store-aid.ts'
 import { decodeClosed, encodeClosed } from './sealed-mail-store-kept.ts'
 import { type Layer, type OpenLayer, openLayers, type Received } from './sealed-mail-store-layers.ts'
 import { type Opener, type Unopened, unsealContent } from './sealed-mail-store-opener.ts'
+import { pageOf } from './sealed-mail-store-pages.ts'
 import { recheckSignatures } from './sealed-mail-store-rechecking.ts'
 import { type Replacement, replacementOf } from './sealed-mail-store-replacement.ts'
 import { Scans } from './sealed-mail-store-scans.ts'
@@ -48,8 +49,6 @@ export interface UnsealingMeans {
   readonly opener: Opener
   readonly records: () => Promise<IndexRecords>
   readonly sealer: () => Promise<Sealer>
-  /** Runs a move, and carries its records along. */
-  readonly relocate: (run: () => Promise<Relocated>) => Promise<Relocated>
   readonly work: SharedWork
   readonly clock: Clock
   readonly logger: Logger
@@ -59,10 +58,15 @@ export interface UnsealingMeans {
 export interface Found {
   readonly uid: Uid
   readonly content: ContentId
+  readonly row: MessageRow
+  /** Of the index, where its entry is. */
+  readonly page: PageId | null
   /** `unwritten`: its sender sealed it, and what its readers are to see cannot be written down now. */
   readonly entry: Bytes | Unopened | 'unwritten'
-  /** There is an index record, so its readers may have seen it as this entry says. */
+  /** It is in the index, so its readers may have seen it as this entry says. */
   readonly isKept: boolean
+  /** Known to be nothing that needs unsealing. */
+  readonly isSettled?: boolean
 }
 
 /** `again`: it is another one by now, or gone. */
@@ -255,7 +259,7 @@ export class Unsealer {
       await inner.contents.replace(found.content, {
         octets: made.octets,
         sealedTo: sealer.certificate,
-        record: (place) => recordsNow.seal(place, made.entry),
+        page: (id, content) => pageOf(recordsNow, id, { content, entry: made.entry }),
         unsealing: made.unsealing,
         renumbers: found.isKept,
         ...(made.wasEncrypted ? { cameSealed: this.#namesOf(made.messageIds, recordsNow) } : {}),

@@ -1,10 +1,11 @@
 import type { AccountId } from '../accounts/directory.ts'
 import type { ContentId } from './indexed-mail-store.ts'
+import { OpenPages } from './sealed-mail-store-pages.ts'
 
 /** What the sessions of an account need to know of each other. */
 export class SharedWork {
+  readonly pages = new OpenPages()
   readonly #folding = new Set<AccountId>()
-  readonly #rebinding = new Map<AccountId, Set<Promise<void>>>()
   readonly #unsealing = new Map<string, Promise<void>>()
 
   /** null: another session is at it. Otherwise dispose when done. */
@@ -27,24 +28,5 @@ export class SharedWork {
         done.resolve()
       },
     }
-  }
-
-  /** Runs what follows a copy or move: until it is done, records of the new places are still bound to the old ones. */
-  async rebind(account: AccountId, run: () => Promise<void>): Promise<void> {
-    const under = this.#rebinding.get(account) ?? new Set()
-    this.#rebinding.set(account, under)
-    const done = run()
-    const settled = done.catch(() => {})
-    under.add(settled)
-    try {
-      await done
-    } finally {
-      under.delete(settled)
-      if (under.size === 0 && this.#rebinding.get(account) === under) this.#rebinding.delete(account)
-    }
-  }
-
-  async rebound(account: AccountId): Promise<void> {
-    await Promise.all(this.#rebinding.get(account) ?? [])
   }
 }

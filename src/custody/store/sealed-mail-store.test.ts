@@ -97,11 +97,13 @@ test('a session with keys puts every waiting summary into the index by itself', 
   await using _session = await store.open(ALICE, readingKeys(ALICE))
   while ((await waiting()) > 0) await new Promise((resolve) => setImmediate(resolve))
   const inbox = mailboxes.find(({ name }) => name === 'INBOX')!
-  const parts = await raw.parts(inbox.id, [1, 100])
-  assert.ok(parts.every((one) => one!.record && !one!.summary))
+  const parts = (await raw.parts(inbox.id, [1, 64, 100])).map((one) => one!)
+  assert.ok(parts.every(({ page, summary }) => page !== null && !summary))
+  assert.ok(new Set(parts.map(({ page }) => page)).size <= 2, 'messages share pages')
+  const pages = await raw.pages(parts.map(({ page }) => page!))
   assert.ok(
-    parts.every((one) => one!.record!.byteLength % 512 === 29),
-    'sizes of records are rounded',
+    [...pages.values()].every((page) => page.byteLength % 512 === 29),
+    'sizes of pages are rounded',
   )
 })
 
@@ -159,6 +161,7 @@ test('mail sealed to a lost key is listed, and says so when read', async () => {
   assert.match(Buffer.from((await later.read(mailbox, 1))!).toString(), /old/)
 })
 
+/** Two messages in one page, and a way to put other octets in its place. */
 async function folded() {
   const made = await setUp()
   const { mailbox } = await made.store.append(ALICE, 'INBOX', mail('first'))
@@ -167,49 +170,69 @@ async function folded() {
     await using session = await made.store.open(ALICE, readingKeys(ALICE))
     await session.summaries(mailbox, [1, 2])
   }
-  const parts = await made.raw.parts(mailbox, [1, 2])
-  const contents = parts.map((one) => one!.content)
-  return { ...made, mailbox, contents, records: parts.map((one) => Buffer.from(one!.record!)) }
+  const parts = (await made.raw.parts(mailbox, [1, 2])).map((one) => one!)
+  const contents = parts.map(({ content }) => content)
+  const page = Buffer.from((await made.raw.pages([parts[0]!.page!])).get(parts[0]!.page!)!)
+  const forge = async (octets: Uint8Array, of = contents) => {
+    const from = [...new Set((await made.raw.parts(mailbox, [1, 2])).map((one) => one!.page))]
+    await made.raw.keepPages([{ contents: of, from, seal: () => octets }])
+  }
+  return { ...made, mailbox, contents, page, forge }
 }
 
 const subjects = (octets: readonly (Uint8Array | null)[]) =>
   octets.map((one) => one && /first|second/.exec(Buffer.from(one).toString())?.[0])
 
-test('a record moved to another message is refused and made again from the content', async () => {
-  const { store, raw, mailbox, records, contents, lines } = await folded()
-  await raw.keepRecords(mailbox, [
-    { uid: 1, content: contents[0]!, record: records[1]! },
-    { uid: 2, content: contents[1]!, record: records[0]! },
-  ])
+test('a page in the place of another is refused and made again from the contents, with one line in the log', async () => {
+  const { store, mailbox, page, forge, lines } = await folded()
+  await forge(page)
   await using session = await store.open(ALICE, readingKeys(ALICE))
   assert.deepEqual(subjects(await session.summaries(mailbox, [1, 2])), ['first', 'second'])
-  assert.equal(lines.filter((line) => /missing or damaged/.test(line)).length, 2)
-  await session.summaries(mailbox, [1, 2])
-  assert.equal(lines.length, 2, 'what was made again is kept')
+  assert.deepEqual(lines, ['a page of the index was missing or damaged'])
+  await session[Symbol.asyncDispose]()
+  await using later = await store.open(ALICE, readingKeys(ALICE))
+  assert.deepEqual(subjects(await later.summaries(mailbox, [1, 2])), ['first', 'second'])
+  assert.equal(lines.length, 1, 'what was made again is kept')
 })
 
-test('a record with any octet changed is refused and made again', async () => {
-  const { store, raw, mailbox, records, contents } = await folded()
-  for (const at of [0, 5, 13, records[0]!.byteLength - 1]) {
-    const changed = Buffer.from(records[0]!)
+test('a page with any octet changed is refused and made again', async () => {
+  const { store, mailbox, page, forge, lines } = await folded()
+  for (const at of [5, 13, page.byteLength - 1]) {
+    const changed = Buffer.from(page)
     changed[at]! ^= 1
-    await raw.keepRecords(mailbox, [{ uid: 1, content: contents[0]!, record: changed }])
+    await forge(changed)
     await using session = await store.open(ALICE, readingKeys(ALICE))
     assert.deepEqual(subjects([await session.read(mailbox, 1)]), ['first'])
   }
+  assert.equal(lines.length, 3)
+})
+
+test('a page of a newer version is left alone, and read around', async () => {
+  const { store, raw, mailbox, page, forge, lines } = await folded()
+  const newer = Buffer.from(page)
+  newer[0] = 2
+  await forge(newer)
+  const [before] = await raw.parts(mailbox, [1])
+  for (let session = 1; session <= 2; session++) {
+    await using opened = await store.open(ALICE, readingKeys(ALICE))
+    assert.deepEqual(subjects(await opened.summaries(mailbox, [1, 2])), ['first', 'second'])
+    assert.deepEqual(subjects([await opened.read(mailbox, 2)]), ['second'])
+    assert.equal(lines.length, session)
+  }
+  assert.match(lines[0]!, /newer version/)
+  assert.deepEqual((await raw.parts(mailbox, [1]))[0], before)
+  assert.ok(newer.equals((await raw.pages([before!.page!])).get(before!.page!)!))
 })
 
 test('a content put in the place of another does not open', async () => {
-  const { raw, mailbox, records } = await folded()
-  const inner = createMemoryMailStore()
-  await inner.create(ALICE)
-  // The record of one message beside the content of another: what someone who writes to the disk can do.
-  const content = (await raw.read(mailbox, 2))!
-  await inner.append(ALICE, 'INBOX', newMessage('x', { content }))
-  await (await inner.open(ALICE, null)).keepRecords(mailbox, [{ uid: 1, content: 1, record: records[0]! }])
-  await using forged = createSealedMailStore(inner, { sealing: sealingOf, logger: silentLogger, clock: systemClock })
-  await using session = await forged.open(ALICE, readingKeys(ALICE))
+  const { store, raw, mailbox, contents } = await folded()
+  // Whoever writes to the disk names other octets as those of a content.
+  const forged = Buffer.from((await raw.contents.read(contents[1]!))!)
+  ;(await raw.contents.read(contents[0]!))!.set(forged)
+  await using session = await store.open(ALICE, readingKeys(ALICE))
   await assert.rejects(session.read(mailbox, 1), MessageUnreadable)
+  const [first] = await session.messages(mailbox, [1], { content: true })
+  assert.deepEqual([first!.content, typeof first!.unreadable], [null, 'string'])
 })
 
 test('a content with any octet changed is refused without a word of it', async () => {
@@ -226,34 +249,40 @@ test('a content with any octet changed is refused without a word of it', async (
   })
 })
 
-test('moving makes the records anew: no public-key operation, nothing rebuilt', async () => {
-  const { store, mailbox, lines } = await folded()
+test('copying and moving make nothing anew, with keys or without', async () => {
+  const { store, raw, mailbox, lines } = await folded()
   const keys = readingKeys(ALICE)
+  const [before] = await raw.parts(mailbox, [1])
   await using session = await store.open(ALICE, keys)
+  await using locked = await store.open(ALICE, null)
   const archive = (await session.mailboxes()).find(({ name }) => name === 'Archive')!.id
-  await session.move(mailbox, [1, 2], archive)
+  await locked.move(mailbox, [1, 2], archive)
   await session.copy(archive, [2], mailbox)
+  assert.equal((await raw.parts(archive, [1]))[0]!.page, before!.page)
   assert.deepEqual(subjects(await session.summaries(archive, [1, 2])), ['first', 'second'])
   assert.deepEqual(subjects([await session.read(mailbox, 3)]), ['second'])
-  assert.deepEqual([keys.operations, lines], [0, []])
-})
-
-test('renaming INBOX takes its records along: nothing is rebuilt', async () => {
-  const { store, lines } = await folded()
-  const keys = readingKeys(ALICE)
-  await using session = await store.open(ALICE, keys)
   const { to } = (await session.renameMailbox('INBOX', 'Old'))!
-  assert.deepEqual(subjects(await session.summaries(to, [1, 2])), ['first', 'second'])
+  assert.deepEqual(subjects(await session.summaries(to, [1])), ['second'])
   assert.deepEqual([keys.operations, lines], [0, []])
 })
 
-test('a move that was cut short before its records were made anew is repaired when read', async () => {
-  const { store, raw, mailbox, lines } = await folded()
-  const archive = (await raw.mailboxes()).find(({ name }) => name === 'Archive')!.id
-  await raw.move(mailbox, [1, 2], archive)
+test('small pages are gathered, and what belonged to messages that are gone goes with them', async () => {
+  const { store, raw } = await setUp()
   await using session = await store.open(ALICE, readingKeys(ALICE))
-  assert.deepEqual(subjects(await session.summaries(archive, [1, 2])), ['first', 'second'])
-  assert.equal(lines.length, 2)
+  const inbox = (await session.mailboxes()).find(({ name }) => name === 'INBOX')!.id
+  for (let uid = 1; uid <= 40; uid++) {
+    await store.append(ALICE, 'INBOX', mail(`m${uid}`))
+    await session.summaries(inbox, [uid])
+  }
+  while ((await raw.pagesAfter(0, 100)).length > 20) await new Promise((resolve) => setImmediate(resolve))
+  await session.setFlags(inbox, [1, 2, 3], { mode: 'add', flags: ['\\Deleted'] })
+  await session.expunge(inbox)
+  await session[Symbol.asyncDispose]()
+  await using later = await store.open(ALICE, readingKeys(ALICE))
+  while ((await raw.pagesAfter(0, 100)).length > 1) await new Promise((resolve) => setImmediate(resolve))
+  const [page] = await raw.pagesAfter(0, 100)
+  assert.equal((await raw.contentsOf(page!)).length, 37)
+  assert.match(Buffer.from((await later.summaries(inbox, [20]))[0]!).toString(), /m20/)
 })
 
 test('one summary that no longer decrypts does not hide the others', async () => {

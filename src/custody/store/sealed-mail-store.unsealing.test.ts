@@ -10,6 +10,7 @@ import { createFakeLog } from '../../../test/support/fake-log.ts'
 import { SIGNED } from '../../../test/support/sealed-letters.ts'
 import { temporaryDirectory } from '../../../test/support/temporary.ts'
 import { newKeys } from './changing-keys.contract.ts'
+import { encodePage } from './index-pages.ts'
 import { IndexRecords } from './index-records.ts'
 import { createMemoryMailStore } from './memory-mail-store.ts'
 import {
@@ -163,8 +164,8 @@ for (const [name, make] of [
       const reading = keys.reading()
       const [entry] = await new Opener(reading).entries([parts!.summary!])
       const records = new IndexRecords(ACCOUNT, await reading.indexKey())
-      const record = records.seal({ mailbox, uid: 1 }, entry as Uint8Array)
-      await raw.keepRecords(mailbox, [{ uid: 1, content: parts!.content, record }])
+      const page = encodePage([{ content: parts!.content, entry: entry as Uint8Array, isSettled: false }])
+      await raw.keepPages([{ contents: [parts!.content], from: [null], seal: (id) => records.sealPage(id, page) }])
       const { highestModseq } = await raw.status(mailbox)
       await using mail = await login()
       assert.equal(await mail.read(mailbox, 1), null)
@@ -375,7 +376,7 @@ for (const [name, make] of [
       assert.deepEqual(aid.scanned, [])
     })
 
-    test('what was opened and lost its record is not opened again', async () => {
+    test('what was opened and lost its entry is not opened again', async () => {
       const { store, login, raw } = await house(await make())
       for (const letter of [sealedLetter('a'), signedLetter('b')]) await store.append(ACCOUNT, 'INBOX', letter)
       const inbox = await idOf(raw, 'INBOX')
@@ -384,11 +385,9 @@ for (const [name, make] of [
         return await Promise.all([1, 2].map(async (uid) => text(await mail.read(inbox, uid))))
       }
       const before = await read()
-      const contents = (await raw.parts(inbox, [1, 2])).map((one) => one!.content)
-      await raw.keepRecords(
-        inbox,
-        contents.map((content, i) => ({ uid: i + 1, content, record: Buffer.from('damaged') })),
-      )
+      const parts = (await raw.parts(inbox, [1, 2])).map((one) => one!)
+      const contents = parts.map(({ content }) => content)
+      await raw.keepPages([{ contents, from: parts.map(({ page }) => page), seal: () => Buffer.of(1) }])
       assert.deepEqual(await read(), before)
       await using mail = await login()
       assert.deepEqual(

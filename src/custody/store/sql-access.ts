@@ -30,6 +30,11 @@ export class SqlAccess {
     return this.use(({ db, account }) => db.write((query) => run({ query, account })))
   }
 
+  /** A change that may be lost in a power cut: nobody waits for the disk because of it, neither this one nor those who read after it. */
+  writeUnhurried<T>(run: (scope: AccountScope) => Promise<T>): Promise<T> {
+    return this.use(({ db, account }) => db.writeUnhurried((query) => run({ query, account })))
+  }
+
   /** A change that frees blobs; they are removed once it is on the disk. */
   removal<T>(run: (scope: AccountScope) => Promise<{ answer: T; files: readonly string[] }>): Promise<T> {
     return this.use(async ({ db, account, blobs }) => {

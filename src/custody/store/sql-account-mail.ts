@@ -16,10 +16,10 @@ import type {
   Contents,
   IndexedAccountMail,
   IndexedParts,
-  IndexRecord,
+  NewPage,
+  PageId,
   SealedMessage,
   Searchable,
-  WaitingSummary,
 } from './indexed-mail-store.ts'
 import {
   AccountDamaged,
@@ -78,7 +78,8 @@ import {
   type StoredMessage,
 } from './sql-messages.ts'
 import { readOverview } from './sql-overview.ts'
-import { findContent, keepRecords, readParts, readRecords, readSummaries, readWaiting } from './sql-parts.ts'
+import { keepPages, readContentsOf, readPages, readPagesAfter, readUntidy } from './sql-pages.ts'
+import { findContent, readParts, readSummaries, readWaiting } from './sql-parts.ts'
 import { readQuota } from './sql-quota.ts'
 import { readVanished, removeMailbox, removeMessages } from './sql-removal.ts'
 import {
@@ -350,23 +351,32 @@ export class SqlAccountMail implements IndexedAccountMail {
     return this.#access.read(readQuota)
   }
 
-  waiting(mailbox: MailboxId, before: Uid | null, limit: number): Promise<readonly WaitingSummary[]> {
+  waiting(mailbox: MailboxId, before: Uid | null, limit: number): Promise<readonly Uid[]> {
     return this.#access.read((scope) => readWaiting(scope, mailbox, { before, limit }))
   }
 
   parts(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (IndexedParts | null)[]> {
-    return this.#access.read(async (scope) => {
-      await readStatus(scope, mailbox)
-      return readParts(scope, mailbox, uids)
-    })
+    return this.#access.read((scope) => readParts(scope, mailbox, uids))
   }
 
-  async keepRecords(mailbox: MailboxId, records: readonly IndexRecord[]): Promise<void> {
-    await this.#access.write((scope) => keepRecords(scope, mailbox, records))
+  pages(ids: readonly PageId[]): Promise<ReadonlyMap<PageId, Bytes>> {
+    return this.#access.read((scope) => readPages(scope, ids))
   }
 
-  records(mailbox: MailboxId, after: Uid, limit: number): Promise<readonly IndexRecord[]> {
-    return this.#access.read((scope) => readRecords(scope, mailbox, { after, limit }))
+  pagesAfter(after: PageId, limit: number): Promise<readonly PageId[]> {
+    return this.#access.read((scope) => readPagesAfter(scope, after, limit))
+  }
+
+  contentsOf(page: PageId): Promise<readonly ContentId[]> {
+    return this.#access.read((scope) => readContentsOf(scope, page))
+  }
+
+  untidyPages(limit: number): Promise<readonly PageId[]> {
+    return this.#access.read((scope) => readUntidy(scope, limit))
+  }
+
+  keepPages(pages: readonly NewPage[]): Promise<void> {
+    return this.#access.writeUnhurried((scope) => keepPages(scope, pages))
   }
 
   unseen(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly Uid[]> {

@@ -10,7 +10,7 @@ import type { AccountScope } from './schema.ts'
 export const GROUP = 64
 const PLACES = Array.from({ length: GROUP }, (_, index) => `id${index}`)
 
-type Ids = Readonly<Record<string, number>>
+export type Ids = Readonly<Record<string, number>>
 
 /** The places of a prepared query's group of ids. */
 export function idPlaces(given: Ids): number[] {

@@ -12,7 +12,6 @@ import { takeRows } from './sql-removal.ts'
 import { yieldNow } from './yield-now.ts'
 
 type Place = { account: number; mailbox: number; uid: number }
-type Move = { account: number; from: number; uid: number; to: number; newUid: number }
 
 const updateFlags = prepare((query, given: Place & { modseq: number; flags: number; keywords: string }) =>
   query
@@ -21,43 +20,6 @@ const updateFlags = prepare((query, given: Place & { modseq: number; flags: numb
     .where('account_id', '=', given.account)
     .where('mailbox_id', '=', given.mailbox)
     .where('uid', '=', given.uid),
-)
-const shareContent = prepare((query, given: { account: number; content: number }) =>
-  query
-    .updateTable('content')
-    .set((row) => ({ message_count: row('message_count', '+', 1) }))
-    .where('account_id', '=', given.account)
-    .where('content_id', '=', given.content),
-)
-const copyParts = (['summary', 'index_record'] as const).map((table) =>
-  prepare((query, given: Move) =>
-    query
-      .insertInto(table)
-      .columns(['account_id', 'mailbox_id', 'uid', 'octets'])
-      .expression((from) =>
-        from
-          .selectFrom(table)
-          .select((row) => [
-            'account_id',
-            row.cast<number>(row.val(given.to), 'integer').as('mailbox_id'),
-            row.cast<number>(row.val(given.newUid), 'bigint').as('uid'),
-            'octets',
-          ])
-          .where('account_id', '=', given.account)
-          .where('mailbox_id', '=', given.from)
-          .where('uid', '=', given.uid),
-      ),
-  ),
-)
-const moveParts = (['summary', 'index_record'] as const).map((table) =>
-  prepare((query, given: Move) =>
-    query
-      .updateTable(table)
-      .set({ mailbox_id: given.to, uid: given.newUid })
-      .where('account_id', '=', given.account)
-      .where('mailbox_id', '=', given.from)
-      .where('uid', '=', given.uid),
-  ),
 )
 
 /** Throws NoSuchMailbox, TooManyFlags. */
@@ -133,14 +95,7 @@ export async function copyMessages(scope: AccountScope, { from, uids, to, at }: 
   const found = await messagesOf(scope, from, uids)
   if (found.length === 0) return { uidValidity, uids: [] }
   const { modseq } = await adjustAccount(scope, { contents: 0, used: found.length * MESSAGE_COST })
-  const copied = await addAll(scope, { to, at, modseq }, found)
-  const { query, account } = scope
-  for (const [index, [uid, newUid]] of copied.entries()) {
-    await shareContent(query, { account, content: found[index]!.content_id })
-    for (const copy of copyParts) await copy(query, { account, from, uid, to, newUid })
-    await yieldNow(index)
-  }
-  return { uidValidity, uids: copied }
+  return { uidValidity, uids: await addAll(scope, { to, at, modseq }, found) }
 }
 
 /** Throws NoSuchMailbox. */
@@ -151,11 +106,6 @@ export async function moveMessages(scope: AccountScope, { from, uids, to, at }: 
   const { modseq } = await adjustAccount(scope, { contents: 0, used: 0 })
   const moved = await addAll(scope, { to, at, modseq }, found)
   await takeRows(scope, from, found, modseq)
-  const { query, account } = scope
-  for (const [index, [uid, newUid]] of moved.entries()) {
-    for (const move of moveParts) await move(query, { account, from, uid, to, newUid })
-    await yieldNow(index)
-  }
   return { uidValidity, uids: moved }
 }
 

@@ -8,6 +8,7 @@ import type {
   Contents,
   ContentTally,
   IndexedParts,
+  PageId,
   Place,
   StoredContent,
   UnsealingState,
@@ -20,9 +21,9 @@ import { INLINE_OCTETS } from './sql-append.ts'
 import { findContents, readFiles } from './sql-bulk.ts'
 import { moveMessages } from './sql-changes.ts'
 import { insertContent } from './sql-messages.ts'
-import { putRecord, readParts } from './sql-parts.ts'
+import { addPage, deleteWaiting, settlePages } from './sql-pages.ts'
+import { readParts } from './sql-parts.ts'
 import { keepSealedNames } from './sql-sealed-names.ts'
-import { yieldNow } from './yield-now.ts'
 
 type One = { account: number; content: number }
 
@@ -59,7 +60,7 @@ const contentFile = prepare((query, given: One) =>
 const sharers = prepare((query, given: One & { limit: number }) =>
   query
     .selectFrom('message')
-    .select(['mailbox_id as mailbox', 'uid'])
+    .select(['mailbox_id as mailbox', 'uid', 'index_page'])
     .where('account_id', '=', given.account)
     .where('content_id', '=', given.content)
     .limit(given.limit),
@@ -71,13 +72,20 @@ const takeContentId = prepare((query, given: { account: number; used: number }) 
     .where('account_id', '=', given.account)
     .returning('content_id'),
 )
-const pointMessage = prepare((query, given: One & { mailbox: number; uid: number; size: number }) =>
+const pointMessage = prepare((query, given: One & { mailbox: number; uid: number; size: number; page: number }) =>
   query
     .updateTable('message')
-    .set({ content_id: given.content, size: given.size })
+    .set({ content_id: given.content, size: given.size, index_page: given.page })
     .where('account_id', '=', given.account)
     .where('mailbox_id', '=', given.mailbox)
     .where('uid', '=', given.uid),
+)
+const pointToPage = prepare((query, given: One & { page: number }) =>
+  query
+    .updateTable('message')
+    .set({ index_page: given.page })
+    .where('account_id', '=', given.account)
+    .where('content_id', '=', given.content),
 )
 /** RFC 8474 §5.1: other octets are another email. */
 const renameEmail = prepare((query, given: One) =>
@@ -193,7 +201,7 @@ export class SqlContents implements Contents {
       const [place] = await sharers(scope.query, { account: scope.account, content: id, limit: 1 })
       if (!place) return null
       const [parts] = await readParts(scope, place.mailbox, [place.uid])
-      return parts ? { ...place, ...parts } : null
+      return parts ? { mailbox: place.mailbox, uid: place.uid, ...parts } : null
     })
   }
 
@@ -217,13 +225,15 @@ export class SqlContents implements Contents {
     })
   }
 
-  async describe(id: ContentId, { record, unsealing }: ContentChange): Promise<boolean> {
+  async describe(id: ContentId, { page: seal, unsealing }: ContentChange): Promise<boolean> {
     return this.#access.write(async (scope) => {
       const { query, account } = scope
       const places = await placesOf(scope, id)
-      for (const [index, { mailbox, uid }] of places.entries()) {
-        await putRecord(scope, mailbox, uid, record({ mailbox, uid }))
-        await yieldNow(index)
+      if (places.length > 0) {
+        const page = await addPage(scope, (number) => seal(number, id))
+        await pointToPage(query, { account, content: id, page })
+        await deleteWaiting(scope, [id])
+        await settlePages(scope, [...pagesOf(places), page])
       }
       if (unsealing !== undefined) await setState(query, { account, content: id, unsealing })
       return places.length > 0
@@ -253,8 +263,14 @@ export class SqlContents implements Contents {
 
 type NewContent = Pick<Parameters<typeof insertContent>[1], 'size' | 'octets' | 'file' | 'sealedTo'>
 
-function placesOf({ query, account }: AccountScope, content: ContentId): Promise<readonly Place[]> {
+type Sharer = Place & { readonly index_page: PageId | null }
+
+function placesOf({ query, account }: AccountScope, content: ContentId): Promise<readonly Sharer[]> {
   return sharers(query, { account, content, limit: Number.MAX_SAFE_INTEGER })
+}
+
+function pagesOf(places: readonly Sharer[]): ReadonlySet<PageId> {
+  return new Set(places.flatMap(({ index_page }) => index_page ?? []))
 }
 
 interface Exchanged {
@@ -267,7 +283,7 @@ async function exchange(
   scope: AccountScope,
   id: ContentId,
   row: NewContent,
-  { record, unsealing, renumbers, cameSealed }: Omit<ContentReplacement, 'octets' | 'sealedTo'>,
+  { page: seal, unsealing, renumbers, cameSealed }: Omit<ContentReplacement, 'octets' | 'sealedTo'>,
 ): Promise<Exchanged | null> {
   const { query, account } = scope
   const [old] = await contentFile(query, { account, content: id })
@@ -284,11 +300,13 @@ async function exchange(
     unsealing: unsealing ?? old.unsealing,
     ...row,
   })
+  const page = await addPage(scope, (number) => seal(number, content))
   for (const { mailbox, uid } of places) {
-    await pointMessage(query, { account, content, mailbox, uid, size: row.size })
+    await pointMessage(query, { account, content, mailbox, uid, size: row.size, page })
     if (grown !== 0) await growMailbox(query, { account, mailbox, size: grown })
-    await putRecord(scope, mailbox, uid, record({ mailbox, uid }))
   }
+  await deleteWaiting(scope, [id])
+  await settlePages(scope, [...pagesOf(places), page])
   if (renumbers) await renameEmail(query, { account, content })
   if (cameSealed) await keepSealedNames(scope, cameSealed.names, cameSealed.at)
   await dropContent(query, { account, content: id })

@@ -107,9 +107,11 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
       ([mailbox, uids]): Step =>
         async (side) => {
           const id = await idOf(side, mailbox)
-          const parts = await side.mail.parts(id, uids).catch(() => [])
-          const records = uids.map((uid, at) => ({ uid, content: parts[at]?.content ?? 0, record: Buffer.of(uid) }))
-          return side.mail.keepRecords(id, records)
+          const parts = (await side.mail.parts(id, uids).catch(() => [])).flatMap((one) => one ?? [])
+          const contents = parts.map(({ content }) => content)
+          const from = [...new Set(parts.map(({ page }) => page))]
+          const page = { contents, from, seal: () => Buffer.from(contents.join()) }
+          return side.mail.keepPages(contents.length > 0 ? [page] : [])
         },
     ),
   },
@@ -132,13 +134,21 @@ async function view({ mail }: Side): Promise<unknown> {
       assert.ok(rows.every((row) => row.modseq <= highestModseq))
       const uids = rows.map((row) => row.uid)
       const contents = await Promise.all(uids.map(async (uid) => (await mail.read(id, uid))!.byteLength))
-      const parts = (await mail.parts(id, uids)).map((one) => [text(one!.summary), text(one!.record)])
-      const waiting = (await mail.waiting(id, null, 100)).map(({ uid, summary }) => [uid, text(summary)])
+      const parts = (await mail.parts(id, uids)).map((one) => [text(one!.summary), one!.page, one!.row.uid])
+      const waiting = await mail.waiting(id, null, 100)
       const plain = rows.map(({ modseq, ...row }) => row)
       return { name, subscribed, specialUse, counts, plain, contents, parts, waiting }
     }),
   )
-  return { mailboxes, subscriptions: await mail.subscriptions(), used: (await mail.quota()).used }
+  const pages = await Promise.all(
+    (await mail.pagesAfter(0, 1000)).map(async (id) => [
+      id,
+      text((await mail.pages([id])).get(id)!),
+      [...(await mail.contentsOf(id))].sort((a, b) => a - b),
+    ]),
+  )
+  const untidy = await mail.untidyPages(1000)
+  return { mailboxes, pages, untidy, subscriptions: await mail.subscriptions(), used: (await mail.quota()).used }
 }
 
 const text = (octets: Uint8Array | null) => octets && Buffer.from(octets).toString('latin1')

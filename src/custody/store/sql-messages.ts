@@ -21,6 +21,7 @@ const COLUMNS = [
   'content_id',
   'email_id',
   'saved',
+  'index_page',
 ] as const
 
 const inMailbox = prepare((query, given: { account: number; mailbox: number; first: number; last: number }) =>
@@ -55,6 +56,7 @@ const insertMessage = prepare((query, given: MessageTable) =>
     content_id: given.content_id,
     email_id: given.email_id,
     saved: given.saved,
+    index_page: given.index_page,
   }),
 )
 type Place = { account: number; mailbox: number; uid: number }
@@ -81,10 +83,10 @@ export const insertContent = prepare((query, given: ContentRow) =>
     unsealing: given.unsealing,
   }),
 )
-const insertSummary = prepare((query, given: Place & { octets: Bytes }) =>
+const insertSummary = prepare((query, given: { account: number; content: number; octets: Bytes }) =>
   query
-    .insertInto('summary')
-    .values({ account_id: given.account, mailbox_id: given.mailbox, uid: given.uid, octets: given.octets }),
+    .insertInto('waiting_summary')
+    .values({ account_id: given.account, content_id: given.content, octets: given.octets }),
 )
 const deliveredBefore = prepare((query, given: { account: number; key: string }) =>
   query
@@ -210,9 +212,9 @@ export async function appendMessage(
   const internal_date = Math.floor(message.internalDate / 1000)
   await addRow(scope, mailbox, {
     ...{ uid, modseq, internal_date, flags, keywords, size },
-    ...{ content_id: lastContent, email_id: lastContent, saved: Math.floor(now / 1000) },
+    ...{ content_id: lastContent, email_id: lastContent, saved: Math.floor(now / 1000), index_page: null },
   })
-  await insertSummary(query, { account, mailbox, uid, octets: summary })
+  await insertSummary(query, { account, content: lastContent, octets: summary })
   if (deliveryKey !== undefined)
     await insertDelivery(query, { account, mailbox, uid, key: deliveryKey, uidValidity, at: now })
   return { appended: { mailbox, uidValidity, uid }, isNew: true }

@@ -1,12 +1,12 @@
-/** What is read of messages besides their rows: contents, summaries, index records. */
+/** What is read of messages besides their contents: summaries that wait, and where in the index their entries are. */
 import type { Bytes } from '#lib/bytes.ts'
-import type { ContentId, IndexedParts, IndexRecord, WaitingSummary } from './indexed-mail-store.ts'
+import type { ContentId, IndexedParts } from './indexed-mail-store.ts'
 import type { MailboxId, Uid } from './mail-store.ts'
 import { prepare } from './prepared.ts'
-import type { AccountScope, StoreQuery } from './schema.ts'
-import { messagesOf } from './sql-messages.ts'
-import { runsOf, sortedUids } from './uid-sets.ts'
-import { yieldNow } from './yield-now.ts'
+import type { AccountScope } from './schema.ts'
+import { type Ids, idGroups, idPlaces } from './sql-bulk.ts'
+import { readStatus } from './sql-mailboxes.ts'
+import { messagesOf, rowOf } from './sql-messages.ts'
 
 type Place = { account: number; mailbox: number; uid: number }
 
@@ -18,58 +18,23 @@ const contentOf = prepare((query, given: Place) =>
     .where('mailbox_id', '=', given.mailbox)
     .where('uid', '=', given.uid),
 )
-/** Rows of a table with the content that their message has. */
-function withContents(query: StoreQuery, table: 'summary' | 'index_record') {
-  return query
-    .selectFrom(table)
-    .innerJoin('message', (join) =>
-      join
-        .onRef('message.account_id', '=', `${table}.account_id`)
-        .onRef('message.mailbox_id', '=', `${table}.mailbox_id`)
-        .onRef('message.uid', '=', `${table}.uid`),
-    )
-    .select([`${table}.uid`, `${table}.octets`, 'message.content_id as content'])
-}
-const partsBetween = (table: 'summary' | 'index_record') =>
-  prepare((query, given: { account: number; mailbox: number; first: number; last: number }) =>
-    withContents(query, table)
-      .where(`${table}.account_id`, '=', given.account)
-      .where(`${table}.mailbox_id`, '=', given.mailbox)
-      .where(`${table}.uid`, '>=', given.first)
-      .where(`${table}.uid`, '<=', given.last),
-  )
-const summariesBetween = partsBetween('summary')
-const recordsBetween = partsBetween('index_record')
-const newestSummaries = prepare((query, given: { account: number; mailbox: number; before: number; limit: number }) =>
-  withContents(query, 'summary')
-    .where('summary.account_id', '=', given.account)
-    .where('summary.mailbox_id', '=', given.mailbox)
-    .where('summary.uid', '<', given.before)
-    .orderBy('summary.uid', 'desc')
-    .limit(given.limit),
-)
-const recordsAfter = prepare((query, given: { account: number; mailbox: number; after: number; limit: number }) =>
-  withContents(query, 'index_record')
-    .where('index_record.account_id', '=', given.account)
-    .where('index_record.mailbox_id', '=', given.mailbox)
-    .where('index_record.uid', '>', given.after)
-    .orderBy('index_record.uid')
-    .limit(given.limit),
-)
-const putRecordRow = prepare((query, given: Place & { octets: Bytes }) =>
+const summariesOf = prepare((query, given: Ids & { account: number }) =>
   query
-    .insertInto('index_record')
-    .values({ account_id: given.account, mailbox_id: given.mailbox, uid: given.uid, octets: given.octets })
-    .onConflict((conflict) =>
-      conflict.columns(['account_id', 'mailbox_id', 'uid']).doUpdateSet({ octets: given.octets }),
-    ),
-)
-const deleteSummary = prepare((query, given: Place) =>
-  query
-    .deleteFrom('summary')
+    .selectFrom('waiting_summary')
+    .select(['content_id', 'octets'])
     .where('account_id', '=', given.account)
+    .where('content_id', 'in', idPlaces(given)),
+)
+const newestWaiting = prepare((query, given: { account: number; mailbox: number; before: number; limit: number }) =>
+  query
+    .selectFrom('message')
+    .select('uid')
+    .where('account_id', '=', given.account)
+    .where('index_page', 'is', null)
     .where('mailbox_id', '=', given.mailbox)
-    .where('uid', '=', given.uid),
+    .where('uid', '<', given.before)
+    .orderBy('uid', 'desc')
+    .limit(given.limit),
 )
 
 /** null for a uid that is gone. */
@@ -81,51 +46,41 @@ export async function findContent(
   return (await contentOf(query, { account, mailbox, uid }))[0]?.content_id ?? null
 }
 
-interface Part {
-  readonly octets: Bytes
-  readonly content: ContentId
-}
-
-/** Summaries are not small: few that were not asked for may be read along. */
-const PARTS_GAP = 4
-
 async function collect(
-  between: typeof summariesBetween,
   { query, account }: AccountScope,
-  mailbox: MailboxId,
-  uids: readonly Uid[],
-): Promise<ReadonlyMap<Uid, Part>> {
-  const found = new Map<Uid, Part>()
-  for (const { first, last } of runsOf(sortedUids(uids), PARTS_GAP))
-    for (const row of await between(query, { account, mailbox, first, last })) found.set(row.uid, row)
+  contents: readonly ContentId[],
+): Promise<ReadonlyMap<ContentId, Bytes>> {
+  const found = new Map<ContentId, Bytes>()
+  for (const group of idGroups(contents))
+    for (const { content_id, octets } of await summariesOf(query, { ...group, account })) found.set(content_id, octets)
   return found
 }
 
-export async function readSummaries(scope: AccountScope, mailbox: MailboxId, uids: readonly Uid[]) {
-  const found = await collect(summariesBetween, scope, mailbox, uids)
-  return uids.map((uid) => found.get(uid)?.octets ?? null)
+export async function readSummaries(
+  scope: AccountScope,
+  mailbox: MailboxId,
+  uids: readonly Uid[],
+): Promise<readonly (Bytes | null)[]> {
+  return (await readParts(scope, mailbox, uids)).map((parts) => parts?.summary ?? null)
 }
 
+/** Throws NoSuchMailbox. */
 export async function readParts(
   scope: AccountScope,
   mailbox: MailboxId,
   uids: readonly Uid[],
 ): Promise<readonly (IndexedParts | null)[]> {
+  const rows = await messagesOf(scope, mailbox, uids)
+  if (rows.length === 0) await readStatus(scope, mailbox)
+  const waiting = rows.filter(({ index_page }) => index_page === null)
+  const summaries = await collect(
+    scope,
+    waiting.map(({ content_id }) => content_id),
+  )
   const found = new Map<Uid, IndexedParts>()
-  const addRecords = async (of: readonly Uid[]) => {
-    for (const [uid, { octets, content }] of await collect(recordsBetween, scope, mailbox, of))
-      found.set(uid, { content, summary: null, record: octets })
-  }
-  const missing = () => uids.filter((uid) => !found.has(uid))
-  await addRecords(uids)
-  const without = missing()
-  if (without.length > 0) {
-    for (const [uid, { octets, content }] of await collect(summariesBetween, scope, mailbox, without))
-      if (!found.has(uid)) found.set(uid, { content, summary: octets, record: null })
-    // Between the two questions a record may have come into a summary's place.
-    await addRecords(missing())
-    for (const { uid, content_id } of await messagesOf(scope, mailbox, missing()))
-      found.set(uid, { content: content_id, summary: null, record: null })
+  for (const row of rows) {
+    const { content_id: content, index_page: page } = row
+    found.set(row.uid, { content, row: rowOf(row), page, summary: summaries.get(content) ?? null })
   }
   return uids.map((uid) => found.get(uid) ?? null)
 }
@@ -134,38 +89,7 @@ export async function readWaiting(
   { query, account }: AccountScope,
   mailbox: MailboxId,
   { before, limit }: { before: Uid | null; limit: number },
-): Promise<readonly WaitingSummary[]> {
-  const rows = await newestSummaries(query, { account, mailbox, before: before ?? Number.MAX_SAFE_INTEGER, limit })
-  return rows.map(({ uid, content, octets }) => ({ uid, content, summary: octets }))
-}
-
-export async function readRecords(
-  { query, account }: AccountScope,
-  mailbox: MailboxId,
-  { after, limit }: { after: Uid; limit: number },
-): Promise<readonly IndexRecord[]> {
-  const rows = await recordsAfter(query, { account, mailbox, after, limit })
-  return rows.map(({ uid, content, octets }) => ({ uid, content, record: octets }))
-}
-
-/** In the place of the summary. */
-export async function putRecord(
-  { query, account }: AccountScope,
-  mailbox: MailboxId,
-  uid: Uid,
-  record: Bytes,
-): Promise<void> {
-  await putRecordRow(query, { account, mailbox, uid, octets: record })
-  await deleteSummary(query, { account, mailbox, uid })
-}
-
-export async function keepRecords(
-  scope: AccountScope,
-  mailbox: MailboxId,
-  records: readonly IndexRecord[],
-): Promise<void> {
-  for (const [index, { uid, content, record }] of records.entries()) {
-    if ((await findContent(scope, mailbox, uid)) === content) await putRecord(scope, mailbox, uid, record)
-    await yieldNow(index)
-  }
+): Promise<readonly Uid[]> {
+  const rows = await newestWaiting(query, { account, mailbox, before: before ?? Number.MAX_SAFE_INTEGER, limit })
+  return rows.map(({ uid }) => uid)
 }

@@ -1,3 +1,4 @@
+import type { ContentId, PageId } from './indexed-mail-store.ts'
 import type { MailboxId, Uid } from './mail-store.ts'
 import { prepare } from './prepared.ts'
 import { MESSAGE_COST } from './quota.ts'
@@ -5,6 +6,7 @@ import type { AccountScope } from './schema.ts'
 import { dropAnnotations } from './sql-annotations.ts'
 import { adjustAccount, adjustMailbox } from './sql-counters.ts'
 import { countsOf, type StoredMessage } from './sql-messages.ts'
+import { deleteWaiting, settlePages } from './sql-pages.ts'
 import { runsOf } from './uid-sets.ts'
 import { yieldNow } from './yield-now.ts'
 
@@ -17,30 +19,23 @@ const deleteMessage = prepare((query, given: Place) =>
     .where('mailbox_id', '=', given.mailbox)
     .where('uid', '=', given.uid),
 )
-const deleteSummary = prepare((query, given: Place) =>
+/** Only where no message has it any more. */
+const deleteContent = prepare((query, given: { account: number; content: number }) =>
   query
-    .deleteFrom('summary')
-    .where('account_id', '=', given.account)
-    .where('mailbox_id', '=', given.mailbox)
-    .where('uid', '=', given.uid),
-)
-const deleteRecord = prepare((query, given: Place) =>
-  query
-    .deleteFrom('index_record')
-    .where('account_id', '=', given.account)
-    .where('mailbox_id', '=', given.mailbox)
-    .where('uid', '=', given.uid),
-)
-const leaveContent = prepare((query, given: { account: number; content: number }) =>
-  query
-    .updateTable('content')
-    .set((row) => ({ message_count: row('message_count', '-', 1) }))
+    .deleteFrom('content')
     .where('account_id', '=', given.account)
     .where('content_id', '=', given.content)
-    .returning(['message_count', 'size', 'file']),
-)
-const deleteContent = prepare((query, given: { account: number; content: number }) =>
-  query.deleteFrom('content').where('account_id', '=', given.account).where('content_id', '=', given.content),
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('message')
+            .select('uid')
+            .where('account_id', '=', given.account)
+            .where('content_id', '=', given.content),
+        ),
+      ),
+    )
+    .returning(['size', 'file']),
 )
 const insertVanished = prepare(
   (query, given: { account: number; mailbox: number; modseq: number; first: number; last: number }) =>
@@ -68,33 +63,50 @@ export async function takeRows(
   messages: readonly StoredMessage[],
   modseq: number,
 ): Promise<void> {
-  const { query, account } = scope
-  await adjustMailbox(scope, { mailbox, modseq, uids: 0, ...countsOf(messages, -1) })
+  await deleteRows(scope, mailbox, messages)
+  await noteVanished(scope, mailbox, messages, modseq)
+}
+
+async function deleteRows({ query, account }: AccountScope, mailbox: MailboxId, messages: readonly StoredMessage[]) {
   for (const [index, { uid }] of messages.entries()) {
     await deleteMessage(query, { account, mailbox, uid })
     await yieldNow(index)
   }
+}
+
+async function noteVanished(
+  scope: AccountScope,
+  mailbox: MailboxId,
+  messages: readonly StoredMessage[],
+  modseq: number,
+): Promise<void> {
+  const { query, account } = scope
+  await adjustMailbox(scope, { mailbox, modseq, uids: 0, ...countsOf(messages, -1) })
   const uids = messages.map((message) => message.uid)
   for (const { first, last } of runsOf(uids, 1)) await insertVanished(query, { account, mailbox, modseq, first, last })
 }
 
-/** Lets go of contents and of what else is kept of the messages. Answers the blob files that no message needs any more. */
-async function releaseMessages(scope: AccountScope, mailbox: MailboxId, messages: readonly StoredMessage[]) {
+/**
+ * After the rows are gone: lets go of contents that no message has any more, and of what else is kept of them. Answers the
+ * blob files that are needed no more.
+ */
+async function releaseContents(scope: AccountScope, messages: readonly StoredMessage[]) {
   const { query, account } = scope
   const files: string[] = []
-  let freed = 0
-  for (const [index, { uid, content_id: content }] of messages.entries()) {
-    await deleteSummary(query, { account, mailbox, uid })
-    await deleteRecord(query, { account, mailbox, uid })
-    freed += MESSAGE_COST
-    const [left] = await leaveContent(query, { account, content })
-    if (left && left.message_count <= 0) {
-      await deleteContent(query, { account, content })
-      freed += left.size
-      if (left.file !== null) files.push(left.file)
-    }
+  const released: ContentId[] = []
+  const pages = new Set<PageId>()
+  let freed = messages.length * MESSAGE_COST
+  for (const [index, { content_id: content, index_page }] of messages.entries()) {
+    const [gone] = await deleteContent(query, { account, content })
     await yieldNow(index)
+    if (!gone) continue
+    released.push(content)
+    freed += gone.size
+    if (gone.file !== null) files.push(gone.file)
+    if (index_page !== null) pages.add(index_page)
   }
+  await deleteWaiting(scope, released)
+  await settlePages(scope, pages)
   const { modseq } = await adjustAccount(scope, { contents: 0, used: -freed })
   return { modseq, files }
 }
@@ -105,8 +117,9 @@ export async function removeMessages(
   mailbox: MailboxId,
   messages: readonly StoredMessage[],
 ): Promise<readonly string[]> {
-  const { modseq, files } = await releaseMessages(scope, mailbox, messages)
-  await takeRows(scope, mailbox, messages, modseq)
+  await deleteRows(scope, mailbox, messages)
+  const { modseq, files } = await releaseContents(scope, messages)
+  await noteVanished(scope, mailbox, messages, modseq)
   return files
 }
 
@@ -116,7 +129,6 @@ export async function removeMailbox(
   mailbox: MailboxId,
   messages: readonly StoredMessage[],
 ): Promise<readonly string[]> {
-  const { files } = await releaseMessages(scope, mailbox, messages)
   await adjustAccount(scope, { contents: 0, used: -(await dropAnnotations(scope, mailbox)) })
   for (const table of ['message', 'vanished', 'keyword', 'mailbox'] as const)
     await scope.query
@@ -124,7 +136,7 @@ export async function removeMailbox(
       .where('account_id', '=', scope.account)
       .where('mailbox_id', '=', mailbox)
       .execute()
-  return files
+  return (await releaseContents(scope, messages)).files
 }
 
 /** Ascending. */

@@ -1,0 +1,65 @@
+import type { Bytes } from '#lib/bytes.ts'
+import { PAGE_ENTRIES } from './index-pages.ts'
+import type { ContentId, NewPage, PageId } from './indexed-mail-store.ts'
+import type { MemoryMessage } from './memory-account.ts'
+
+/** The pages of one account's index. */
+export class MemoryPages {
+  readonly #messages: () => readonly MemoryMessage[]
+  readonly #octets = new Map<PageId, Bytes>()
+  readonly #untidy = new Set<PageId>()
+  #last: PageId = 0
+
+  constructor(messages: () => readonly MemoryMessage[]) {
+    this.#messages = messages
+  }
+
+  /** Nothing is in it before messages point to it. */
+  add(seal: (id: PageId) => Bytes): PageId {
+    const id = ++this.#last
+    this.#octets.set(id, seal(id))
+    return id
+  }
+
+  get(id: PageId): Bytes | undefined {
+    return this.#octets.get(id)
+  }
+
+  after(after: PageId, limit: number): readonly PageId[] {
+    return [...this.#octets.keys()].filter((id) => id > after).slice(0, limit)
+  }
+
+  untidy(limit: number): readonly PageId[] {
+    return [...this.#untidy].sort((a, b) => a - b).slice(0, limit)
+  }
+
+  contentsOf(page: PageId): readonly ContentId[] {
+    const inside = this.#messages().filter((message) => message.page === page)
+    return [...new Set(inside.map(({ content }) => content.id))]
+  }
+
+  keep({ contents, from, seal }: NewPage): void {
+    const page = this.add(seal)
+    const wanted = new Set(contents)
+    const moved = new Set<ContentId>()
+    for (const message of this.#messages()) {
+      if (!wanted.has(message.content.id) || !from.includes(message.page)) continue
+      Object.assign(message, { page, summary: null })
+      moved.add(message.content.id)
+    }
+    this.settle([...from, page])
+    if (moved.size === contents.length && moved.size >= PAGE_ENTRIES / 2) this.#untidy.delete(page)
+  }
+
+  /** After messages have left pages: those that no message needs go, the others are to be tidied. */
+  settle(pages: Iterable<PageId | null>): void {
+    for (const page of pages) {
+      if (page === null) continue
+      if (this.contentsOf(page).length > 0) this.#untidy.add(page)
+      else {
+        this.#octets.delete(page)
+        this.#untidy.delete(page)
+      }
+    }
+  }
+}
