@@ -18,3 +18,17 @@ export function secretBuffer(length: number): Buffer {
 export function wipe(bytes: Bytes): void {
   bytes.fill(0)
 }
+
+/** Memory that is smaller may be shared with others (Node's pool of Buffers has 8 kB). */
+const WORTH_RELEASING = 16_384
+
+/**
+ * Wipes octets that nobody else has a view of, and gives their memory back now and not when garbage is collected: who handles many
+ * large ones would otherwise have it collected all the time. They are empty afterwards.
+ */
+export function release(octets: Bytes): void {
+  wipe(octets)
+  const { buffer, byteLength } = octets
+  if (buffer instanceof ArrayBuffer && byteLength >= WORTH_RELEASING && byteLength >= buffer.byteLength * 0.8)
+    buffer.transfer(0)
+}

@@ -62,6 +62,17 @@ export function appending(check: Check): void {
     assert.equal(text(read[76]!.content), text(one))
   })
 
+  check("contents are the reader's to keep, and to wipe", async ({ mail, mailbox }) => {
+    const inbox = await mailbox('INBOX')
+    const content = randomBytes(40_000)
+    await mail.append(inbox, newMessage('x', { content }))
+    for (let i = 0; i < 2; i++) {
+      const [message] = await mail.messages(inbox, [1], { content: true })
+      assert.ok(content.equals(message!.content!))
+      message!.content!.fill(0)
+    }
+  })
+
   check('nothing is said of the protection of what came in clear, or is gone', async ({ mail, mailbox }) => {
     const inbox = await mailbox('INBOX')
     await mail.append(inbox, newMessage('clear'))

@@ -7,12 +7,12 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type SecureContext, TLSSocket } from 'node:tls'
-import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
+import { type Bytes, wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import { overwriteStackSoon } from '#lib/stack.ts'
 import { ConnectionOver } from './imap-error.ts'
+import { Outgoing } from './outgoing.ts'
 
-const GATHERED = 32_768
 /** What may have come and not been read before the kernel has to hold the rest. */
 const UNREAD = 32_768
 
@@ -23,8 +23,11 @@ export class Wire {
   readonly #clock: Clock
   /** Milliseconds that a client may leave our octets unread. */
   readonly #stall: number
-  /** Text of responses not yet handed to the socket; one octet per character. */
-  #gathered = ''
+  /** Not yet handed to the stream. */
+  readonly #outgoing = new Outgoing((octets, written) => {
+    this.sent += octets.length
+    this.#stream.write(octets, written)
+  })
   #over = false
   readonly #unread: Buffer[] = []
   #unreadOctets = 0
@@ -118,27 +121,10 @@ export class Wire {
     }
   }
 
-  /** Queues one whole response: text of one octet per character, and content that is sent from where it lies. */
+  /** Queues one whole response: text of one octet per character, and contents. Those of up to COPIED octets (outgoing.ts) are needed no more afterwards. */
   send(...pieces: readonly (string | Bytes)[]): void {
     if (this.#over) throw new ConnectionOver()
-    for (const piece of pieces) {
-      if (typeof piece === 'string') this.#gathered += piece
-      else if (piece.length <= 512) this.#gathered += asBuffer(piece).toString('latin1')
-      else {
-        this.#push()
-        this.sent += piece.length
-        this.#stream.write(piece)
-      }
-    }
-    if (this.#gathered.length >= GATHERED) this.#push()
-  }
-
-  #push(): void {
-    if (this.#gathered === '') return
-    const octets = Buffer.from(this.#gathered, 'latin1')
-    this.#gathered = ''
-    this.sent += octets.length
-    this.#stream.write(octets)
+    for (const piece of pieces) this.#outgoing.add(piece)
   }
 
   /** The client has not taken what it was sent. */
@@ -148,7 +134,7 @@ export class Wire {
 
   /** Hands everything to the socket and waits until the client has taken enough of it. Ends a client that takes nothing. */
   async flush(): Promise<void> {
-    this.#push()
+    this.#outgoing.push()
     while (!this.#over && this.#stream.writableNeedDrain) {
       const taken = this.#socket.bytesWritten - this.#socket.writableLength
       using _timer = this.#clock.after(this.#stall, () => {
@@ -167,7 +153,7 @@ export class Wire {
    * (RFC 3501 §6.2.1; the command injection of CVE-2011-0411).
    */
   async startTls(context: SecureContext): Promise<void> {
-    this.#push()
+    this.#outgoing.push()
     const plain = this.#socket
     plain.off('data', this.#onData)
     this.#forget()
@@ -191,7 +177,7 @@ export class Wire {
   async compress(): Promise<void> {
     const { DeflateStream } = await import('./deflate-stream.ts')
     // Only now may the client hear that it can begin.
-    this.#push()
+    this.#outgoing.push()
     this.#socket.off('data', this.#onData)
     this.#forget()
     this.#stream = new DeflateStream(this.#socket)
@@ -205,7 +191,7 @@ export class Wire {
   /** Says what is left to say and closes; what the client sends from now on is not read. */
   finish(): void {
     if (this.#over) return
-    this.#push()
+    this.#outgoing.push()
     const socket = this.#socket
     const stream = this.#stream
     stream.end()

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { MessageRow, Uid } from '#custody/store/mail-store.ts'
 import type { FetchCommand } from '#formats/imap/command.ts'
 import { type FetchItem, setsSeen } from '#formats/imap/fetch-item.ts'
+import { release } from '#lib/bytes.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
 import { type Chosen, chosenMessages } from '../fetch/chosen.ts'
@@ -9,6 +10,7 @@ import { needsOf } from '../fetch/needs.ts'
 import { type Opened, openedMessages } from '../fetch/opened-messages.ts'
 import { type Answering, fetchResponse } from '../fetch/response.ts'
 import { bad, no } from '../imap-error.ts'
+import { COPIED } from '../outgoing.ts'
 import type { SelectedMailbox } from '../selected.ts'
 
 const NONE: ReadonlyMap<Uid, MessageRow> = new Map()
@@ -67,11 +69,12 @@ async function answerAll(talk: Conversation, { uids, rows }: Chosen, answering: 
         const { chunks, undecodable } = fetchResponse(answering, row ? { ...opened, row } : opened, row !== undefined)
         if (undecodable) missed.undecodable++
         wire.send(...chunks)
+        if (opened.content && opened.content.length <= COPIED && !kept) release(opened.content)
+        if (wire.congested) await wire.flush()
       }
     }
-    await wire.flush()
     // Others get their turn between the groups of a large mailbox.
-    await setImmediate()
+    if (uids.length > 1) await setImmediate()
   }
   return missed
 }
