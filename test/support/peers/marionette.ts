@@ -53,8 +53,9 @@ export class Marionette implements Disposable {
       (async (...args) => { ${body} })(...Array.from(arguments).slice(0, -1))
         .then((value) => done({ value: value ?? null }), (error) => done({ error: String(error) + "\\n" + (error?.stack ?? "") }))`
     const { value } = (await this.#command('WebDriver:ExecuteAsyncScript', { script, args, newSandbox: false })) as {
-      value: { value: T } | { error: string }
+      value: { value: T } | { error: string } | null
     }
+    if (value === null) throw new Error('a dialog came up in the middle of the script')
     if ('error' in value) throw new Error(value.error)
     return value.value
   }
