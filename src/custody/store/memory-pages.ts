@@ -1,16 +1,22 @@
 import type { Bytes } from '#lib/bytes.ts'
 import { PAGE_ENTRIES } from './index-pages.ts'
 import type { ContentId, NewPage, PageId } from './indexed-mail-store.ts'
-import type { MemoryMessage } from './memory-account.ts'
+
+/** As much of a message as its page concerns. */
+interface PagedMessage {
+  readonly content: { readonly id: ContentId }
+  page: PageId | null
+  summary: Bytes | null
+}
 
 /** The pages of one account's index. */
 export class MemoryPages {
-  readonly #messages: () => readonly MemoryMessage[]
+  readonly #messages: () => readonly PagedMessage[]
   readonly #octets = new Map<PageId, Bytes>()
   readonly #untidy = new Set<PageId>()
   #last: PageId = 0
 
-  constructor(messages: () => readonly MemoryMessage[]) {
+  constructor(messages: () => readonly PagedMessage[]) {
     this.#messages = messages
   }
 
@@ -44,7 +50,8 @@ export class MemoryPages {
     const moved = new Set<ContentId>()
     for (const message of this.#messages()) {
       if (!wanted.has(message.content.id) || !from.includes(message.page)) continue
-      Object.assign(message, { page, summary: null })
+      message.page = page
+      message.summary = null
       moved.add(message.content.id)
     }
     this.settle([...from, page])
