@@ -64,14 +64,14 @@ export class Reader implements AsyncDisposable {
     return tail.slice(-1000)
   }
 
-  /** The whole answer to a command; throws unless it is OK. */
-  async command(text: string): Promise<Buffer> {
+  /** The whole answer to a command, which may hold literals that are not waited for; throws unless it is OK. */
+  async command(text: string | Buffer): Promise<Buffer> {
     const tag = `read${this.#number++}`
-    this.#socket.write(`${tag} ${text}\r\n`)
+    this.#socket.write(Buffer.concat([Buffer.from(`${tag} `), Buffer.from(text as string), Buffer.from('\r\n')]))
     const tagged = new RegExp(`(?:^|\\r\\n)${tag} (OK|NO|BAD)[^\\r\\n]*\\r\\n$`)
     const answer = await this.#until((tail) => tagged.test(tail))
     const [line, status] = tagged.exec(answer.subarray(-1000).toString('latin1'))!
-    if (status !== 'OK') throw new Error(`${text.split(' ')[0]}: ${line.trim()}`)
+    if (status !== 'OK') throw new Error(`${text.toString().split(' ')[0]}: ${line.trim()}`)
     return answer
   }
 
