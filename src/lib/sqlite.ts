@@ -40,6 +40,11 @@ export interface SqliteDatabase<S> extends AsyncDisposable {
    * is committed, and `synced` does not wait for it. For what can be made again.
    */
   writeUnhurried<T>(change: (query: Transaction<S>) => Promise<T>): Promise<T>
+  /**
+   * The rows of a query as arrays of its columns, in their order: several times faster than objects, for answers of thousands. Not for
+   * use in a transaction.
+   */
+  arrays(query: CompiledQuery): Promise<readonly (readonly unknown[])[]>
   /** Resolves when everything committed so far is on the disk; at once when it is there already. */
   synced(): Promise<void>
   /** Another text once anything was changed, by this process or another: what was read before may be believed until then. */
@@ -176,9 +181,13 @@ class GroupCommit<S> implements SqliteDatabase<S> {
   #commits = 0
   #revision: string | null = null
   readonly #othersVersion: StatementSync
+  readonly #database: DatabaseSync
+  /** By their SQL: few, and each asked often. */
+  readonly #arrayStatements = new Map<string, StatementSync>()
 
   constructor(query: Kysely<S>, database: DatabaseSync, options: SqliteOptions) {
     this.query = query
+    this.#database = database
     this.#othersVersion = database.prepare('pragma data_version')
     this.#path = options.path
     this.#sync = options.sync ?? ((wal) => wal.datasync())
@@ -262,6 +271,19 @@ class GroupCommit<S> implements SqliteDatabase<S> {
       await savepoint(transaction, 'release one')
       return { error }
     }
+  }
+
+  arrays({ sql, parameters }: CompiledQuery): Promise<readonly (readonly unknown[])[]> {
+    // A transaction of others must be over, or its rows would be seen before they count.
+    return this.query.connection().execute(async () => {
+      let statement = this.#arrayStatements.get(sql)
+      if (!statement) {
+        statement = this.#database.prepare(sql)
+        statement.setReturnArrays(true)
+        this.#arrayStatements.set(sql, statement)
+      }
+      return statement.all(...(parameters as SQLInputValue[])) as unknown as readonly (readonly unknown[])[]
+    })
   }
 
   /** Asked once for all that goes on without an event from outside: whoever hears of a change by others has had one. */

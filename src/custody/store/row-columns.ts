@@ -25,16 +25,17 @@ export function packRows(rows: readonly MessageRow[]): RowColumns {
     flagSets: [] as (readonly string[])[],
   }
   const known = new Map<string, number>()
+  let [before, index]: [readonly string[] | null, number] = [null, 0]
   for (let i = 0; i < count; i++) {
     const row = rows[i]!
     packed.uids[i] = row.uid
     packed.modseqs[i] = row.modseq
     packed.internalDates[i] = row.internalDate
     packed.sizes[i] = row.paddedSize
-    const name = row.flags.join(' ')
-    let index = known.get(name)
-    if (index === undefined) {
-      index = packed.flagSets.push(row.flags) - 1
+    if (row.flags !== before) {
+      before = row.flags
+      const name = before.join(' ')
+      index = known.get(name) ?? packed.flagSets.push(before) - 1
       known.set(name, index)
     }
     packed.flags[i] = index

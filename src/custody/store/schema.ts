@@ -264,7 +264,7 @@ async function describeOrigins(query: Kysely<unknown>): Promise<void> {
     .execute()
 }
 
-/** The first message without \\Seen and the keywords of a mailbox are found without looking at all its messages. */
+/** The first message without \\Seen, those with \\Deleted, and keywords are found without looking at all messages of a mailbox. */
 async function describeMailboxes(query: Kysely<unknown>): Promise<void> {
   const { schema } = query
   await schema
@@ -272,6 +272,12 @@ async function describeMailboxes(query: Kysely<unknown>): Promise<void> {
     .on('message')
     .columns(['account_id', 'mailbox_id', 'uid'])
     .where(sql`flags & 1`, '=', sql.lit(0))
+    .execute()
+  await schema
+    .createIndex('message_deleted')
+    .on('message')
+    .columns(['account_id', 'mailbox_id', 'uid'])
+    .where(sql`flags & 8`, '!=', sql.lit(0))
     .execute()
   await schema
     .createTable('keyword')

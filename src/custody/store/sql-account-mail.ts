@@ -89,6 +89,7 @@ import {
   writeIndexKeyName,
   writeResealing,
 } from './sql-resealing.ts'
+import { readRows } from './sql-rows.ts'
 import { knowsSealedNames } from './sql-sealed-names.ts'
 import { SqlSearchable } from './sql-searchable.ts'
 
@@ -178,13 +179,9 @@ export class SqlAccountMail implements IndexedAccountMail {
   }
 
   rows(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (MessageRow | null)[]> {
-    return this.#access.read(async (scope) => {
+    return this.#access.read(async (scope, { db, account }) => {
       await readStatus(scope, mailbox)
-      const found = new Map((await messagesOf(scope, mailbox, uids)).map((message) => [message.uid, message]))
-      return uids.map((uid) => {
-        const message = found.get(uid)
-        return message ? rowOf(message) : null
-      })
+      return readRows({ db, account }, mailbox, uids)
     })
   }
 
