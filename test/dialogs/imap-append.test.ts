@@ -16,6 +16,7 @@ test('several messages are appended all or not at all', async () => {
     S: ...
     S: 2 OK [APPENDUID … 1:3] Appended
     C: 3 FETCH 1:* (FLAGS BODY.PEEK[])
+    S: * FLAGS (… $Later)
     S: * 1 FETCH (FLAGS (…\\Seen…) BODY[] {1}
     S: a)
     S: * 2 FETCH (FLAGS (…) BODY[] {1}

@@ -64,6 +64,7 @@ export const CAPABILITIES: readonly Capability[] = [
   row('STATUS=SIZE', 8438, 'after login', 'how large a mailbox is, without listing it'),
   row('APPENDLIMIT=', 7889, 'after login', 'the largest message that is taken, in octets'),
   row('COMPRESS=DEFLATE', 4978, 'after login', 'what travels is compressed'),
+  row('NOTIFY', 5465, 'after login', 'news of all mailboxes that a client names, at any time'),
   row('METADATA', 5464, 'after login', 'notes of clients about mailboxes and the server, kept sealed'),
   row('QUOTA', 9208, 'after login', 'the room of the account'),
   row('QUOTA=RES-STORAGE', 9208, 'after login', 'how much of it is used, and what an EXPUNGE would free'),

@@ -118,6 +118,7 @@ export class Connection {
     const talk = this.#talk
     talk.tag = tag
     talk.tally.commands++
+    await talk.notifier?.pause()
     if (command.kind !== 'fetch') talk.forgetContent()
     try {
       const { code, text } = await perform(talk, command)
@@ -130,6 +131,7 @@ export class Connection {
       await talk.tellNews(tellingAfter(command))
       this.#answer(tag, answer.status, answer.code, answer.message)
     }
+    talk.notifier?.resume()
     if (talk.compressing) {
       talk.compressing = false
       await this.#wire.compress()
@@ -147,6 +149,7 @@ export class Connection {
 
   async #close(): Promise<void> {
     const talk = this.#talk
+    talk.notifier?.[Symbol.dispose]()
     talk.deselect()
     this.#input.restart()
     try {

@@ -11,6 +11,7 @@ import type { ServerContext } from './context.ts'
 import type { Enabled } from './enabled.ts'
 import { bad, ConnectionOver, no } from './imap-error.ts'
 import type { Input } from './input.ts'
+import type { Notifier } from './notify/notifier.ts'
 import { SelectedMailbox, type Telling } from './selected.ts'
 import type { Wire } from './wire.ts'
 
@@ -38,6 +39,8 @@ export class Conversation {
   secure = false
   user: User | null = null
   selected: SelectedMailbox | null = null
+  /** The client said what it wants to be told (RFC 5465). */
+  notifier: Notifier | null = null
   /** What the client asked for with ENABLE, or by using it (RFC 7162 §3.1). */
   readonly enabled = new Set<Enabled>()
   /** RFC 2971, as far as the client told. */
@@ -154,7 +157,8 @@ export class Conversation {
   async tellNews(telling: Telling, asked = false): Promise<void> {
     if (!this.selected) return
     try {
-      this.wire.send(await this.selected.catchUp(telling, asked))
+      if (this.notifier) await this.notifier.tellSelected(telling, asked)
+      else this.wire.send(await this.selected.catchUp(telling, asked))
     } catch (error) {
       if (error instanceof ConnectionOver) throw error
       // RFC 2180 §3.3: there is no way to say that the selected mailbox is no more.

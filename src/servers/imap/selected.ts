@@ -27,6 +27,8 @@ export interface Telling {
   readonly expunge: boolean
   /** FETCH responses carry the UID: the command was a UID command (RFC 3501 §6.4.8). */
   readonly uid: boolean
+  /** false: changed flags are not wanted (RFC 5465 §5.1). */
+  readonly flags?: boolean
 }
 
 export interface SelectedOptions {
@@ -162,6 +164,7 @@ export class SelectedMailbox implements Disposable {
   async catchUp(telling: Telling, asked = false): Promise<string> {
     if (this.changed || asked) await this.look(asked)
     const expunges = telling.expunge ? this.#tellGone() : ''
+    if (telling.flags === false) this.#updated.clear()
     const rows = [...this.#updated.values()].filter(({ uid }) => !this.#gone.has(uid))
     this.#updated.clear()
     const said = expunges + this.tellFlags(rows, telling.uid) + this.#tellNew()

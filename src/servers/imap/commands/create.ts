@@ -12,6 +12,7 @@ export async function create(talk: Conversation, command: Command & { kind: 'cre
   const name = newName(command.mailbox)
   const specialUse = await specialUseOf(talk, command.use)
   const made = await (specialUse ? talk.mail.createMailbox(name, specialUse) : talk.mail.createMailbox(name))
+  talk.notifier?.ownMailboxes(made.name)
   return done('Created', `MAILBOXID (${mailboxId(made)})`)
 }
 

@@ -8,6 +8,7 @@ type Delete = Command & { kind: 'delete' | 'subscribe' | 'unsubscribe' }
 export async function deleteMailbox(talk: Conversation, { mailbox: name }: Delete): Promise<Completion> {
   const mailbox = await talk.existing(name)
   await talk.mail.deleteMailbox(mailbox.name)
+  talk.notifier?.ownMailboxes(mailbox.name)
   if (talk.selected?.id === mailbox.id) {
     talk.deselect()
     // RFC 7162 §3.2.11, RFC 9051 §7.1: what is told from here on is not about it.

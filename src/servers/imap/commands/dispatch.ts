@@ -2,7 +2,7 @@
 import type { Command } from '#formats/imap/command.ts'
 import type { Completion } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
-import { bad, no } from '../imap-error.ts'
+import { bad } from '../imap-error.ts'
 import { uidRequired } from '../message-set.ts'
 import { append } from './append.ts'
 import { authenticate } from './authenticate.ts'
@@ -67,7 +67,7 @@ const COMMANDS: { readonly [K in Kind]: readonly [State, Run<K>] } = {
   move: ['selected', copy],
   sort: ['selected', later(async () => (await import('./sort.ts')).sort)],
   thread: ['selected', later(async () => (await import('./thread.ts')).thread)],
-  notify: ['logged in', refused],
+  notify: ['logged in', later(async () => (await import('./notify.ts')).notify)],
   getMetadata: ['logged in', later(async () => (await import('./metadata.ts')).getMetadata)],
   setMetadata: ['logged in', later(async () => (await import('./metadata.ts')).setMetadata)],
   getQuota: ['logged in', later(async () => (await import('./quota.ts')).getQuota)],
@@ -79,10 +79,6 @@ const COMMANDS: { readonly [K in Kind]: readonly [State, Run<K>] } = {
 /** Loaded when first asked for: a server whose clients do not use it does without. */
 function later<K extends Kind>(load: () => Promise<Run<K>>): Run<K> {
   return async (talk, command) => (await load())(talk, command)
-}
-
-async function refused(): Promise<never> {
-  throw no('CANNOT', 'This is not done here')
 }
 
 /** Throws BAD for a command that does not belong here, and what the command itself throws. */

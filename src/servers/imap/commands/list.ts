@@ -4,10 +4,11 @@ import { formatList } from '#formats/imap/mailbox-response.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
 import { bad } from '../imap-error.ts'
+import { attributesOf } from '../list/attributes.ts'
 import { listPattern } from '../list/pattern.ts'
 import { type Entry, mailboxTree, namesAbove } from '../list/tree.ts'
 import { DELIMITER } from '../mailbox-name.ts'
-import { statusOf } from './status.ts'
+import { statusOf, understandModseq } from './status.ts'
 
 /** LIST (RFC 3501 §6.3.8) and its extended form (RFC 5258, 5819, 6154). */
 export async function list(talk: Conversation, command: ListCommand): Promise<Completion> {
@@ -25,10 +26,12 @@ export async function list(talk: Conversation, command: ListCommand): Promise<Co
   const selected = new Set(tree.filter((entry) => isSelected(entry, wanted)))
   // RFC 5258 §3.5: what is below counts whether or not its own name matches.
   const above = wanted.has('recursiveMatch') ? namesAbove(selected) : null
+  if (command.status) understandModseq(talk, command.status)
+  const manner = mannerOf(talk, command)
   for (const entry of tree) {
     const isAbove = above?.has(entry.name) ?? false
     if (!(selected.has(entry) || isAbove) || !patterns.some((matches) => matches(entry.name))) continue
-    const attributes = attributesOf(talk, entry, command)
+    const attributes = attributesOf(entry, manner)
     const childInfo = isAbove ? criteria.map((option) => CRITERIA[option]) : []
     talk.untagged(formatList({ attributes, delimiter: DELIMITER, name: talk.name(entry.name), childInfo }))
     if (command.status && entry.mailbox) await tellStatus(talk, entry.mailbox, command.status)
@@ -55,15 +58,10 @@ function isSelected(entry: Entry, wanted: ReadonlySet<string>): boolean {
   return wanted.has('subscribed') || entry.mailbox !== null || entry.children
 }
 
-function attributesOf({ enabled }: Conversation, entry: Entry, command: ListCommand): string[] {
-  const attributes: string[] = []
-  // RFC 5258 §3 for clients that know the word; the others are told that it cannot be selected.
-  const knowsWord = command.extended || enabled.has('IMAP4rev2')
-  if (!entry.mailbox) attributes.push(knowsWord ? '\\NonExistent' : '\\Noselect')
-  // RFC 3348 §3: whether somebody asked or not.
-  attributes.push(entry.children ? '\\HasChildren' : '\\HasNoChildren')
-  const asked = command.return?.includes('subscribed') || command.select.includes('subscribed')
-  if (asked && entry.subscribed) attributes.push('\\Subscribed')
-  if (entry.mailbox?.specialUse) attributes.push(`\\${entry.mailbox.specialUse}`)
-  return attributes
+function mannerOf({ enabled }: Conversation, { extended, select, return: wanted }: ListCommand) {
+  return {
+    withSubscribed: select.includes('subscribed') || (wanted?.includes('subscribed') ?? false),
+    // RFC 5258 §3 for clients that know the word; the others are told that it cannot be selected.
+    absent: extended || enabled.has('IMAP4rev2') ? ('\\NonExistent' as const) : ('\\Noselect' as const),
+  }
 }

@@ -55,6 +55,8 @@ export async function setMetadata(talk: Conversation, command: Command & { kind:
     if (!(error instanceof TooManyAnnotations)) throw error
     throw no('METADATA TOOMANY', `No more than ${ANNOTATIONS_PER_MAILBOX} annotations are kept of one mailbox`)
   })
+  const names = entries.map(([name]) => name)
+  talk.notifier?.ownEntries(mailbox?.id ?? 0, names)
   return done('Set')
 }
 

@@ -8,8 +8,14 @@ import { UidRuns } from '../uid-runs.ts'
 
 /** RFC 3501 §6.3.10. */
 export async function status(talk: Conversation, command: Command & { kind: 'status' }): Promise<Completion> {
+  understandModseq(talk, command.attributes)
   talk.untagged(await statusOf(talk, await talk.existing(command.mailbox), command.attributes))
   return done('Told')
+}
+
+/** RFC 7162 §3.1: who asks for HIGHESTMODSEQ understands it. */
+export function understandModseq(talk: Conversation, attributes: readonly StatusAttribute[]): void {
+  if (attributes.includes('highestModseq')) talk.enableCondstore()
 }
 
 /** The STATUS response without its star. Throws NoSuchMailbox. */
@@ -19,8 +25,6 @@ export async function statusOf(
   attributes: readonly StatusAttribute[],
 ): Promise<string> {
   const figures = await talk.mail.status(mailbox.id)
-  // RFC 7162 §3.1: who asks for it understands it.
-  if (attributes.includes('highestModseq')) talk.enableCondstore()
   const told: [string, number | string][] = []
   for (const attribute of attributes) told.push(await figureOf(talk, mailbox, figures, attribute))
   return formatStatus(talk.name(mailbox.name), told)

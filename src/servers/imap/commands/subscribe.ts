@@ -9,5 +9,6 @@ export async function subscribe(talk: Conversation, { kind, mailbox }: Subscribe
   // Only what exists can be subscribed to, or anybody's list could be filled with anything.
   if (kind === 'subscribe') await talk.existing(mailbox)
   await talk.mail.subscribe(mailbox, kind === 'subscribe')
+  talk.notifier?.ownMailboxes(mailbox)
   return done(kind === 'subscribe' ? 'Subscribed' : 'Unsubscribed')
 }
