@@ -9,9 +9,10 @@ import type { UserSession } from '#session/session.ts'
 import { capabilities } from './capabilities.ts'
 import type { ServerContext } from './context.ts'
 import type { Enabled } from './enabled.ts'
+import { QueuedFetches } from './fetch/queued-fetches.ts'
 import { bad, ConnectionOver, no } from './imap-error.ts'
 import type { Input } from './input.ts'
-import type { Notifier } from './notify/notifier.ts'
+import type { NewsTeller } from './notify/news-teller.ts'
 import { SelectedMailbox, type Telling } from './selected.ts'
 import type { Wire } from './wire.ts'
 
@@ -40,7 +41,7 @@ export class Conversation {
   user: User | null = null
   selected: SelectedMailbox | null = null
   /** The client said what it wants to be told (RFC 5465). */
-  notifier: Notifier | null = null
+  notifier: NewsTeller | null = null
   /** What the client asked for with ENABLE, or by using it (RFC 7162 §3.1). */
   readonly enabled = new Set<Enabled>()
   /** RFC 2971, as far as the client told. */
@@ -54,6 +55,7 @@ export class Conversation {
   compressing = false
   /** Say BYE with these words once the answer is out. */
   leaving: string | null = null
+  #queuedFetches: QueuedFetches | null = null
   readonly tally: Tally = { commands: 0, fetched: 0, appended: 0, expunged: 0 }
 
   constructor(context: ServerContext, wire: Wire, input: Input, admission: Admission, ip: string) {
@@ -148,8 +150,14 @@ export class Conversation {
     this.selected = null
   }
 
-  /** Lets go of the message that was read piece by piece. */
+  get queuedFetches(): QueuedFetches {
+    this.#queuedFetches ??= new QueuedFetches()
+    return this.#queuedFetches
+  }
+
+  /** Lets go of the message that was read piece by piece, and of those that were read ahead. */
   forgetContent(): void {
+    this.#queuedFetches?.forget()
     if (this.selected) this.context.kept.drop(this.selected)
   }
 

@@ -13,12 +13,13 @@ import { fetchResponse } from '../fetch/response.ts'
 import { ConnectionOver } from '../imap-error.ts'
 import type { SelectedMailbox, Telling } from '../selected.ts'
 import { type Known, listChanges, namesIn } from './known-mailboxes.ts'
+import type { NewsTeller } from './news-teller.ts'
 import type { Wishes } from './wishes.ts'
 
 /** Names of entries that wait to be told; beyond that nothing more is (RFC 5465 §5.8). */
 const ENTRIES_WAITING = 1_000
 
-export class Notifier implements Disposable {
+export class Notifier implements NewsTeller {
   readonly #talk: Conversation
   #wishes: Wishes
   readonly #subscription: Disposable
@@ -139,9 +140,7 @@ export class Notifier implements Disposable {
     this.#talk.untagged('OK [NOTIFICATIONOVERFLOW] There is too much to tell')
   }
 
-  /**
-   * What there is to tell of the selected mailbox, as far as it was asked for (RFC 5465 §5.1, §5.2, §5.3). Throws NoSuchMailbox.
-   */
+  // RFC 5465 §5.1, §5.2, §5.3
   async tellSelected(telling: Telling, asked: boolean): Promise<void> {
     const turn = this.#selectedTurn.then(() => this.#tellSelected(telling, asked))
     this.#selectedTurn = turn.catch(() => {})
@@ -221,26 +220,22 @@ export class Notifier implements Disposable {
     this.#entriesWaiting = 0
   }
 
-  /** Lets a command begin: what is being told is told before. */
   async pause(): Promise<void> {
     this.#paused = true
     this.#idling = false
     await this.#running
   }
 
-  /** Whatever came meanwhile may be told; in IDLE also EXPUNGE (RFC 5465 §4). */
   resume(idling = false): void {
     this.#paused = false
     this.#idling = idling
     this.#wake()
   }
 
-  /** The client itself did this and needs not be told (RFC 5465 §5). */
   ownMailboxes(...names: readonly string[]): void {
     for (const name of names) this.#own.add(name)
   }
 
-  /** The same of entries; 0 stands for the account. */
   ownEntries(mailbox: MailboxId, names: readonly string[]): void {
     const waiting = this.#entries.get(mailbox)
     for (const name of names) waiting?.delete(name)
