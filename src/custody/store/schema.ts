@@ -264,7 +264,7 @@ async function describeOrigins(query: Kysely<unknown>): Promise<void> {
     .execute()
 }
 
-/** The first message without \\Seen, those with \\Deleted, and keywords are found without looking at all messages of a mailbox. */
+/** The first message without \Seen, those with \Deleted, and keywords are found without looking at all messages of a mailbox. */
 async function describeMailboxes(query: Kysely<unknown>): Promise<void> {
   const { schema } = query
   await schema

@@ -100,6 +100,74 @@ test('what arrived since the start is recent for the first who looks', async () 
   assert.equal(mine.view.recentCount, 1)
 })
 
+test('the store is asked once for each change, however many sessions wait', async () => {
+  const { mail, inbox, deliver, select } = await account(3)
+  let questions = 0
+  const { changesSince } = mail
+  mail.changesSince = (...question) => {
+    questions++
+    return changesSince.apply(mail, question)
+  }
+  const sessions = await Promise.all(Array.from({ length: 5 }, () => select(true)))
+  for (const count of [1, 2, 3]) {
+    await deliver()
+    assert.ok(sessions.every(({ changed }) => changed))
+    const told = await Promise.all(sessions.map((one) => one.catchUp(ALL)))
+    assert.ok(told.every((one) => one.startsWith(`* ${3 + count} EXISTS`)))
+    assert.equal(questions, count)
+  }
+  assert.ok(
+    sessions.every(({ view }) => view.uids === sessions[0]!.view.uids),
+    'they share one list',
+  )
+  await sessions[0]!.setFlags([1], { mode: 'add', flags: ['\\Flagged'] })
+  const told = await Promise.all(sessions.map((one) => one.catchUp(ALL)))
+  assert.deepEqual(told, ['', ...Array.from({ length: 4 }, () => '* 1 FETCH (FLAGS (\\Flagged))\r\n')])
+  await mail.expunge(inbox)
+  for (const one of sessions) one[Symbol.dispose]()
+})
+
+test('a store that fails is asked again when something else happens, and nothing is lost', async () => {
+  const { mail, deliver, select } = await account(1)
+  using mine = await select(true)
+  const { changesSince } = mail
+  mail.changesSince = async () => {
+    throw new Error('the disk is tired')
+  }
+  await deliver()
+  await assert.rejects(mine.catchUp(ALL), /tired/)
+  assert.equal(mine.changed, false, 'or who waits would ask without end')
+  mail.changesSince = changesSince
+  await deliver()
+  assert.equal(mine.changed, true)
+  assert.match(await mine.catchUp(ALL), /^\* 3 EXISTS/)
+})
+
+test('a mailbox that was seen before is asked only for what is new', async () => {
+  const { mail, inbox, deliver, select } = await account(3)
+  const asked: (number | undefined)[] = []
+  const { overview } = mail
+  mail.overview = (mailbox, known) => {
+    asked.push(known)
+    return overview.call(mail, mailbox, known)
+  }
+  const uids = async () => {
+    using session = await select(true)
+    return [...session.view.uids]
+  }
+  assert.deepEqual(await uids(), [1, 2, 3])
+  await deliver()
+  await deliver(['\\Deleted'])
+  await mail.expunge(inbox)
+  assert.deepEqual(await uids(), [1, 2, 3, 4])
+  await mail.setFlags(inbox, [2], { mode: 'add', flags: ['\\Deleted'] })
+  await mail.expunge(inbox)
+  assert.deepEqual(await uids(), [1, 3, 4])
+  assert.equal(asked[0], undefined)
+  assert.ok(asked[1]! > 0 && asked[2]! > asked[1]!)
+  assert.equal(asked.length, 3)
+})
+
 /** Applies responses as a client does, which asks for the flags of every new message. */
 function clientApplies(known: string[][], responses: string, fetched: (place: number) => readonly string[]): void {
   for (const line of responses.split('\r\n').filter((one) => one !== '')) {

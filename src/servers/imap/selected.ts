@@ -68,9 +68,14 @@ export class SelectedMailbox implements Disposable {
   readonly #recent: RecentMarks
   readonly #image: MailboxImage
   readonly #held: Disposable
-  readonly #listener = () => this.onChange()
+  readonly #listener = () => {
+    this.#failed = false
+    this.onChange()
+  }
   /** Everything up to here is known, if not told. */
   #modseq: number
+  /** The store could not say what happened: it is asked again when something else does. */
+  #failed = false
   /** Messages that no longer exist and whose EXPUNGE has not been sent. */
   readonly #gone = new Set<Uid>()
   /** Messages whose flags others changed, not told yet. */
@@ -126,7 +131,7 @@ export class SelectedMailbox implements Disposable {
 
   /** There is something to learn or to tell. */
   get changed(): boolean {
-    return this.#image.stale || this.#image.picture.modseq > this.#modseq
+    return this.#image.stale || (this.#image.picture.modseq > this.#modseq && !this.#failed)
   }
 
   /** Everything up to this MODSEQ is known; told as well when nothing is left to tell. */
@@ -176,7 +181,9 @@ export class SelectedMailbox implements Disposable {
 
   /** Learns what happened without telling yet. */
   async look(asked = true): Promise<void> {
+    this.#failed = true
     this.#take(await this.#image.newsSince(this.mail, this.#modseq, asked))
+    this.#failed = false
   }
 
   #take({ changed, vanished, highestModseq }: MailboxChanges): void {
