@@ -1,5 +1,4 @@
 /** Logs people in: directory, brake on guessing, keyring, and then the session that holds what they may do. */
-import RateLimiterMemory from 'rate-limiter-flexible/lib/RateLimiterMemory.js'
 import type { SubmissionAgent } from '#agents/submission/submission.ts'
 import type { Account, AccountId, Directory } from '#custody/accounts/directory.ts'
 import {
@@ -16,6 +15,7 @@ import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
 import { overwriteStackSoon } from '#lib/stack.ts'
 import { withAid } from '#privacy/e2e/unsealing-aid.ts'
+import { LoginBrakes } from './login-brakes.ts'
 import { openingNotices } from './openings.ts'
 import type { Resealing } from './resealing.ts'
 import { mergeSentCopies } from './sent-copies.ts'
@@ -30,14 +30,12 @@ export interface SessionDeskOptions {
   readonly aid?: (account: AccountId) => UnsealingAid
   readonly logger: Logger
   readonly metrics: Metrics
-  /** Failures per ten minutes and IP address before logins from there are put off; for one name, ten times as many. */
-  readonly failedLogins: number
+  /** See LoginBrakes; ready ones where several processes share them. */
+  readonly failedLogins: number | LoginBrakes
   /** Milliseconds since the epoch. */
   readonly now: () => number
   readonly clock: Clock
 }
-
-const WINDOW_SECONDS = 600
 
 /** What the credential of an app password must be for. */
 const USES: Readonly<Record<Protocol, CredentialUse>> = { imap: 'imap', pop3: 'pop3', submission: 'smtp', jmap: 'jmap' }
@@ -48,14 +46,8 @@ interface Opened {
 }
 
 export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
-  // A brake per source and per name tried: neither one guesser nor many sharing the work get far. That for names is wider,
-  // since whoever pulls it keeps the owner out as well.
-  const perIp = new RateLimiterMemory({ points: options.failedLogins, duration: WINDOW_SECONDS })
-  const perName = new RateLimiterMemory({ points: options.failedLogins * 10, duration: WINDOW_SECONDS })
-  // A mail program that goes on trying the right password without the passphrase is no guesser, and costs as much as one.
-  const perSetting = new RateLimiterMemory({ points: options.failedLogins * 10, duration: WINDOW_SECONDS })
-  const settingOf = (ip: string, name: string) => `${ip} ${name}`
-
+  const { failedLogins } = options
+  const brakes = typeof failedLogins === 'number' ? new LoginBrakes(failedLogins) : failedLogins
   let resealing: Promise<Resealing> | null = null
 
   /** null when there is nothing to re-seal: then its code is not even loaded. */
@@ -63,18 +55,6 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
     if ((await mail.resealing()) === 'off') return null
     resealing ??= import('./resealing.ts').then((room) => room.createResealing(options.clock, options.logger))
     return (await resealing).join(account, mail)
-  }
-
-  async function isBraked(ip: string, name: string): Promise<boolean> {
-    const counted = [await perIp.get(ip), await perName.get(name), await perSetting.get(settingOf(ip, name))]
-    const left = counted.map((found) => found?.remainingPoints ?? 1)
-    return left.some((points) => points <= 0)
-  }
-
-  async function countFailure(ip: string, name: string): Promise<void> {
-    // The limiter refuses what is over the limit; it is counted all the same.
-    await perIp.consume(ip).catch(() => {})
-    await perName.consume(name).catch(() => {})
   }
 
   async function unlock({ user, credential, protocol }: LoginAttempt): Promise<Opened | 'passphrase' | null> {
@@ -108,18 +88,18 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
       options.logger.warn({ protocol, ip, why }, 'login refused')
     }
     try {
-      if (await isBraked(ip, name)) {
+      if (await brakes.isBraked(ip, name)) {
         refused('braked', 'too many failures from this address or for this name')
         return { kind: 'unavailable' }
       }
       const opened = await unlock(attempt)
       if (!opened) {
-        await countFailure(ip, name)
+        await brakes.count({ kind: 'wrong', ip, name })
         refused('refused', 'wrong credential, unknown or suspended account')
         return { kind: 'refused' }
       }
       if (opened === 'passphrase') {
-        await perSetting.consume(settingOf(ip, name)).catch(() => {})
+        await brakes.count({ kind: 'passphrase', ip, name })
         refused('passphrase', 'the account wants its passphrase too: an app password is needed')
         return { kind: 'passphrase' }
       }

@@ -42,6 +42,8 @@ export interface ImapServerOptions {
 export interface ImapServer {
   /** Returns the port, which is a free one when 0 is given. Several listeners of one server share its limits. */
   listen(host: string, port: number, implicitTls?: boolean): Promise<number>
+  /** Serves a client that somebody else listened for; resolves when it is gone. Never rejects. */
+  serve(socket: Socket): Promise<void>
   /** Takes no more clients, says BYE to all, and lets running commands finish for up to `graceMs` milliseconds. */
   stop(graceMs: number): Promise<void>
 }
@@ -84,11 +86,13 @@ export function createImapServer(options: ImapServerOptions): ImapServer {
     }
   }
 
+  const serve = (socket: Socket, implicitTls: boolean): Promise<void> =>
+    accept(socket, implicitTls).catch((error) => logger.error({ error }, 'imap connection failed'))
+
   return {
+    serve: (socket) => serve(socket, options.implicitTls),
     async listen(host, port, implicitTls = options.implicitTls) {
-      const listener = createServer((socket) => {
-        accept(socket, implicitTls).catch((error) => logger.error({ error }, 'imap connection failed'))
-      })
+      const listener = createServer((socket) => void serve(socket, implicitTls))
       await new Promise<void>((resolve, reject) => {
         listener.once('error', reject)
         listener.listen(port, host, resolve)

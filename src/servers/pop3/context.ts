@@ -1,5 +1,6 @@
 /** What all connections of a server share. */
 import type { SecureContext } from 'node:tls'
+import type { Claims } from '#lib/claims.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
@@ -15,6 +16,6 @@ export interface ServerContext {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly sizes: KnownSizes
-  /** Accounts whose maildrop is open: each is for one client at a time (RFC 1939 §4). */
-  readonly locked: Set<string>
+  /** A maildrop is for one client at a time (RFC 1939 §4), whichever process serves it. */
+  readonly locks: Claims
 }

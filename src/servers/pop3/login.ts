@@ -44,14 +44,11 @@ export async function enter(talk: Conversation, user: string, credential: Buffer
 }
 
 async function openMaildrop(talk: Conversation, session: UserSession): Promise<User> {
-  const { locked } = talk.context
   const { id } = session.account
   // RFC 1939 §4, RFC 2449 §8.1.1
-  if (locked.has(id)) throw no('Another client has this mailbox open', 'IN-USE')
-  locked.add(id)
-  const unlock = () => {
-    locked.delete(id)
-  }
+  const lock = await talk.context.locks.take(`maildrop ${id}`)
+  if (!lock) throw no('Another client has this mailbox open', 'IN-USE')
+  const unlock = () => lock[Symbol.dispose]()
   try {
     const maildrop = await Maildrop.open(await session.mail(), id, talk.context.sizes)
     if (talk.wire.over) throw new ConnectionOver()

@@ -14,6 +14,7 @@
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
+import { type Claims, createClaims } from '#lib/claims.ts'
 import { type Clock, pause } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
@@ -35,17 +36,21 @@ export interface Pop3ServerOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Where several processes serve the same maildrops, what they share. */
+  readonly locks?: Claims
 }
 
 export interface Pop3Server {
   /** Returns the port, which is a free one when 0 is given. Several listeners of one server share its limits. */
   listen(host: string, port: number, implicitTls?: boolean): Promise<number>
+  /** Serves a client that somebody else listened for; resolves when it is gone. Never rejects. */
+  serve(socket: Socket): Promise<void>
   /** Takes no more clients, and lets running commands finish for up to `graceMs` milliseconds. Nobody is waited for. */
   stop(graceMs: number): Promise<void>
 }
 
 /** Who has a maildrop open, and what is known of them, is one thing for all servers that serve the same mail. */
-type Shared = Pick<ServerContext, 'locked' | 'sizes'>
+type Shared = Pick<ServerContext, 'locks' | 'sizes'>
 const sharedBy = new WeakMap<SessionDesk, Shared>()
 
 export function createPop3Server(options: Pop3ServerOptions): Pop3Server {
@@ -64,7 +69,10 @@ class LazyPop3Server implements Pop3Server {
   constructor(options: Pop3ServerOptions) {
     const { desk } = options
     const limits: Pop3Limits = { ...defaultPop3Limits, ...options.limits }
-    const shared: Shared = sharedBy.get(desk) ?? { locked: new Set(), sizes: new KnownSizes() }
+    const shared: Shared = sharedBy.get(desk) ?? {
+      locks: options.locks ?? createClaims(),
+      sizes: new KnownSizes(),
+    }
     sharedBy.set(desk, shared)
     this.#options = options
     this.#counts = new ConnectionCounts(limits)
@@ -73,12 +81,7 @@ class LazyPop3Server implements Pop3Server {
 
   async listen(host: string, port: number, implicitTls = this.#options.implicitTls): Promise<number> {
     const { logger } = this.#options
-    const listener = createServer((socket) => {
-      this.#accept(socket, implicitTls).catch((error) => {
-        socket.destroy()
-        logger.error({ error }, 'pop3 connection failed')
-      })
-    })
+    const listener = createServer((socket) => void this.serve(socket, implicitTls))
     await new Promise<void>((resolve, reject) => {
       listener.once('error', reject)
       listener.listen(port, host, resolve)
@@ -87,6 +90,15 @@ class LazyPop3Server implements Pop3Server {
     this.#listeners.add(listener)
     const address = listener.address()
     return typeof address === 'object' && address ? address.port : port
+  }
+
+  async serve(socket: Socket, implicitTls = this.#options.implicitTls): Promise<void> {
+    try {
+      await this.#accept(socket, implicitTls)
+    } catch (error) {
+      socket.destroy()
+      this.#options.logger.error({ error: error as Error }, 'pop3 connection failed')
+    }
   }
 
   async #accept(socket: Socket, implicitTls: boolean): Promise<void> {
