@@ -319,6 +319,34 @@ test('with IMAP4rev2 every answer is ESEARCH (RFC 9051)', async () => {
   `)
 })
 
+test('what was enabled changes what may be asked', async () => {
+  const { imap, talk } = await mailbox()
+  await using _imap = imap
+  await using _talk = talk
+  await talk.play(`
+    C: 1 ENABLE UTF8=ACCEPT
+    S: * ENABLED UTF8=ACCEPT
+    S: 1 OK …
+    C: 2 SEARCH CHARSET UTF-8 SEEN
+    S: 2 BAD …
+    C: 3 SEARCH SUBJECT "grüße"
+    S: * SEARCH 2
+    S: 3 OK …
+    C: 4 ENABLE UIDONLY
+    S: * ENABLED UIDONLY
+    S: 4 OK …
+    C: 5 SEARCH SEEN
+    S: 5 BAD [UIDREQUIRED] …
+    C: 6 UID SEARCH NOT 1:2
+    S: 6 BAD [UIDREQUIRED] …
+    C: 7 UID SEARCH RETURN (SAVE) UID 1:2
+    S: 7 OK …
+    C: 8 UID SEARCH $
+    S: * SEARCH 1 2
+    S: 8 OK …
+  `)
+})
+
 test('a message that cannot be read is passed over', async () => {
   const { imap, talk } = await mailbox()
   await using _imap = imap

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { command } from './arbitrary-command.ts'
+import { command } from '../../../test/support/arbitrary-command.ts'
 import type { ReaderEvent } from './command.ts'
 import { writeCommand } from './command-writer.ts'
 import { CommandReader } from './parser.ts'

@@ -8,7 +8,7 @@ import {
   formatQuotaRoot,
   formatStatus,
 } from './mailbox-response.ts'
-import { formatEsearch, formatNumbers, formatVanished } from './search-response.ts'
+import { formatEsearch, formatNumbers } from './search-response.ts'
 import { formatBinaryContent, formatBinarySection } from './writer.ts'
 
 const NOTHING = { uid: false, min: null, max: null, count: null, all: null, partial: null, modseq: null }
@@ -35,12 +35,10 @@ test('ESEARCH as RFC 4731, RFC 7162 and RFC 9394 write it', () => {
   )
 })
 
-test('SEARCH, SORT and VANISHED', () => {
+test('SEARCH and SORT', () => {
   assert.equal(formatNumbers('SEARCH', [2, 84, 882], null), 'SEARCH 2 84 882')
   assert.equal(formatNumbers('SEARCH', [2, 5], 917162500), 'SEARCH 2 5 (MODSEQ 917162500)')
   assert.equal(formatNumbers('SORT', [], 7), 'SORT')
-  assert.equal(formatVanished([{ first: 41, last: 43 }], true), 'VANISHED (EARLIER) 41:43')
-  assert.equal(formatVanished([{ first: 4, last: 4 }], false), 'VANISHED 4')
 })
 
 test('what is told of mailboxes', () => {

@@ -64,8 +64,3 @@ export function formatThreads(threads: readonly ThreadNode[]): string {
   }
   return told
 }
-
-/** RFC 7162 §3.2.10; `earlier`: it was so before the client asked. */
-export function formatVanished(uids: SequenceSet, earlier: boolean): string {
-  return `VANISHED ${earlier ? '(EARLIER) ' : ''}${formatSequenceSet(uids)}`
-}
