@@ -288,3 +288,56 @@ test('a large message that is read piece by piece is opened once, until another 
   await fetchOctets(talk, 'UID FETCH 1 BODY.PEEK[1]<0.10>')
   assert.equal(opened, 2)
 })
+
+test('messages that are asked for one by one in a pipeline are read together', async () => {
+  await using imap = await startImap()
+  const large = (i: number) => `Subject: ${i}\r\n\r\n${String(i).repeat(20_000)}\r\n`
+  for (let i = 1; i <= 9; i++) await imap.desk.deliver(ALICE, large(i))
+  const asked: (readonly number[])[] = []
+  imap.desk.wrap = (mail) => Object.assign(mail, { messages: watched(mail, (uids) => asked.push(uids)) })
+  await using talk = await selected(imap)
+  const uids = [1, 2, 4, 5, 9, 3, 7]
+  talk.send(uids.map((uid) => `p UID FETCH ${uid} (BODY.PEEK[])\r\n`).join(''))
+  talk.send('q UID STORE 8 FLAGS.SILENT ($Seen)\r\nr UID FETCH 8 (BODY.PEEK[])\r\ns FETCH 8 FLAGS\r\n')
+  for (const uid of [...uids, 8]) {
+    let line = await talk.line()
+    while (!line!.includes(' FETCH (')) line = await talk.line()
+    assert.equal(line, `* ${uid} FETCH (UID ${uid} BODY[] {${large(uid).length}}`)
+    assert.equal(await talk.line(), `Subject: ${uid}`)
+  }
+  await talk.play('S: ...\nS: s OK …')
+  assert.deepEqual(asked, [[1, 2, 4, 5, 9], [3, 7], [8]])
+})
+
+test('a message that is removed after it was read ahead is not told of any more', async () => {
+  await using imap = await startImap()
+  for (let i = 0; i < 3; i++) await imap.desk.deliver(ALICE, PLAIN)
+  const other = await imap.desk.mail(ALICE)
+  const inbox = (await other.mailboxes()).find(({ name }) => name === 'INBOX')!.id
+  imap.desk.wrap = (mail) => {
+    const messages = mail.messages.bind(mail)
+    return Object.assign(mail, {
+      messages: async (mailbox: number, uids: readonly number[], wanted: Wanted) => {
+        const read = await messages(mailbox, uids, wanted)
+        await other.setFlags(inbox, [2], { mode: 'add', flags: ['\\Deleted'] })
+        await other.expunge(inbox)
+        return read
+      },
+    })
+  }
+  await using talk = await selected(imap)
+  await talk.play(`
+    C: 1 UID FETCH 1 BODY.PEEK[]
+    C: 2 UID FETCH 2 BODY.PEEK[]
+    C: 3 UID FETCH 3 BODY.PEEK[]
+    S: * 1 FETCH (UID 1 BODY[] {${PLAIN.length}}
+    S: ...
+    S: * 2 EXPUNGE
+    S: ...
+    S: 1 OK …
+    S: 2 OK …
+    S: * 2 FETCH (UID 3 BODY[] {${PLAIN.length}}
+    S: ...
+    S: 3 OK …
+  `)
+})

@@ -2,7 +2,7 @@
  * What the client says, as commands. Asks for literals, and gives up on clients that never log in, that fall silent, or that
  * take forever over one command.
  */
-import type { ReaderEvent } from '#formats/imap/command.ts'
+import type { FetchCommand, ReaderEvent } from '#formats/imap/command.ts'
 import { CommandReader } from '#formats/imap/parser.ts'
 import type { ServerContext } from './context.ts'
 import type { Wire } from './wire.ts'
@@ -17,6 +17,8 @@ export class Input {
   readonly #reader = new CommandReader({ authenticated: false, appendOctets: 0 })
   readonly #loginUntil: number
   #loggedIn = false
+  /** What was read ahead of its turn: FETCH commands, and at most one thing else at the end. */
+  #ahead: ReaderEvent[] = []
   /** Octets of a command that is not yet whole, and since when. */
   #begun = 0
   #begunAt = 0
@@ -41,13 +43,14 @@ export class Input {
   /** Nothing that came so far counts. */
   restart(): void {
     this.#reader.discard()
+    this.#ahead = []
     this.#settle()
   }
 
   /** The next command. What is left to send goes out before this waits. */
   async next(): Promise<Said> {
     for (;;) {
-      const event = this.#reader.next()
+      const event = this.#ahead.shift() ?? this.#reader.next()
       if (event?.kind === 'continue') this.#wire.send('+ Go ahead\r\n')
       else if (event) {
         this.#settle()
@@ -61,6 +64,17 @@ export class Input {
         this.#reader.push(octets)
       }
     }
+  }
+
+  /** Those FETCH commands that come next and are here already, at most so many. They are still to be done. */
+  fetchesAhead(most: number): readonly FetchCommand[] {
+    const isLast = () => this.#ahead.length > 0 && fetchOf(this.#ahead.at(-1)!) === null
+    while (this.#ahead.length < most && !isLast()) {
+      const event = this.#reader.next()
+      if (!event) break
+      this.#ahead.push(event)
+    }
+    return this.#ahead.flatMap((event) => fetchOf(event) ?? [])
   }
 
   /** One line, whatever is in it; null when there will be none, which the client has then been told. Never rejects. */
@@ -112,3 +126,6 @@ export class Input {
     this.#begun = 0
   }
 }
+
+const fetchOf = (event: ReaderEvent): FetchCommand | null =>
+  event.kind === 'command' && event.command.kind === 'fetch' ? event.command : null

@@ -6,9 +6,11 @@ import { release } from '#lib/bytes.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
 import { type Chosen, chosenMessages } from '../fetch/chosen.ts'
-import { needsOf } from '../fetch/needs.ts'
+import type { KeptContents } from '../fetch/kept-contents.ts'
+import { type Needs, needsOf } from '../fetch/needs.ts'
 import { type Opened, openedMessages } from '../fetch/opened-messages.ts'
-import { type Answering, fetchResponse } from '../fetch/response.ts'
+import { isLasting, LOOKED_AHEAD, uidsAhead } from '../fetch/queued-fetches.ts'
+import { fetchResponse } from '../fetch/response.ts'
 import { bad, no } from '../imap-error.ts'
 import { COPIED } from '../outgoing.ts'
 import type { SelectedMailbox } from '../selected.ts'
@@ -28,7 +30,7 @@ export async function fetch(talk: Conversation, command: FetchCommand): Promise<
   const items = itemsOf(talk, command)
   const chosen = await chosenMessages(mailbox, command)
   talk.wire.send(chosen.vanished)
-  await complain(mailbox, command, await answerAll(talk, chosen, { mailbox, items }))
+  await complain(mailbox, command, await answerAll(talk, command, chosen, items))
   return done('Fetched')
 }
 
@@ -45,15 +47,41 @@ function itemsOf(talk: Conversation, { items, uid, changedSince, vanished }: Fet
   return all
 }
 
-async function answerAll(talk: Conversation, { uids, rows }: Chosen, answering: Answering): Promise<Missed> {
-  const { wire, logger, tally } = talk
-  const { mailbox, items } = answering
+/** What messages are read for, and where one that is read piece by piece is kept. */
+interface Reading {
+  readonly needs: Needs
+  readonly kept: KeptContents | null
+}
+
+function readMessages(
+  talk: Conversation,
+  command: FetchCommand,
+  { uids, rows }: Chosen,
+  { needs, kept }: Reading,
+): AsyncIterable<readonly Opened[]> {
+  const { mailbox, input, queuedFetches } = talk
+  if (uids.length !== 1 || kept || !isLasting(needs)) {
+    const content = kept?.find(mailbox, uids[0]!) ?? null
+    return openedMessages(mailbox, uids, needs, { rows, content })
+  }
+  const ahead = () => uidsAhead(mailbox, command, input.fetchesAhead(LOOKED_AHEAD))
+  return queuedFetches.one(mailbox, uids[0]!, needs, ahead)
+}
+
+async function answerAll(
+  talk: Conversation,
+  command: FetchCommand,
+  chosen: Chosen,
+  items: readonly FetchItem[],
+): Promise<Missed> {
+  const { wire, logger, tally, mailbox } = talk
   const missed: Missed = { gone: [], unreadable: 0, undecodable: 0 }
   const marks = !mailbox.readOnly && items.some(setsSeen)
-  const kept = uids.length === 1 && items.some(isPiece) ? talk.context.kept : null
+  const single = chosen.uids.length === 1
+  const kept = single && items.some(isPiece) ? talk.context.kept : null
   const needs = needsOf(items)
-  const atHand = { rows, content: kept?.find(mailbox, uids[0]!) ?? null }
-  for await (const group of openedMessages(mailbox, uids, { ...needs, row: needs.row || marks }, atHand)) {
+  const reading = { needs: { ...needs, row: needs.row || marks }, kept }
+  for await (const group of readMessages(talk, command, chosen, reading)) {
     const marked = marks ? await markSeen(mailbox, group) : NONE
     wire.send(mailbox.tellKeywords())
     for (const opened of group) {
@@ -66,7 +94,11 @@ async function answerAll(talk: Conversation, { uids, rows }: Chosen, answering: 
         tally.fetched++
         if (opened.content) kept?.keep(mailbox, opened.uid, opened.content)
         const row = marked.get(opened.uid)
-        const { chunks, undecodable } = fetchResponse(answering, row ? { ...opened, row } : opened, row !== undefined)
+        const { chunks, undecodable } = fetchResponse(
+          { mailbox, items },
+          row ? { ...opened, row } : opened,
+          row !== undefined,
+        )
         if (undecodable) missed.undecodable++
         wire.send(...chunks)
         if (opened.content && opened.content.length <= COPIED && !kept) release(opened.content)
@@ -74,7 +106,7 @@ async function answerAll(talk: Conversation, { uids, rows }: Chosen, answering: 
       }
     }
     // Others get their turn between the groups of a large mailbox.
-    if (uids.length > 1) await setImmediate()
+    if (!single) await setImmediate()
   }
   return missed
 }
