@@ -36,7 +36,11 @@ export class PhraseSearch {
     const places = await this.#shard.places()
     const rarestFirst = asked.toSorted((a, b) => costOf(places, a) - costOf(places, b))
     const [first, ...others] = rarestFirst
-    let candidates = first!.terms ? startsOf(places, first!) : this.#wordPlaces(places)
+    if (!first!.terms) {
+      this.#markBlanks(places, marks)
+      return
+    }
+    let candidates = startsOf(places, first!)
     for (const other of others) {
       if (candidates.length === 0) return
       candidates = this.#narrowed(candidates, places, other)
@@ -103,13 +107,17 @@ export class PhraseSearch {
     return bits
   }
 
-  #wordPlaces(places: ShardPlaces): Uint32Array {
-    const { starts } = this.#shard.head
-    const bits = this.#wordBits(places)
-    const found: number[] = []
-    for (let place = 0; place < starts[starts.length - 1]!; place++)
-      if ((bits[place >>> 3]! >>> (place & 7)) & 1) found.push(place)
-    return Uint32Array.from(found)
+  /** Only blanks are wanted, and only one of them: two words beside each other, whichever they are. */
+  #markBlanks(places: ShardPlaces, marks: Uint8Array): void {
+    const { starts, sectionAreas, sectionDocuments } = this.#shard.head
+    const words = this.#wordBits(places)
+    const isWordAt = (place: number) => (words[place >>> 3]! >>> (place & 7)) & 1
+    for (let section = 0; section < sectionAreas.length; section++) {
+      const document = sectionDocuments[section]!
+      if (!this.#mask[sectionAreas[section]!]) continue
+      for (let place = starts[section]!; !marks[document] && place + 2 < starts[section + 1]!; place++)
+        if (isWordAt(place) && isWordAt(place + 1)) marks[document] = 1
+    }
   }
 
   #take(candidates: Uint32Array, length: number, possible: Uint8Array, marks: Uint8Array): void {

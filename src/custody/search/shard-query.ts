@@ -14,6 +14,10 @@ export interface FoldedQuery extends TextQuery {
 export async function markMatching(shard: SearchedShard, query: FoldedQuery, marks: Uint8Array): Promise<void> {
   const { where, field, folded } = query
   const { areas } = shard.head
+  if (folded === '' && where !== 'header') {
+    marks.fill(1)
+    return
+  }
   if (where === 'header')
     return markIn(
       shard,

@@ -26,7 +26,7 @@ function bruteForce(documents: readonly DocumentTexts[], { where, field, text }:
   const wanted = fold(text)
   const matches = ({ fields, bodies }: DocumentTexts) => {
     if (where === 'header') return fields.some((one) => one.name === field && one.text.includes(wanted))
-    const inBody = bodies.some((body) => body.includes(wanted))
+    const inBody = wanted === '' || bodies.some((body) => body.includes(wanted))
     return inBody || (where === 'text' && fields.some((one) => `${one.name}: ${one.text}`.includes(wanted)))
   }
   return documents.flatMap((one, index) => (matches(one) ? [index] : []))
@@ -55,7 +55,7 @@ const searched = fc
       ...bodies,
     ])
     const found = texts.length > 0 && which % 5 > 0 ? cut(texts[which % texts.length]!, from, length) : other
-    return [all, { where, field, text: found === '' ? 'a' : found }] as const
+    return [all, { where, field, text: found }] as const
   })
 
 test('a shard finds exactly what reading finds', async () => {
@@ -63,7 +63,7 @@ test('a shard finds exactly what reading finds', async () => {
     fc.asyncProperty(searched, async ([all, query]) => {
       assert.deepEqual(await matching(await shardOf(all), query), bruteForce(all, query))
     }),
-    { numRuns: 3000 },
+    { numRuns: 1200 },
   )
 })
 
@@ -77,7 +77,7 @@ test('merged shards find the same, without what is left out', async () => {
       const again = await mergeShards([merged], () => true)
       assert.deepEqual(again, merged)
     }),
-    { numRuns: 1000 },
+    { numRuns: 400 },
   )
 })
 
