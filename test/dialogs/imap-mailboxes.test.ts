@@ -1,4 +1,5 @@
 import { test } from 'node:test'
+import { TooManyMailboxes } from '#custody/store/mail-store.ts'
 import { PLAIN } from '../support/imap-messages.ts'
 import { ALICE, startImap } from '../support/imap-server.ts'
 
@@ -230,6 +231,38 @@ test('names beyond ASCII are modified UTF-7 on the wire', async () => {
     S: * STATUS "R&-D" (UIDNEXT 1)
     S: 4 OK …
   `)
+})
+
+test('a client that knows rev2 hears which name a mailbox really got', async () => {
+  await using imap = await startImap()
+  await using talk = await imap.login()
+  await talk.play(`
+    C: 1 ENABLE IMAP4rev2
+    S: ...
+    S: 1 OK …
+    C> 2 CREATE "Cafe\\xCC\\x81"\\r\\n
+    S: * LIST () "/" "Caf\u00e9" ("OLDNAME" ("Cafe\u0301"))
+    S: 2 OK …
+    C: 3 CREATE a/
+    S: 3 OK …
+    C> 4 RENAME a "u\\xCC\\x88/b"\\r\\n
+    S: * LIST () "/" "\u00fc/b" ("OLDNAME" ("u\u0308/b"))
+    S: 4 OK …
+    C> 5 CREATE "a\\xE2\\x80\\xA8b"\\r\\n
+    S: 5 BAD …
+  `)
+})
+
+test('more mailboxes than there may be', async () => {
+  await using imap = await startImap()
+  imap.desk.wrap = (mail) =>
+    Object.assign(mail, {
+      createMailbox: async () => {
+        throw new TooManyMailboxes('too many mailboxes')
+      },
+    })
+  await using talk = await imap.login()
+  await talk.play('C: 1 CREATE a\nS: 1 NO [LIMIT] …')
 })
 
 test('STATUS', async () => {

@@ -376,6 +376,9 @@ export class TooManyFlags extends StoreError {
 export class OverQuota extends StoreError {
   override readonly name = 'OverQuota'
 }
+export class TooManyMailboxes extends StoreError {
+  override readonly name = 'TooManyMailboxes'
+}
 export class TooManyAnnotations extends StoreError {
   override readonly name = 'TooManyAnnotations'
 }

@@ -42,6 +42,7 @@ import {
   type ResealingState,
   type SpecialUse,
   type TextMatches,
+  TooManyMailboxes,
   type Uid,
   type Wanted,
 } from './mail-store.ts'
@@ -88,7 +89,7 @@ export class MemoryAccountMail implements IndexedAccountMail {
     const canonical = canonicalName(name)
     if (!subscribed) names.delete(canonical)
     else if (names.size < MAILBOXES_PER_ACCOUNT) names.add(canonical)
-    else throw new MailboxRefused('too many subscriptions')
+    else throw new TooManyMailboxes('too many subscriptions')
     this.#account.notify(0, LISTED)
   }
 

@@ -16,6 +16,7 @@ import {
   type ResealingState,
   type SpecialUse,
   TooManyFlags,
+  TooManyMailboxes,
   type Uid,
 } from './mail-store.ts'
 import { FIRST_MAILBOXES, isInferior, MAILBOXES_PER_ACCOUNT, superiorNames } from './mailbox-name.ts'
@@ -111,7 +112,7 @@ export class MemoryAccount {
 
   addMailbox(name: MailboxName, specialUse: SpecialUse | null): MemoryMailbox {
     if (this.named(name)) throw new MailboxExists('the mailbox exists')
-    if (this.mailboxes.size >= MAILBOXES_PER_ACCOUNT) throw new MailboxRefused('too many mailboxes')
+    if (this.mailboxes.size >= MAILBOXES_PER_ACCOUNT) throw new TooManyMailboxes('too many mailboxes')
     if (specialUse && [...this.mailboxes.values()].some((mailbox) => mailbox.specialUse === specialUse))
       throw new MailboxRefused(`there is a mailbox for ${specialUse} already`)
     const mailbox: MemoryMailbox = {

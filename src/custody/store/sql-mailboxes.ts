@@ -7,6 +7,7 @@ import {
   type MailboxStatus,
   NoSuchMailbox,
   type SpecialUse,
+  TooManyMailboxes,
 } from './mail-store.ts'
 import { byName, isInferior, MAILBOXES_PER_ACCOUNT, superiorNames } from './mailbox-name.ts'
 import { prepare } from './prepared.ts'
@@ -79,7 +80,7 @@ export async function setSubscription(
 ): Promise<void> {
   if (subscribed) {
     if ((await subscribedNames(query, { account })).length >= MAILBOXES_PER_ACCOUNT)
-      throw new MailboxRefused('too many subscriptions')
+      throw new TooManyMailboxes('too many subscriptions')
     await query
       .insertInto('subscription')
       .values({ account_id: account, name })
@@ -106,7 +107,7 @@ export async function addMailbox(
   const { query, account } = scope
   const existing = await all(query, { account })
   if (existing.some((row) => row.name === name)) throw new MailboxExists('the mailbox exists')
-  if (existing.length >= MAILBOXES_PER_ACCOUNT) throw new MailboxRefused('too many mailboxes')
+  if (existing.length >= MAILBOXES_PER_ACCOUNT) throw new TooManyMailboxes('too many mailboxes')
   if (specialUse && existing.some((row) => row.special_use === specialUse))
     throw new MailboxRefused(`there is a mailbox for ${specialUse} already`)
   const { modseq } = await adjustAccount(scope, { contents: 0, used: 0 })

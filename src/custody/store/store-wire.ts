@@ -20,6 +20,7 @@ import {
   type Sealing,
   TooManyAnnotations,
   TooManyFlags,
+  TooManyMailboxes,
 } from './mail-store.ts'
 
 export type StoreMethod = 'create' | 'append' | 'quota' | 'setQuota' | 'remove'
@@ -79,6 +80,8 @@ export type ToWorker =
   | { readonly to: 'call'; readonly id: number; readonly call: Call }
   | { readonly to: 'keys'; readonly id: number; readonly answer: Answer }
   | { readonly to: 'watch'; readonly account: AccountId; readonly watched: boolean }
+  /** Another process changed something in it. */
+  | { readonly to: 'heard'; readonly account: AccountId }
   | { readonly to: 'end' }
 
 export type FromWorker =
@@ -87,6 +90,11 @@ export type FromWorker =
   /** What the account's mail is sealed to, which did not come with a call. */
   | { readonly from: 'sealing'; readonly id: number; readonly account: AccountId }
   | { readonly from: 'change'; readonly account: AccountId; readonly mailbox: MailboxId; readonly change: Change }
+  /** As 'change', of what was changed here, whether it is watched or not. */
+  | { readonly from: 'made'; readonly account: AccountId; readonly mailbox: MailboxId; readonly change: Change }
+  /** See Claims (lib/claims.ts); the answer says whether it is ours. */
+  | { readonly from: 'claim'; readonly id: number; readonly name: string }
+  | { readonly from: 'release'; readonly name: string }
   | {
       readonly from: 'log'
       readonly level: 'debug' | 'info' | 'warn' | 'error'
@@ -98,6 +106,8 @@ export interface WorkerSetting {
   readonly dataDir: string
   readonly openAccounts: number
   readonly indexesTexts: boolean
+  /** Other processes serve the same data: they are told of changes, and share claims. */
+  readonly isShared: boolean
 }
 
 /** The thread that does this account's work ended meanwhile. Whether the change was made is not known; try again later. */
@@ -121,6 +131,7 @@ const CLASSES = new Map<string, new (message: string) => Error>(
     OverQuota,
     TooManyAnnotations,
     TooManyFlags,
+    TooManyMailboxes,
     KeysNeeded,
     MessageUnreadable,
     NoCertificate,

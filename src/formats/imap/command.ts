@@ -195,9 +195,15 @@ export type Command =
   | { readonly kind: 'enable'; readonly capabilities: readonly string[] }
   | SelectCommand
   /** RFC 6154 §3 USE: attributes with backslash. */
-  | { readonly kind: 'create'; readonly mailbox: string; readonly use: readonly string[] }
+  | {
+      readonly kind: 'create'
+      readonly mailbox: string
+      readonly use: readonly string[]
+      /** What the client called it, where that is not what it will be called (RFC 9051 §6.3.4). */
+      readonly written?: string
+    }
   | { readonly kind: 'delete' | 'subscribe' | 'unsubscribe'; readonly mailbox: string }
-  | { readonly kind: 'rename'; readonly from: string; readonly to: string }
+  | { readonly kind: 'rename'; readonly from: string; readonly to: string; readonly written?: string }
   | ListCommand
   | { readonly kind: 'lsub'; readonly reference: string; readonly pattern: string }
   | { readonly kind: 'status'; readonly mailbox: string; readonly attributes: readonly StatusAttribute[] }

@@ -210,6 +210,14 @@ export class Cursor {
     return readMailboxName(this.astring('a mailbox name'), this.#utf8) ?? this.fail('a mailbox name')
   }
 
+  /** The same; with it the name that the client wrote in UTF-8, where that was another (RFC 9051 §6.3.4). */
+  mailboxAsWritten(): { readonly name: string; readonly written: string | null } {
+    const octets = this.astring('a mailbox name')
+    const name = readMailboxName(octets, this.#utf8) ?? this.fail('a mailbox name')
+    const written = octets.toString('utf8')
+    return { name, written: this.#utf8 && written !== name ? written : null }
+  }
+
   /** A mailbox name that may hold wildcards. */
   pattern(): string {
     const quoted = this.isString()
@@ -229,8 +237,8 @@ export class Cursor {
     return this.number() || this.fail('a number above zero')
   }
 
-  /** RFC 7162 §7 mod-sequence, 63 bits; above what a number can hold exactly, that bound stands for it: nothing is newer. */
-  modseq(): number {
+  /** RFC 9051 §9 `number64`, 63 bits; above what a number can hold exactly, that bound stands for it: nothing is larger or newer. */
+  number64(): number {
     return Math.min(Number(this.#digits(19)), Number.MAX_SAFE_INTEGER)
   }
 

@@ -39,7 +39,7 @@ const COMMANDS = new Map<string, Rest>([
   ['DELETE', (cursor) => ({ kind: 'delete', mailbox: mailbox(cursor) })],
   ['SUBSCRIBE', (cursor) => ({ kind: 'subscribe', mailbox: mailbox(cursor) })],
   ['UNSUBSCRIBE', (cursor) => ({ kind: 'unsubscribe', mailbox: mailbox(cursor) })],
-  ['RENAME', (cursor) => ({ kind: 'rename', from: mailbox(cursor), to: mailbox(cursor) })],
+  ['RENAME', parseRename],
   ['LIST', parseList],
   ['LSUB', parseLsub],
   ['STATUS', parseStatus],
@@ -133,7 +133,8 @@ function parseEnable(cursor: Cursor): Command {
 }
 
 function parseCreate(cursor: Cursor): Command {
-  const name = mailbox(cursor)
+  cursor.space()
+  const { name, written } = cursor.mailboxAsWritten()
   let use: string[] = []
   if (cursor.skipSpaces() && !cursor.isEnd()) {
     cursor.list(() => {
@@ -142,7 +143,14 @@ function parseCreate(cursor: Cursor): Command {
       use = cursor.list(() => cursor.flag())
     })
   }
-  return { kind: 'create', mailbox: name, use }
+  return { kind: 'create', mailbox: name, use, ...(written === null ? {} : { written }) }
+}
+
+function parseRename(cursor: Cursor): Command {
+  const from = mailbox(cursor)
+  cursor.space()
+  const { name: to, written } = cursor.mailboxAsWritten()
+  return { kind: 'rename', from, to, ...(written === null ? {} : { written }) }
 }
 
 function parseLsub(cursor: Cursor): Command {
@@ -171,7 +179,7 @@ function parseStore(cursor: Cursor, uid: boolean): Command {
     cursor.list(() => {
       if (!cursor.skipWord('UNCHANGEDSINCE')) cursor.fail('UNCHANGEDSINCE')
       cursor.space()
-      unchangedSince = cursor.modseq()
+      unchangedSince = cursor.number64()
     })
     cursor.space()
   }
@@ -218,7 +226,7 @@ function parseSetQuota(cursor: Cursor): Command {
   cursor.list(() => {
     cursor.atom('a resource')
     cursor.space()
-    cursor.modseq()
+    cursor.number64()
   })
   return { kind: 'setQuota', root }
 }

@@ -9,9 +9,8 @@
  * commands run in order, and nothing is read while answers are unsent; nothing is advertised that is not complete. It must
  * never log mail content or a credential, and never accept a password without TLS.
  *
- * RFCs: 3501, 2177 (IDLE), 2342 (NAMESPACE), 2971 (ID), 3691 (UNSELECT), 4315 (UIDPLUS), 4731 (ESEARCH), 4959 (SASL-IR),
- * 5032 (WITHIN), 5161 (ENABLE), 5258 (LIST-EXTENDED), 5530 (response codes), 5819 (LIST-STATUS), 6154 (SPECIAL-USE),
- * 6851 (MOVE), 7888 (LITERAL-), 2180 (mailboxes that several clients change), 8314 (TLS).
+ * RFCs: 3501 and 9051, 5530 (response codes), 2180 (mailboxes that several clients change), 8314 (TLS), and those of the
+ * extensions, each of which has its row in capabilities.ts.
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'

@@ -8,6 +8,7 @@ import {
   NoSuchMailbox,
   OverQuota,
   TooManyFlags,
+  TooManyMailboxes,
 } from '#custody/store/mail-store.ts'
 import { isDiskFull } from '#lib/sqlite.ts'
 import { ImapError, no } from './imap-error.ts'
@@ -19,7 +20,8 @@ export function refusalOf(error: unknown): { readonly answer: ImapError; readonl
   if (error instanceof MailboxExists) return told(no('ALREADYEXISTS', 'There is such a mailbox already'))
   if (error instanceof MailboxRefused) return told(no('CANNOT', error.message))
   // RFC 5530 §3
-  if (error instanceof TooManyFlags) return told(no('LIMIT', `Not possible: ${error.message}`))
+  if (error instanceof TooManyFlags || error instanceof TooManyMailboxes)
+    return told(no('LIMIT', `Not possible: ${error.message}`))
   if (error instanceof OverQuota) return told(no('OVERQUOTA', 'There is no room left in this account'))
   if (error instanceof NoCertificate)
     return told(no('UNAVAILABLE', 'Nothing can be kept here until you have set up your keys'))

@@ -1,9 +1,10 @@
 import type { SpecialUse } from '#custody/store/mail-store.ts'
 import type { Command } from '#formats/imap/command.ts'
+import { formatList } from '#formats/imap/mailbox-response.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
 import { no } from '../imap-error.ts'
-import { mailboxId, newName } from '../mailbox-name.ts'
+import { DELIMITER, mailboxId, newName } from '../mailbox-name.ts'
 
 const USES: readonly SpecialUse[] = ['Sent', 'Drafts', 'Trash', 'Junk', 'Archive']
 
@@ -13,7 +14,15 @@ export async function create(talk: Conversation, command: Command & { kind: 'cre
   const specialUse = await specialUseOf(talk, command.use)
   const made = await (specialUse ? talk.mail.createMailbox(name, specialUse) : talk.mail.createMailbox(name))
   talk.notifier?.ownMailboxes(made.name)
+  tellOtherName(talk, made.name, command.written)
   return done('Created', `MAILBOXID (${mailboxId(made)})`)
+}
+
+/** RFC 9051 §6.3.4, §6.3.6: a client that knows rev2 hears that the mailbox has not quite the name that it gave. */
+export function tellOtherName(talk: Conversation, name: string, written: string | undefined): void {
+  if (written === undefined || !talk.enabled.has('IMAP4rev2')) return
+  const oldName = talk.name(newName(written))
+  talk.untagged(formatList({ attributes: [], delimiter: DELIMITER, name: talk.name(name), oldName }))
 }
 
 /** RFC 6154 §3: a use that cannot be had refuses the whole; \All, \Flagged and \Important are not mailboxes of their own here. */
