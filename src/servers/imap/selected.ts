@@ -19,7 +19,6 @@ import type { MailboxImage, MailboxImages, Picture } from './mailbox-image.ts'
 import { MailboxView } from './mailbox-view.ts'
 import { Manner } from './manner.ts'
 import type { RecentMarks } from './recent.ts'
-import { SummaryCache } from './summary-cache.ts'
 
 /** What may be said while catching up. */
 export interface Telling {
@@ -53,7 +52,6 @@ export class SelectedMailbox implements Disposable {
   readonly id: MailboxId
   readonly readOnly: boolean
   readonly view: MailboxView
-  readonly summaries: SummaryCache
   readonly manner: Manner
   readonly uidValidity: number
   /** UIDNEXT when it was selected. */
@@ -97,7 +95,6 @@ export class SelectedMailbox implements Disposable {
     this.readOnly = options.readOnly
     this.manner = new Manner(options.enabled)
     this.view = new MailboxView(runs)
-    this.summaries = new SummaryCache(options.mail, options.mailbox)
     this.uidValidity = uidValidity
     this.uidNext = uidNext
     this.firstUnseen = firstUnseen
@@ -228,11 +225,6 @@ export class SelectedMailbox implements Disposable {
     if (before <= this.#modseq) this.#reach(after)
     else for (const { uid, modseq } of rows) if (modseq > this.#modseq) this.#own.set(uid, modseq)
     return answer
-  }
-
-  /** For those who still change flags by themselves. */
-  update(rows: readonly MessageRow[]): void {
-    for (const { uid, modseq } of rows) if (modseq > this.#modseq) this.#own.set(uid, modseq)
   }
 
   /** What happened since a MODSEQ to the messages that the client knows of, and which uids have vanished since. */
