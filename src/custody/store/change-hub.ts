@@ -1,15 +1,20 @@
 import type { AccountId } from '../accounts/directory.ts'
 import type { Change, ChangeListener, MailboxId, MailChanges } from './mail-store.ts'
 
+export type ChangesMade = (account: AccountId, mailbox: MailboxId, change: Change) => void
+
 const MAIL: Change = { kind: 'mail' }
 
 /** Who listens to which account. `watched` is told when the first one comes and the last one goes. */
 export class ChangeHub implements MailChanges {
   readonly #listeners = new Map<AccountId, Set<ChangeListener>>()
   readonly #watched: (account: AccountId, watched: boolean) => void
+  readonly #made: ChangesMade
 
-  constructor(watched: (account: AccountId, watched: boolean) => void = () => {}) {
+  /** `made` is told of every change that is made here, whether anybody listens or not. */
+  constructor(watched: (account: AccountId, watched: boolean) => void = () => {}, made: ChangesMade = () => {}) {
     this.#watched = watched
+    this.#made = made
   }
 
   subscribe(account: AccountId, listener: ChangeListener): Disposable {
@@ -28,7 +33,14 @@ export class ChangeHub implements MailChanges {
     }
   }
 
+  /** It was changed here. */
   notify(account: AccountId, mailbox: MailboxId, change: Change = MAIL): void {
+    this.#made(account, mailbox, change)
+    this.hear(account, mailbox, change)
+  }
+
+  /** It was changed elsewhere. */
+  hear(account: AccountId, mailbox: MailboxId, change: Change = MAIL): void {
     for (const listener of this.#listeners.get(account) ?? []) listener(mailbox, change)
   }
 

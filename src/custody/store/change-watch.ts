@@ -3,7 +3,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import { pathsOf } from './account-database.ts'
 import type { AccountDatabases } from './account-databases.ts'
-import { ChangeHub } from './change-hub.ts'
+import { ChangeHub, type ChangesMade } from './change-hub.ts'
 import { mailboxesChangedAfter } from './sql-mailboxes.ts'
 
 const POLL_MS = 2000
@@ -18,7 +18,7 @@ interface Watched {
 }
 
 /**
- * Tells listeners also what another process changed (an import on the command line). While an account has listeners, its
+ * Tells listeners also what another process changed that does not say so (an import on the command line). While an account has listeners, its
  * files are looked at every two seconds, and its database is asked only when they are not as before.
  */
 export class ChangeWatch implements AsyncDisposable {
@@ -31,11 +31,11 @@ export class ChangeWatch implements AsyncDisposable {
   #polling: Promise<void> = Promise.resolve()
   #closed = false
 
-  constructor(databases: AccountDatabases, dataDir: string, clock: Clock) {
+  constructor(databases: AccountDatabases, dataDir: string, clock: Clock, made?: ChangesMade) {
     this.#databases = databases
     this.#dataDir = dataDir
     this.#clock = clock
-    this.hub = new ChangeHub((account, watched) => this.#watch(account, watched))
+    this.hub = new ChangeHub((account, watched) => this.#watch(account, watched), made)
   }
 
   #watch(account: AccountId, watched: boolean): void {
@@ -95,7 +95,7 @@ export class ChangeWatch implements AsyncDisposable {
     watched.again = changed
     const { modseq, mailboxes } = await this.#highest(account, watched.modseq)
     watched.modseq = modseq
-    for (const mailbox of mailboxes) this.hub.notify(account, mailbox)
+    for (const mailbox of mailboxes) this.hub.hear(account, mailbox)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

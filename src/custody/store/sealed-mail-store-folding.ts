@@ -88,7 +88,7 @@ export class Folding {
 
   async #run(): Promise<void> {
     const { account, inner, work, logger, recheck } = this.#means
-    using turn = work.startFolding(account)
+    using turn = await work.startFolding(account)
     if (!turn) return
     try {
       const mailboxes = await inner.mailboxes()
@@ -153,7 +153,7 @@ export class Folding {
 
   async #tidyAlone(): Promise<void> {
     const { account, work, logger } = this.#means
-    using turn = work.startFolding(account)
+    using turn = await work.startFolding(account)
     this.#smallPages = 0
     if (!turn) return
     await this.#tidy().catch((error) => logger.info({ account, error: error as Error }, 'stopped tidying the index'))

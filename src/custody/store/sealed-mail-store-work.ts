@@ -1,3 +1,4 @@
+import type { Claims } from '#lib/claims.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { ContentId } from './indexed-mail-store.ts'
 import { OpenPages } from './sealed-mail-store-pages.ts'
@@ -5,14 +6,16 @@ import { OpenPages } from './sealed-mail-store-pages.ts'
 /** What the sessions of an account need to know of each other. */
 export class SharedWork {
   readonly pages = new OpenPages()
-  readonly #folding = new Set<AccountId>()
+  readonly #claims: Claims
   readonly #unsealing = new Map<string, Promise<void>>()
 
-  /** null: another session is at it. Otherwise dispose when done. */
-  startFolding(account: AccountId): Disposable | null {
-    if (this.#folding.has(account)) return null
-    this.#folding.add(account)
-    return { [Symbol.dispose]: () => this.#folding.delete(account) }
+  constructor(claims: Claims) {
+    this.#claims = claims
+  }
+
+  /** null: another session is at it, here or in another process. Otherwise dispose when done. */
+  startFolding(account: AccountId): Promise<Disposable | null> {
+    return this.#claims.take(`folding ${account}`)
   }
 
   /** Takes a content that is to be unsealed; dispose when done. When another session is at it, the end of that instead. */

@@ -19,6 +19,7 @@
  * In clear stay exactly: uid, modseq, internal date, flags, the mailbox's id, name and numbers, the padded size, and whether a
  * message was unsealed and its signatures are to be checked again. A message that cannot be sealed is not stored.
  */
+import { type Claims, createClaims } from '#lib/claims.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
@@ -46,20 +47,28 @@ export interface SealedMailStoreOptions {
   readonly logger: Logger
   /** Keeps a sealed index of texts; otherwise searches open every message. */
   readonly indexesTexts?: boolean
+  /** What stores of other processes over the same data share with this one. */
+  readonly claims?: Claims
 }
 
-class SealedMailStore implements MailStore {
+export interface SealedStore extends MailStore {
+  /** Another process changed something in this account. */
+  heard(account: AccountId): void
+}
+
+class SealedMailStore implements SealedStore {
   readonly #inner: IndexedMailStore
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #sealers: Sealers
-  readonly #work = new SharedWork()
+  readonly #work: SharedWork
   readonly #searches: Searches | null
 
   constructor(inner: IndexedMailStore, options: SealedMailStoreOptions) {
     this.#inner = inner
     this.#clock = options.clock
     this.#logger = options.logger
+    this.#work = new SharedWork(options.claims ?? createClaims())
     this.#sealers = new Sealers(options.sealing)
     this.#searches = options.indexesTexts ? new Searches(options) : null
   }
@@ -85,6 +94,10 @@ class SealedMailStore implements MailStore {
     return new SealedAccountMail(mail, { account, keys, sealer, ...shared })
   }
 
+  heard(account: AccountId): void {
+    this.#searches?.changed(account)
+  }
+
   quota(account: AccountId): Promise<Quota> {
     return this.#inner.quota(account)
   }
@@ -105,6 +118,6 @@ class SealedMailStore implements MailStore {
 }
 
 /** `inner` is disposed with it. */
-export function createSealedMailStore(inner: IndexedMailStore, options: SealedMailStoreOptions): MailStore {
+export function createSealedMailStore(inner: IndexedMailStore, options: SealedMailStoreOptions): SealedStore {
   return new SealedMailStore(inner, options)
 }

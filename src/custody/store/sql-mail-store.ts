@@ -8,6 +8,7 @@ import type { Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { Surroundings } from './account-database.ts'
 import { AccountDatabases } from './account-databases.ts'
+import type { ChangesMade } from './change-hub.ts'
 import { ChangeWatch } from './change-watch.ts'
 import type { IndexedMailStore, SealedMessage } from './indexed-mail-store.ts'
 import type { Appended, MailboxName, MailChanges, Quota } from './mail-store.ts'
@@ -23,6 +24,8 @@ export interface SqlMailStoreOptions {
   readonly logger: Logger
   /** Files kept open at most, besides those in use at the moment. */
   readonly openAccounts?: number
+  /** Told of every change that is made here. */
+  readonly made?: ChangesMade
   /** Set in tests to see what a failing disk does. */
   readonly sync?: NonNullable<Surroundings['sync']>
 }
@@ -32,11 +35,11 @@ class SqlMailStore implements IndexedMailStore {
   readonly #watch: ChangeWatch
   readonly #now: () => number
 
-  constructor({ dataDir, clock, logger, openAccounts = 64, sync }: SqlMailStoreOptions) {
+  constructor({ dataDir, clock, logger, openAccounts = 64, made, sync }: SqlMailStoreOptions) {
     this.#now = () => clock.now()
     const around = { dataDir, now: this.#now, logger, ...(sync ? { sync } : {}) }
     this.#databases = new AccountDatabases(around, clock, openAccounts)
-    this.#watch = new ChangeWatch(this.#databases, dataDir, clock)
+    this.#watch = new ChangeWatch(this.#databases, dataDir, clock, made)
   }
 
   get changes(): MailChanges {

@@ -11,6 +11,8 @@ import { ChangeHub } from './change-hub.ts'
 import type {
   AccountMail,
   Appended,
+  Change,
+  MailboxId,
   MailboxName,
   MailChanges,
   MailStore,
@@ -20,7 +22,7 @@ import type {
   Sealing,
 } from './mail-store.ts'
 import { PooledAccountMail, packMessage } from './pooled-account-mail.ts'
-import { StoreThread } from './store-thread.ts'
+import { type Sharing, StoreThread } from './store-thread.ts'
 import type { StoreArguments, StoreMethod } from './store-wire.ts'
 
 export interface StorePoolOptions {
@@ -34,20 +36,33 @@ export interface StorePoolOptions {
   readonly openAccounts?: number
   /** Keeps a sealed index of texts; otherwise searches open every message. */
   readonly indexesTexts?: boolean
+  /** Where other processes serve the same data. */
+  readonly sharing?: Sharing & {
+    /** Told when the first listener to an account comes and the last one goes. */
+    readonly watched: (account: AccountId, watched: boolean) => void
+  }
 }
 
-class StorePool implements MailStore {
+export interface StorePool extends MailStore {
+  /** Another process made this change. */
+  hear(account: AccountId, mailbox: MailboxId, change: Change): void
+}
+
+class ThreadedStore implements StorePool {
   readonly #options: StorePoolOptions
   readonly #threads: readonly StoreThread[]
-  readonly #hub = new ChangeHub((account, watched) => this.#thread(account).watch(account, watched))
+  readonly #hub = new ChangeHub((account, watched) => {
+    this.#thread(account).watch(account, watched)
+    this.#options.sharing?.watched(account, watched)
+  })
 
   constructor(options: StorePoolOptions) {
     this.#options = options
-    const { workers, dataDir, clock, logger, openAccounts = 128, indexesTexts = false } = options
-    const changed = this.#hub.notify.bind(this.#hub)
+    const { workers, dataDir, clock, logger, openAccounts = 128, indexesTexts = false, sharing = null } = options
+    const changed = this.#hub.hear.bind(this.#hub)
     const share = Math.max(8, Math.ceil(openAccounts / workers))
     const sealing = (account: AccountId) => this.#sealing(account)
-    const shared = { dataDir, openAccounts: share, indexesTexts, clock, logger, changed, sealing }
+    const shared = { dataDir, openAccounts: share, indexesTexts, clock, logger, changed, sealing, sharing }
     this.#threads = Array.from({ length: workers }, (_, i) => new StoreThread({ name: `store ${i + 1}`, ...shared }))
   }
 
@@ -66,6 +81,11 @@ class StorePool implements MailStore {
       certificate: certificate && new Uint8Array(certificate),
       device: device && new Uint8Array(device),
     }
+  }
+
+  hear(account: AccountId, mailbox: MailboxId, change: Change): void {
+    this.#hub.hear(account, mailbox, change)
+    this.#thread(account).heard(account)
   }
 
   #call<M extends StoreMethod>(method: M, account: AccountId, ...args: StoreArguments<M>): Promise<unknown> {
@@ -111,6 +131,6 @@ function spread(account: AccountId): number {
   return hash
 }
 
-export function createStorePool(options: StorePoolOptions): MailStore {
-  return new StorePool(options)
+export function createStorePool(options: StorePoolOptions): StorePool {
+  return new ThreadedStore(options)
 }

@@ -1,10 +1,12 @@
 import { Worker } from 'node:worker_threads'
 import { type Bytes, wipe } from '#lib/bytes.ts'
+import type { Claims } from '#lib/claims.ts'
 import { type Clock, pause } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import { threadEnvironment } from '#lib/thread-environment.ts'
 import type { AccountId } from '../accounts/directory.ts'
-import type { Change, MailboxId, ReadingKeys, Sealing, UnsealingAid } from './mail-store.ts'
+import type { ChangesMade } from './change-hub.ts'
+import type { ReadingKeys, Sealing, UnsealingAid } from './mail-store.ts'
 import {
   type AidFacts,
   type Call,
@@ -18,11 +20,20 @@ import {
   type WorkerSetting,
 } from './store-wire.ts'
 
-interface ThreadOptions extends WorkerSetting {
+/** What the stores of several processes over the same data tell each other. */
+export interface Sharing {
+  readonly claims: Claims
+  /** Told of every change that is made here. */
+  readonly made: ChangesMade
+}
+
+interface ThreadOptions extends Omit<WorkerSetting, 'isShared'> {
   readonly name: string
   readonly clock: Clock
   readonly logger: Logger
-  readonly changed: (account: AccountId, mailbox: MailboxId, change: Change) => void
+  readonly changed: ChangesMade
+  /** null: no other process serves this data. */
+  readonly sharing: Sharing | null
   readonly sealing: (account: AccountId) => Promise<Sealing>
 }
 
@@ -40,6 +51,7 @@ export class StoreThread implements AsyncDisposable {
   readonly #pending = new Map<number, PromiseWithResolvers<unknown>>()
   readonly #keys = new Map<number, ReadingKeys>()
   readonly #watched = new Set<AccountId>()
+  readonly #claimed = new Map<string, Disposable>()
   #worker: Worker | null = null
   #generation = 0
   #lastId = 0
@@ -62,9 +74,9 @@ export class StoreThread implements AsyncDisposable {
   }
 
   #start(): void {
-    const { name, clock, logger, dataDir, openAccounts, indexesTexts } = this.#options
+    const { name, clock, logger, dataDir, openAccounts, indexesTexts, sharing } = this.#options
     const started = clock.now()
-    const workerData: WorkerSetting = { dataDir, openAccounts, indexesTexts }
+    const workerData: WorkerSetting = { dataDir, openAccounts, indexesTexts, isShared: sharing !== null }
     const worker = new Worker(new URL('./store-worker.ts', import.meta.url), {
       name,
       workerData,
@@ -100,6 +112,7 @@ export class StoreThread implements AsyncDisposable {
     this.#worker = null
     this.#handles = 0
     this.#keys.clear()
+    for (const name of [...this.#claimed.keys()]) this.#unclaim(name)
     for (const [id, pending] of this.#pending) {
       this.#pending.delete(id)
       pending.reject(new StoreInterrupted('the store thread ended'))
@@ -187,9 +200,38 @@ export class StoreThread implements AsyncDisposable {
       case 'change':
         this.#options.changed(message.account, message.mailbox, message.change)
         return
+      case 'made':
+        this.#options.sharing?.made(message.account, message.mailbox, message.change)
+        return
+      case 'claim':
+        void this.#answer(message.id, () => this.#claim(message.name))
+        return
+      case 'release':
+        this.#unclaim(message.name)
+        return
       case 'log':
         this.#options.logger[message.level](message.fields, message.msg)
     }
+  }
+
+  /** Another process changed something in it. */
+  heard(account: AccountId): void {
+    this.#post({ to: 'heard', account })
+  }
+
+  async #claim(name: string): Promise<boolean> {
+    const worker = this.#worker
+    const claimed = (await this.#options.sharing?.claims.take(name)) ?? null
+    if (!claimed) return false
+    // The thread that asked may have died meanwhile.
+    if (this.#worker === worker) this.#claimed.set(name, claimed)
+    else claimed[Symbol.dispose]()
+    return true
+  }
+
+  #unclaim(name: string): void {
+    this.#claimed.get(name)?.[Symbol.dispose]()
+    this.#claimed.delete(name)
   }
 
   async #askKeys(handle: number, question: KeysQuestion, transfer: ArrayBuffer[]): Promise<unknown> {

@@ -7,13 +7,13 @@ import { type Bytes, wipe } from '#lib/bytes.ts'
 import { systemClock } from '#lib/clock.ts'
 import type { Fields, Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
+import type { ChangesMade } from './change-hub.ts'
 import type {
   AccountMail,
   ChangeListener,
   FlagsChanged,
   MailboxChanges,
   MailboxOverview,
-  MailStore,
   MessageRow,
   NewMessage,
   ReadingKeys,
@@ -23,7 +23,7 @@ import type {
 } from './mail-store.ts'
 import { packMessages } from './packed-messages.ts'
 import { columnBuffers, packFoundRows, packRows } from './row-columns.ts'
-import { createSealedMailStore } from './sealed-mail-store.ts'
+import { createSealedMailStore, type SealedStore } from './sealed-mail-store.ts'
 import { createSqlMailStore } from './sql-mail-store.ts'
 import {
   type AidFacts,
@@ -50,7 +50,7 @@ type AnyMethod = (...args: readonly unknown[]) => Promise<unknown>
 
 class StoreWorker {
   readonly #send: (message: FromWorker, transfer?: ArrayBuffer[]) => void
-  readonly #store: MailStore
+  readonly #store: SealedStore
   readonly #running = new Set<Promise<void>>()
   readonly #mails = new Map<number, AccountMail>()
   readonly #watches = new Map<AccountId, Disposable>()
@@ -62,7 +62,10 @@ class StoreWorker {
   constructor(setting: WorkerSetting, send: (message: FromWorker, transfer?: ArrayBuffer[]) => void) {
     this.#send = send
     const logger = forwardingLogger(send)
-    this.#store = createSealedMailStore(createSqlMailStore({ ...setting, clock: systemClock, logger }), {
+    const made: ChangesMade = (account, mailbox, change) => send({ from: 'made', account, mailbox, change })
+    const sql = { ...setting, clock: systemClock, logger, ...(setting.isShared ? { made } : {}) }
+    this.#store = createSealedMailStore(createSqlMailStore(sql), {
+      ...(setting.isShared ? { claims: { take: (name) => this.#claim(name) } } : {}),
       logger,
       clock: systemClock,
       sealing: async (account) => this.#sealing ?? this.#askSealing(account),
@@ -78,6 +81,8 @@ class StoreWorker {
         return this.#settle(message.id, message.answer)
       case 'watch':
         return this.#watch(message.account, message.watched)
+      case 'heard':
+        return this.#store.heard(message.account)
       case 'end':
         await Promise.all(this.#running)
         for (const mail of this.#mails.values()) await mail[Symbol.asyncDispose]()
@@ -171,6 +176,13 @@ class StoreWorker {
     const { id, answer } = this.#question()
     this.#send({ from: 'sealing', id, account })
     return answer as Promise<Sealing>
+  }
+
+  async #claim(name: string): Promise<Disposable | null> {
+    const { id, answer } = this.#question()
+    this.#send({ from: 'claim', id, name })
+    if (!(await answer)) return null
+    return { [Symbol.dispose]: () => this.#send({ from: 'release', name }) }
   }
 
   #ask(handle: number, question: KeysQuestion, transfer: ArrayBuffer[]): Promise<unknown> {
