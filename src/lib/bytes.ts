@@ -32,3 +32,11 @@ export function release(octets: Bytes): void {
   if (buffer instanceof ArrayBuffer && byteLength >= WORTH_RELEASING && byteLength >= buffer.byteLength * 0.8)
     buffer.transfer(0)
 }
+
+/**
+ * Gives large memory back at once, all of it: what waits for the collector by the megabyte calls it time and again. Every view of it
+ * is empty from then on, so nobody else may have one.
+ */
+export function giveUp(memory: ArrayBufferLike): void {
+  if (memory instanceof ArrayBuffer) memory.transfer(0)
+}

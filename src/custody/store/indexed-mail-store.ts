@@ -104,8 +104,11 @@ export interface Contents {
   sealedTo(sealedTo: string | null, limit: number): Promise<readonly StoredContent[]>
   /** null: gone, or replaced. */
   read(id: ContentId): Promise<Bytes | null>
-  /** Many at once. Those that are gone or replaced are left out; the error is of one whose stored form is damaged. */
-  readAll(ids: readonly ContentId[]): Promise<ReadonlyMap<ContentId, Bytes | MessageUnreadable>>
+  /**
+   * Many at once, the reader's to give up. Those that are gone or replaced are left out; the error is of one whose stored form
+   * is damaged.
+   */
+  readAll(ids: readonly ContentId[]): Promise<Map<ContentId, Bytes | MessageUnreadable>>
   /** A message that has it, with what else is kept of that message. */
   example(id: ContentId): Promise<(IndexedParts & Place) | null>
   /**

@@ -38,9 +38,9 @@ export class MemoryContents implements Contents {
     return this.#all().get(id)?.octets ?? null
   }
 
-  async readAll(ids: readonly ContentId[]): Promise<ReadonlyMap<ContentId, Bytes>> {
+  async readAll(ids: readonly ContentId[]): Promise<Map<ContentId, Bytes>> {
     const all = this.#all()
-    return new Map(ids.flatMap((id) => (all.has(id) ? [[id, all.get(id)!.octets]] : [])))
+    return new Map(ids.flatMap((id) => (all.has(id) ? [[id, Buffer.from(all.get(id)!.octets)]] : [])))
   }
 
   async example(id: ContentId): Promise<(IndexedParts & Place) | null> {

@@ -1,5 +1,5 @@
 /** Many messages opened together: their entries from the index, their contents with the session keys that those hold. */
-import { type Bytes, wipe } from '#lib/bytes.ts'
+import { type Bytes, giveUp, wipe } from '#lib/bytes.ts'
 import type { ContentId, IndexedAccountMail } from './indexed-mail-store.ts'
 import { type MailboxId, MessageUnreadable, type ReadMessage, type Uid, type Wanted } from './mail-store.ts'
 import type { SealedIndex } from './sealed-mail-store-index.ts'
@@ -48,7 +48,7 @@ export async function readMessages(
 
 interface ReadTogether extends Pick<Means, 'readAlone'> {
   readonly wanted: Wanted
-  readonly contents: ReadonlyMap<ContentId, Bytes | MessageUnreadable> | null
+  readonly contents: Map<ContentId, Bytes | MessageUnreadable> | null
 }
 
 async function answerOf(
@@ -63,11 +63,19 @@ async function answerOf(
   try {
     const sealed = contents.get(id)
     if (sealed instanceof MessageUnreadable) throw sealed
+    // Given up; who asked for it twice waits for it twice.
+    contents.delete(id)
     // What is not there any more went, or was re-sealed, between the two questions.
-    const content = sealed ? unsealContent(sealed, sessionKey) : await readAlone(uid)
+    const content = sealed ? unsealed(sealed, sessionKey) : await readAlone(uid)
     return content && { uid, row, summary, content, unreadable: null }
   } catch (error) {
     if (!(error instanceof MessageUnreadable)) throw error
     return { uid, row, summary, content: null, unreadable: error.message }
   }
+}
+
+function unsealed(sealed: Bytes, sessionKey: Bytes): Bytes {
+  const content = unsealContent(sealed, sessionKey)
+  if (sealed.byteLength === sealed.buffer.byteLength) giveUp(sealed.buffer)
+  return content
 }

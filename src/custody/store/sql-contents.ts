@@ -181,7 +181,7 @@ export class SqlContents implements Contents {
     })
   }
 
-  async readAll(ids: readonly ContentId[]): Promise<ReadonlyMap<ContentId, Bytes | MessageUnreadable>> {
+  async readAll(ids: readonly ContentId[]): Promise<Map<ContentId, Bytes | MessageUnreadable>> {
     const found = await this.#access.read(async (scope, { blobs }) => readFiles(blobs, await findContents(scope, ids)))
     // Its file went with it while we were on the way, or is missing.
     for (const [id, content] of found) {

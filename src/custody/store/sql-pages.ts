@@ -4,7 +4,7 @@ import { PAGE_ENTRIES } from './index-pages.ts'
 import type { ContentId, NewPage, PageId } from './indexed-mail-store.ts'
 import { prepare } from './prepared.ts'
 import type { AccountScope } from './schema.ts'
-import { type Ids, idGroups, idPlaces } from './sql-bulk.ts'
+import { prepareForIds } from './sql-bulk.ts'
 
 type One = { account: number; page: number }
 
@@ -38,12 +38,12 @@ const untidyOnes = prepare((query, given: { account: number; limit: number }) =>
     .orderBy('page_id')
     .limit(given.limit),
 )
-const pageRows = prepare((query, given: Ids & { account: number }) =>
+const pageRows = prepareForIds((query, given: { account: number }, ids) =>
   query
     .selectFrom('index_page')
     .select(['page_id', 'octets'])
     .where('account_id', '=', given.account)
-    .where('page_id', 'in', idPlaces(given)),
+    .where('page_id', 'in', ids),
 )
 const pageIds = prepare((query, given: { account: number; after: number; limit: number }) =>
   query
@@ -70,29 +70,26 @@ const messageIn = prepare((query, given: One) =>
     .where('index_page', '=', given.page)
     .limit(1),
 )
-const pointWaiting = prepare((query, given: Ids & One) =>
+const pointWaiting = prepareForIds((query, given: One, ids) =>
   query
     .updateTable('message')
     .set({ index_page: given.page })
     .where('account_id', '=', given.account)
-    .where('content_id', 'in', idPlaces(given))
+    .where('content_id', 'in', ids)
     .where('index_page', 'is', null)
     .returning('content_id'),
 )
-const pointFrom = prepare((query, given: Ids & One & { from: number }) =>
+const pointFrom = prepareForIds((query, given: One & { from: number }, ids) =>
   query
     .updateTable('message')
     .set({ index_page: given.page })
     .where('account_id', '=', given.account)
-    .where('content_id', 'in', idPlaces(given))
+    .where('content_id', 'in', ids)
     .where('index_page', '=', given.from)
     .returning('content_id'),
 )
-const deleteSummaries = prepare((query, given: Ids & { account: number }) =>
-  query
-    .deleteFrom('waiting_summary')
-    .where('account_id', '=', given.account)
-    .where('content_id', 'in', idPlaces(given)),
+const deleteSummaries = prepareForIds((query, given: { account: number }, ids) =>
+  query.deleteFrom('waiting_summary').where('account_id', '=', given.account).where('content_id', 'in', ids),
 )
 
 export async function readPages(
@@ -100,8 +97,7 @@ export async function readPages(
   ids: readonly PageId[],
 ): Promise<ReadonlyMap<PageId, Bytes>> {
   const found = new Map<PageId, Bytes>()
-  for (const group of idGroups(ids))
-    for (const { page_id, octets } of await pageRows(query, { ...group, account })) found.set(page_id, octets)
+  for (const { page_id, octets } of await pageRows(query, { account }, ids)) found.set(page_id, octets)
   return found
 }
 
@@ -122,7 +118,7 @@ export async function readUntidy({ query, account }: AccountScope, limit: number
 }
 
 export async function deleteWaiting({ query, account }: AccountScope, contents: readonly ContentId[]): Promise<void> {
-  for (const group of idGroups(contents)) await deleteSummaries(query, { ...group, account })
+  await deleteSummaries(query, { account }, contents)
 }
 
 /** Takes a number for a page and keeps its octets. Nothing is in it before messages point to it. */
@@ -142,12 +138,12 @@ async function keepPage(scope: AccountScope, { contents, from, seal }: NewPage):
   const { query, account } = scope
   const page = await addPage(scope, seal)
   const moved = new Set<ContentId>()
-  for (const group of idGroups(contents))
-    for (const before of from) {
-      const given = { ...group, account, page }
-      const rows = before === null ? pointWaiting(query, given) : pointFrom(query, { ...given, from: before })
-      for (const { content_id } of await rows) moved.add(content_id)
-    }
+  for (const before of from) {
+    const given = { account, page }
+    const rows =
+      before === null ? pointWaiting(query, given, contents) : pointFrom(query, { ...given, from: before }, contents)
+    for (const { content_id } of await rows) moved.add(content_id)
+  }
   if (from.includes(null)) await deleteWaiting(scope, [...moved])
   const left = from.filter((before) => before !== null)
   await settlePages(scope, moved.size === 0 ? [...left, page] : left)

@@ -4,7 +4,7 @@ import type { ContentId, IndexedParts } from './indexed-mail-store.ts'
 import type { MailboxId, Uid } from './mail-store.ts'
 import { prepare } from './prepared.ts'
 import type { AccountScope } from './schema.ts'
-import { type Ids, idGroups, idPlaces } from './sql-bulk.ts'
+import { prepareForIds } from './sql-bulk.ts'
 import { readStatus } from './sql-mailboxes.ts'
 import { messagesOf, rowOf } from './sql-messages.ts'
 
@@ -18,12 +18,12 @@ const contentOf = prepare((query, given: Place) =>
     .where('mailbox_id', '=', given.mailbox)
     .where('uid', '=', given.uid),
 )
-const summariesOf = prepare((query, given: Ids & { account: number }) =>
+const summariesOf = prepareForIds((query, given: { account: number }, ids) =>
   query
     .selectFrom('waiting_summary')
     .select(['content_id', 'octets'])
     .where('account_id', '=', given.account)
-    .where('content_id', 'in', idPlaces(given)),
+    .where('content_id', 'in', ids),
 )
 const newestWaiting = prepare((query, given: { account: number; mailbox: number; before: number; limit: number }) =>
   query
@@ -51,8 +51,7 @@ async function collect(
   contents: readonly ContentId[],
 ): Promise<ReadonlyMap<ContentId, Bytes>> {
   const found = new Map<ContentId, Bytes>()
-  for (const group of idGroups(contents))
-    for (const { content_id, octets } of await summariesOf(query, { ...group, account })) found.set(content_id, octets)
+  for (const { content_id, octets } of await summariesOf(query, { account }, contents)) found.set(content_id, octets)
   return found
 }
 

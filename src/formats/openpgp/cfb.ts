@@ -10,6 +10,7 @@ import { createCipheriv, createSecretKey } from 'node:crypto'
 import { asBuffer, type Bytes } from '#lib/bytes.ts'
 
 const BLOCK = 16
+const ZERO_BLOCK = Buffer.alloc(BLOCK)
 
 /** Mail is small: its work is done in memory that is there already. Everything here is synchronous, so it has one user at a time. */
 const SCRATCH = Buffer.alloc(128 << 10)
@@ -37,13 +38,31 @@ export function encryptCfb(key: Bytes, room: Buffer, target: Buffer): void {
   keystream.fill(0)
 }
 
-export function decryptCfb(key: Bytes, encrypted: Bytes): Buffer {
-  const room = cfbRoom(encrypted.length)
-  room.set(encrypted, BLOCK)
-  const keystream = createCipheriv(`aes-${key.length * 8}-ecb`, createSecretKey(key), null).update(room)
-  const plain = keystream.subarray(0, encrypted.length)
-  xor(plain, keystream, room.subarray(BLOCK))
-  return plain
+/**
+ * The first block, and the rest in memory of its own: it comes to lie where the cipher has put its blocks, without a copy. At
+ * least one block.
+ */
+export function decryptCfb(key: Bytes, encrypted: Bytes): { readonly first: Buffer; readonly rest: Buffer } {
+  const octets = asBuffer(encrypted)
+  const cipher = createCipheriv(`aes-${key.length * 8}-ecb`, createSecretKey(key), null)
+  const first = cipher.update(ZERO_BLOCK)
+  const rest = cipher.update(octets).subarray(0, octets.length - BLOCK)
+  xor(first, first, octets)
+  xorAligned(rest, octets.subarray(BLOCK))
+  return { first, rest }
+}
+
+/** target ^= octets, which may lie anywhere: copied to where four at a time can be taken when they lie badly. */
+function xorAligned(target: Buffer, octets: Buffer): void {
+  if (octets.byteOffset % 4 === 0) {
+    xor(target, target, octets)
+    return
+  }
+  for (let at = 0; at < octets.length; at += SCRATCH.length) {
+    const some = SCRATCH.subarray(0, octets.copy(SCRATCH, 0, at, at + SCRATCH.length))
+    const into = target.subarray(at, at + some.length)
+    xor(into, into, some)
+  }
 }
 
 /** target = a ^ b, for all octets of target; four at a time where all three are aligned. */

@@ -2,7 +2,7 @@
  * Version 1 of the encrypted, integrity-protected container (RFC 9580 §5.13.1): AES in CFB mode over the plaintext and its
  * SHA-1. Every program that speaks OpenPGP reads it.
  */
-import { hash, timingSafeEqual } from 'node:crypto'
+import { createHash, hash, timingSafeEqual } from 'node:crypto'
 import type { Bytes } from '#lib/bytes.ts'
 import { fillRandom } from '#lib/random.ts'
 import { cfbContent, cfbRoom, decryptCfb, encryptCfb } from './cfb.ts'
@@ -41,20 +41,24 @@ export function writeSeipd1(target: Buffer, { cipher, key }: SessionKey, fill: (
   }
 }
 
-/** Takes the container's body; answers the plaintext once its hash is found right. Throws IntegrityError, MalformedOpenPgp. */
+/**
+ * Takes the container's body; answers the plaintext once its hash is found right. It lies in memory of its own, with what else was
+ * encrypted. Throws IntegrityError, MalformedOpenPgp.
+ */
 export function decryptSeipd1(body: Bytes, { cipher, key }: SessionKey): Buffer {
   if (body.length < seipd1Size(0)) throw new IntegrityError()
   checkKey(cipher, key)
-  const whole = decryptCfb(key, body.subarray(1))
-  const end = whole.length - MDC
-  const digest = hash('sha1', whole.subarray(0, end + 2), 'buffer')
+  const { first, rest } = decryptCfb(key, body.subarray(1))
+  const end = rest.length - MDC
+  const hashed = rest.subarray(0, end + MDC_HEADER.length)
+  const digest = createHash('sha1').update(first).update(hashed).digest()
   // RFC 9580 §5.13.1: the repeated octets of the prefix are not looked at, they would be an oracle
-  const intact = timingSafeEqual(digest, whole.subarray(end + 2))
-  if (!intact || whole[end] !== MDC_HEADER[0] || whole[end + 1] !== MDC_HEADER[1]) {
-    whole.fill(0)
+  const intact = timingSafeEqual(digest, rest.subarray(end + MDC_HEADER.length))
+  if (!intact || rest[end] !== MDC_HEADER[0] || rest[end + 1] !== MDC_HEADER[1]) {
+    rest.fill(0)
     throw new IntegrityError()
   }
-  return whole.subarray(PREFIX, end)
+  return rest.subarray(PREFIX - first.length, end)
 }
 
 function checkKey(cipher: number, key: Bytes): void {

@@ -1,5 +1,5 @@
 /** Opens sealed messages with their session key: integrity first, then what is inside. Signatures inside are not judged here. */
-import type { Bytes } from '#lib/bytes.ts'
+import { type Bytes, giveUp } from '#lib/bytes.ts'
 import { dearmor, isArmored } from './armor.ts'
 import { type InnerMessage, LARGEST_CONTENT, readInnerMessage } from './inner-message.ts'
 import { MalformedOpenPgp, PacketType } from './openpgp.ts'
@@ -50,7 +50,11 @@ function split(message: Bytes): { pkesks: readonly Bytes[]; container: Packet } 
  * else; in both cases nothing of the plaintext is handed out.
  */
 export function unseal(message: Bytes, sessionKey: SessionKey, largest: number = LARGEST_CONTENT): Bytes {
-  return unsealSigned(message, sessionKey, largest).content
+  const { body } = split(message).container
+  const plain = decryptContainer(body, sessionKey)
+  const { content } = readInnerMessage(plain, Math.min(largest, LARGEST_CONTENT))
+  if (content.buffer !== plain.buffer && isLarge(plain)) giveUp(plain.buffer)
+  return content
 }
 
 /** The same, with the signatures that stand around the content. */
@@ -60,6 +64,9 @@ export function unsealSigned(message: Bytes, sessionKey: SessionKey, largest: nu
     Math.min(largest, LARGEST_CONTENT),
   )
 }
+
+/** Small ones may lie in memory that others share. */
+const isLarge = (plain: Buffer) => plain.byteLength > Buffer.poolSize
 
 function decryptContainer(body: Bytes, sessionKey: SessionKey): Buffer {
   if (body[0] === 1) return decryptSeipd1(body, sessionKey)
