@@ -97,6 +97,18 @@ test('PARTIAL counts from either end, and not from both (RFC 9394)', () => {
   isBad('FETCH 1:* FLAGS (PARTIAL 1:2)')
 })
 
+test('sizes have 63 bits (RFC 9051), and more than can be counted is no more than that', () => {
+  const larger = (octets: string) => {
+    const read = command(`SEARCH LARGER ${octets}`)
+    return read.kind === 'search' && read.key.kind === 'size' ? read.key.octets : null
+  }
+  assert.equal(larger('5000000000'), 5_000_000_000)
+  assert.equal(larger('9223372036854775807'), Number.MAX_SAFE_INTEGER)
+  assert.ok(command('FETCH 1 BODY.PEEK[]<5000000000.9000000000>').kind === 'fetch')
+  isBad('SEARCH LARGER 99999999999999999999')
+  isBad('SEARCH LARGER -1')
+})
+
 test('PREVIEW, BINARY and the ids (RFC 8970, RFC 3516, RFC 8474, RFC 8514)', () => {
   const items = (line: string) => {
     const read = command(`FETCH 1 ${line}`)

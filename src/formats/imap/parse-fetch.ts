@@ -55,7 +55,7 @@ function parseModifiers(cursor: Cursor): Modifiers {
     if (cursor.skipWord('VANISHED')) vanished = true
     else if (cursor.skipWord('CHANGEDSINCE')) {
       cursor.space()
-      changedSince = cursor.modseq()
+      changedSince = cursor.number64()
     } else if (cursor.skipWord('PARTIAL')) partial = parsePartialRange(cursor)
     else cursor.fail('CHANGEDSINCE, VANISHED or PARTIAL')
   })
@@ -143,9 +143,9 @@ function parseSectionText(cursor: Cursor, word: string, inPart: boolean): Sectio
 
 function parsePartial(cursor: Cursor): Partial | null {
   if (!cursor.skip('<')) return null
-  const start = cursor.number()
+  const start = cursor.number64()
   cursor.expect('.')
-  const length = cursor.positive()
+  const length = cursor.number64() || cursor.fail('a number above zero')
   cursor.expect('>')
   return { start, length }
 }

@@ -94,7 +94,7 @@ function parseQresync(cursor: Cursor): QresyncParameters {
   cursor.expect('(')
   const uidValidity = cursor.positive()
   cursor.space()
-  const modseq = cursor.modseq()
+  const modseq = cursor.number64()
   const known = cursor.skipSpaces() && !cursor.isNext('(') && !cursor.isNext(')') ? cursor.plainSequenceSet() : null
   cursor.skipSpaces()
   const match = cursor.isNext('(') ? parseMatch(cursor) : null

@@ -117,7 +117,7 @@ function parseSimpleKey(cursor: Cursor): SearchKey {
       return { kind: 'flag', flag: cursor.flag(), set: word === 'KEYWORD' }
     case 'LARGER':
     case 'SMALLER':
-      return { kind: 'size', compare: word === 'LARGER' ? 'larger' : 'smaller', octets: cursor.number() }
+      return { kind: 'size', compare: word === 'LARGER' ? 'larger' : 'smaller', octets: cursor.number64() }
     case 'OLDER':
     case 'YOUNGER':
       return { kind: 'age', compare: word === 'OLDER' ? 'older' : 'younger', seconds: cursor.positive() }
@@ -165,5 +165,5 @@ function parseModseq(cursor: Cursor): SearchKey {
     if (type !== 'priv' && type !== 'shared' && type !== 'all') cursor.fail('priv, shared or all')
     cursor.space()
   }
-  return { kind: 'modseq', atLeast: cursor.modseq() }
+  return { kind: 'modseq', atLeast: cursor.number64() }
 }
