@@ -7,10 +7,10 @@ import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw } from 'node:zlib'
 
-/** The window and tables of an idle session are 48 kB, and inflating needs 40 more: the client may use the largest window. */
-const DEFLATE = { windowBits: 13, memLevel: 5, level: 3, chunkSize: 8192 }
+/** The window and tables of an idle session are 32 kB, and inflating needs 40 more: the client may use the largest window. */
+const DEFLATE = { windowBits: 12, memLevel: 5, level: 3, chunkSize: 8192 }
 /** A client that hangs up need not say that the stream ends. */
-const INFLATE = { chunkSize: 8192, finishFlush: constants.Z_SYNC_FLUSH }
+const INFLATE = { chunkSize: 4096, finishFlush: constants.Z_SYNC_FLUSH }
 
 export class DeflateStream extends Duplex {
   readonly #socket: Socket
