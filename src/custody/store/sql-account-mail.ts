@@ -22,7 +22,6 @@ import type {
   Searchable,
 } from './indexed-mail-store.ts'
 import {
-  AccountDamaged,
   type Appended,
   type Change,
   type Copied,
@@ -77,7 +76,7 @@ import {
   rowOf,
   type StoredMessage,
 } from './sql-messages.ts'
-import { readOverview } from './sql-overview.ts'
+import { readCertainOverview, readOverview } from './sql-overview.ts'
 import { keepPages, readContentsOf, readPages, readPagesAfter, readUntidy } from './sql-pages.ts'
 import { findContent, readParts, readSummaries, readWaiting } from './sql-parts.ts'
 import { readQuota } from './sql-quota.ts'
@@ -173,9 +172,7 @@ export class SqlAccountMail implements IndexedAccountMail {
     const read = await this.#access.read((scope) => readOverview(scope, mailbox, known))
     if (read) return read
     // Nobody changes anything while a transaction runs.
-    const overview = await this.#access.write((scope) => readOverview(scope, mailbox))
-    if (!overview) throw new AccountDamaged('the counts of a mailbox are wrong: restore the account from a backup')
-    return overview
+    return this.#access.write((scope) => readCertainOverview(scope, mailbox))
   }
 
   rows(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (MessageRow | null)[]> {
