@@ -17,6 +17,8 @@ const letter = (subject: string, body: string) =>
     `From: Bob <bob@beta.test>\r\nTo: ${alice.address}\r\nSubject: ${subject}\r\nMessage-ID: <${encodeURIComponent(subject)}@beta.test>\r\nDate: Sun, 22 Nov 2026 08:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n${body}\r\n`,
   )
 
+const refusals = (conversation: readonly string[]) => conversation.filter((line) => /^< \S+ (BAD|NO) /.test(line))
+
 /** It reads by lines, so the last one always ends. */
 const closed = (content: Buffer) =>
   content.toString('latin1').endsWith('\r\n') ? content : Buffer.concat([content, Buffer.from('\r\n')])
@@ -37,15 +39,7 @@ describe('Thunderbird', needs('thunderbird', 'certutil'), () => {
       provider.start(),
     ])
     thunderbird = driven
-    other = new ImapFlow({
-      host: provider.host,
-      port: provider.ports.imaps,
-      secure: true,
-      tls: { rejectUnauthorized: false },
-      auth: { user: alice.address, pass: alice.password },
-      logger: false,
-    })
-    await other.connect()
+    other = await login()
     for (const { content } of ODD_LETTERS) await other.append('INBOX', content)
   })
 
@@ -56,6 +50,19 @@ describe('Thunderbird', needs('thunderbird', 'certutil'), () => {
     await directory?.[Symbol.asyncDispose]()
   })
 
+  const account = () => ({
+    host: provider.host,
+    port: provider.ports.imaps,
+    user: alice.address,
+    password: alice.password,
+  })
+  const login = async () => {
+    const auth = { user: alice.address, pass: alice.password }
+    const { host, port } = account()
+    const flow = new ImapFlow({ host, port, auth, secure: true, tls: { rejectUnauthorized: false }, logger: false })
+    await flow.connect()
+    return flow
+  }
   const flagsOf = async (mailbox: string): Promise<Map<number, string[]>> => {
     const lock = await other.getMailboxLock(mailbox, { readOnly: true })
     try {
@@ -67,12 +74,7 @@ describe('Thunderbird', needs('thunderbird', 'certutil'), () => {
   }
 
   it('adds the account and finds its mailboxes', async () => {
-    await thunderbird.addAccount({
-      host: provider.host,
-      port: provider.ports.imaps,
-      user: alice.address,
-      password: alice.password,
-    })
+    await thunderbird.addAccount(account())
     const paths = await eventually('the mailboxes', async () => {
       const found = await thunderbird.mailboxes()
       return found.length >= 6 && found
@@ -169,6 +171,40 @@ describe('Thunderbird', needs('thunderbird', 'certutil'), () => {
     }
   })
 
+  it('asks for what changed, with CONDSTORE, and comes back when the server was restarted', async () => {
+    await using second = await startThunderbird({
+      directory: directory.join('second'),
+      ca: provider.ca,
+      preferences: { 'mail.server.default.use_condstore': true },
+    })
+    await second.addAccount(account())
+    const before = await second.open('INBOX')
+    await other.logout()
+    await provider.restart()
+    other = await login()
+    const lock = await other.getMailboxLock('INBOX')
+    const [gone, flagged] = before
+    await other.messageDelete(String(gone!.uid), { uid: true })
+    await other.messageFlagsAdd(String(flagged!.uid), ['\\Flagged'], { uid: true })
+    lock.release()
+    await other.append('INBOX', letter('After the restart', 'new'))
+    const after = await eventually('Thunderbird is back', async () => {
+      const shown = await second.open('INBOX')
+      return shown.some(({ subject }) => subject === 'After the restart') && shown
+    })
+    assert.deepEqual(
+      after.map(({ subject }) => subject),
+      [...before.slice(1).map(({ subject }) => subject), 'After the restart'],
+    )
+    assert.ok(after[0]!.uid === flagged!.uid && after[0]!.isFlagged)
+    const conversation = await second.conversation()
+    assert.ok(
+      conversation.some((line) => /^> .*\(CHANGEDSINCE \d+/.test(line)),
+      conversation.join('\n'),
+    )
+    assert.deepEqual(refusals(conversation), [])
+  })
+
   it('was never told BAD or NO', async () => {
     const conversation = await thunderbird.conversation()
     for (const command of ['IDLE', 'uid move', 'uid copy', 'UID SEARCH', 'append', 'create', 'rename'])
@@ -176,9 +212,6 @@ describe('Thunderbird', needs('thunderbird', 'certutil'), () => {
         conversation.some((line) => line.startsWith('> ') && line.toUpperCase().includes(command.toUpperCase())),
         command,
       )
-    assert.deepEqual(
-      conversation.filter((line) => /^< \S+ (BAD|NO) /.test(line)),
-      [],
-    )
+    assert.deepEqual(refusals(conversation), [])
   })
 })

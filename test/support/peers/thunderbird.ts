@@ -14,6 +14,8 @@ export interface ThunderbirdOptions {
   readonly directory: string
   /** PEM file that its profile shall trust. */
   readonly ca: string
+  /** More of what its configuration editor shows. */
+  readonly preferences?: Readonly<Record<string, string | number | boolean>>
 }
 
 export interface ThunderbirdAccount {
@@ -219,7 +221,9 @@ export async function startThunderbird(options: ThunderbirdOptions): Promise<Thu
   await mkdir(at('profile'), { recursive: true, mode: 0o700 })
   await run('certutil', ['-N', '-d', `sql:${at('profile')}`, '--empty-password'])
   await run('certutil', ['-A', '-n', 'provider', '-t', 'C,,', '-i', options.ca, '-d', `sql:${at('profile')}`])
-  const lines = Object.entries(preferences).map(([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});\n`)
+  const lines = Object.entries({ ...preferences, ...options.preferences }).map(
+    ([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});\n`,
+  )
   await writeFile(at('profile/user.js'), lines.join(''))
   const child = spawn(
     'thunderbird',
