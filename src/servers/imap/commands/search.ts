@@ -4,7 +4,8 @@ import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
 import { answerExtended, begin, highestModseq, keepingSaved, named } from '../search/ask.ts'
 import { type Matches, Wishes } from '../search/results.ts'
-import { matchingPlaces, type SearchGround, searchMailbox } from '../search/search-mailbox.ts'
+import type { SearchGround } from '../search/search-ground.ts'
+import { matchingPlaces, searchMailbox } from '../search/search-mailbox.ts'
 
 /** RFC 3501 §6.4.4; with RETURN, RFC 4731. */
 export async function search(talk: Conversation, command: SearchCommand): Promise<Completion> {

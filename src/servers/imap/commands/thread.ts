@@ -9,7 +9,8 @@ import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
 import { bad } from '../imap-error.ts'
 import { begin, named } from '../search/ask.ts'
-import { matchingPlaces, type SearchGround } from '../search/search-mailbox.ts'
+import type { SearchGround } from '../search/search-ground.ts'
+import { matchingPlaces } from '../search/search-mailbox.ts'
 import { internalDates, sentTime, summariesAt } from '../search/sort-places.ts'
 
 const ALGORITHMS = new Map([

@@ -8,7 +8,7 @@ import type { Conversation } from '../conversation.ts'
 import { bad, ConnectionOver, ImapError, no } from '../imap-error.ts'
 import { uidRequired } from '../message-set.ts'
 import { type Matches, resultOf, type Wishes } from './results.ts'
-import type { SearchGround } from './search-mailbox.ts'
+import type { SearchGround } from './search-ground.ts'
 
 const CHARSETS: readonly (string | null)[] = [null, 'US-ASCII', 'UTF-8']
 

@@ -4,7 +4,7 @@ import { resolveSequence, SAVED, type SequenceSet } from '#formats/imap/sequence
 import { dayOf, parseDate } from '#formats/message/date.ts'
 import type { MessageSummary } from '#formats/message/summary.ts'
 import { threadIdOf } from '../fetch/thread-id.ts'
-import type { SearchGround } from './search-mailbox.ts'
+import type { SearchGround } from './search-ground.ts'
 import type { LeafKey } from './search-plan.ts'
 import { NO, OPEN, YES } from './truths.ts'
 

@@ -9,7 +9,8 @@ import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import { silentLogger } from '#lib/log.ts'
 import { searchCorpus } from '../../../../test/support/search-corpus.ts'
 import { bruteForce, type ModelMessage, type SearchModel, searchKeys } from '../../../../test/support/search-model.ts'
-import { matchingPlaces, type SearchGround, searchMailbox } from './search-mailbox.ts'
+import type { SearchGround } from './search-ground.ts'
+import { matchingPlaces, searchMailbox } from './search-mailbox.ts'
 import { sortedPlaces } from './sort-places.ts'
 
 const COUNT = 200

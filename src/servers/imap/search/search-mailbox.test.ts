@@ -4,7 +4,8 @@ import type { AccountMail, Uid } from '#custody/store/mail-store.ts'
 import type { SearchKey } from '#formats/imap/search-key.ts'
 import { silentLogger } from '#lib/log.ts'
 import { ConnectionOver, ImapError } from '../imap-error.ts'
-import { matchingPlaces, type SearchGround, searchMailbox } from './search-mailbox.ts'
+import type { SearchGround } from './search-ground.ts'
+import { matchingPlaces, searchMailbox } from './search-mailbox.ts'
 
 const COUNT = 20_000
 const SEEN: SearchKey = { kind: 'flag', flag: '\\Seen', set: true }

@@ -3,38 +3,15 @@
  * index of texts, by summaries, and by opening messages, always only those that are still undecided.
  */
 import { setImmediate } from 'node:timers/promises'
-import type { AccountMail, MailboxId, TextMatches, Uid } from '#custody/store/mail-store.ts'
+import type { TextMatches, Uid } from '#custody/store/mail-store.ts'
 import type { SearchKey } from '#formats/imap/search-key.ts'
 import { fold } from '#formats/message/fold.ts'
 import { MessageText } from '#formats/message/message-text.ts'
-import type { Logger } from '#lib/log.ts'
 import { factAnswer, hasNumber, numberAnswer, rowAnswer, summaryAnswer } from './leaf-answers.ts'
+import type { SearchGround } from './search-ground.ts'
 import { type Leaf, SearchPlan, type TextLeaf } from './search-plan.ts'
 import { readSummaries } from './summaries.ts'
 import { NO, OPEN, type Truths, YES } from './truths.ts'
-
-/** The selected mailbox, as far as a search looks at it. */
-export interface SearchedMailbox {
-  readonly mail: AccountMail
-  readonly id: MailboxId
-  readonly view: {
-    readonly length: number
-    readonly lastUid: Uid
-    uidAt(place: number): Uid
-    isRecent(uid: Uid): boolean
-  }
-}
-
-export interface SearchGround {
-  readonly mailbox: SearchedMailbox
-  /** What `$` means (RFC 5182), ascending. */
-  readonly saved: ArrayLike<Uid>
-  /** Milliseconds since the epoch. */
-  readonly now: number
-  readonly logger: Logger
-  /** Asked now and then; throws when nobody waits for the answer any more. */
-  readonly goOn: () => void
-}
 
 /** Pages grow, so that who wants the first match need not wait for many. */
 const FIRST_PAGE = 256

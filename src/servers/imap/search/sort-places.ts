@@ -6,7 +6,7 @@ import { collated, compareCollated } from '#formats/message/collation.ts'
 import { parseDate } from '#formats/message/date.ts'
 import { decodeText } from '#formats/message/encoded-word.ts'
 import type { MessageSummary } from '#formats/message/summary.ts'
-import type { SearchGround } from './search-mailbox.ts'
+import type { SearchGround } from './search-ground.ts'
 import { readSummaries } from './summaries.ts'
 
 const ROWS_AT_ONCE = 8_192

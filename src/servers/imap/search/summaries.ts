@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { ReadMessage, Uid } from '#custody/store/mail-store.ts'
 import { BadSummary, decodeSummary, type MessageSummary } from '#formats/message/summary.ts'
 import type { Logger } from '#lib/log.ts'
-import type { SearchedMailbox } from './search-mailbox.ts'
+import type { SearchedMailbox } from './search-ground.ts'
 
 const GROUP = 256
 
