@@ -23,14 +23,12 @@ export function wipe(bytes: Bytes): void {
 const WORTH_RELEASING = 16_384
 
 /**
- * Wipes octets that nobody else has a view of, and gives their memory back now and not when garbage is collected: who handles many
- * large ones would otherwise have it collected all the time. They are empty afterwards.
+ * Wipes octets that nobody else has a view of, and gives their memory up where it is theirs alone. They are not to be used any more.
  */
 export function release(octets: Bytes): void {
   wipe(octets)
   const { buffer, byteLength } = octets
-  if (buffer instanceof ArrayBuffer && byteLength >= WORTH_RELEASING && byteLength >= buffer.byteLength * 0.8)
-    buffer.transfer(0)
+  if (byteLength >= WORTH_RELEASING && byteLength >= buffer.byteLength * 0.8) giveUp(buffer)
 }
 
 /**

@@ -10,7 +10,7 @@ const GATHERED = 32_768
 /** A few TLS records. */
 const CHUNK = 131_072
 /** Contents up to here are copied. */
-export const COPIED = 262_144
+export const COPIED = 1_048_576
 /** Contents up to here go with the text. */
 const TINY = 512
 
