@@ -181,6 +181,38 @@ test('in IDLE a client that asked for nothing hears nothing', async () => {
   await talk.play('C: DONE\nS: 3 OK …')
 })
 
+test('a client that cannot be told all is told so, and then nothing', async () => {
+  await using imap = await startImap()
+  const [asking, answering] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  imap.desk.wrap = (mail) => {
+    const status = mail.status.bind(mail)
+    return Object.assign(mail, {
+      async status(id: number) {
+        asking.resolve()
+        await answering.promise
+        return status(id)
+      },
+    })
+  }
+  await using talk = await imap.login()
+  await talk.play(`
+    C: 1 NOTIFY SET (PERSONAL (MailboxName ServerMetadataChange))
+    S: 1 OK …
+    C: 2 STATUS INBOX (MESSAGES)
+  `)
+  await asking.promise
+  const mail = await imap.desk.mail(ALICE)
+  const value = Buffer.from('x')
+  for (let n = 0; n <= 1000; n++) {
+    await mail.annotate(null, [[`/private/${n}`, value]])
+    await mail.annotate(null, [[`/private/${n}`, null]])
+  }
+  answering.resolve()
+  await talk.play('S: * STATUS "INBOX" (MESSAGES 0)\nS: 2 OK …\nS: * OK [NOTIFICATIONOVERFLOW] …')
+  await mail.createMailbox('unheard')
+  await talk.play('C: 3 NOOP\nS: 3 OK …')
+})
+
 test('what makes no sense, and what is not supported', async () => {
   await using imap = await startImap()
   await using talk = await imap.login()

@@ -86,8 +86,9 @@ export class Notifier implements NewsTeller {
   #hearEntries(mailbox: MailboxId, names: readonly string[]): void {
     const waiting = this.#entries.get(mailbox) ?? new Set()
     this.#entries.set(mailbox, waiting)
+    this.#entriesWaiting -= waiting.size
     for (const name of names) waiting.add(name)
-    this.#entriesWaiting += names.length
+    this.#entriesWaiting += waiting.size
   }
 
   get #hasNews(): boolean {
@@ -238,7 +239,7 @@ export class Notifier implements NewsTeller {
 
   ownEntries(mailbox: MailboxId, names: readonly string[]): void {
     const waiting = this.#entries.get(mailbox)
-    for (const name of names) waiting?.delete(name)
+    for (const name of names) if (waiting?.delete(name)) this.#entriesWaiting--
   }
 
   [Symbol.dispose](): void {
