@@ -1,4 +1,4 @@
-import { eachSum } from './octet-sink.ts'
+import { sumsBetween } from './octet-sink.ts'
 import { type SearchedShard, type ShardPlaces, sectionAt } from './shard.ts'
 import { isWord, type WantedToken } from './tokens.ts'
 import { markSections, termsFitting } from './vocabulary.ts'
@@ -51,7 +51,7 @@ export class PhraseSearch {
   /** Documents that have all tokens somewhere. */
   #possible(asked: readonly Asked[]): Uint8Array {
     const { documents } = this.#shard.head
-    let possible: Uint8Array = new Uint8Array(documents.length).fill(1)
+    const possible = new Uint8Array(documents.length).fill(1)
     for (const { terms } of asked) {
       if (!terms) continue
       const having = new Uint8Array(documents.length)
@@ -60,17 +60,19 @@ export class PhraseSearch {
         markSections(this.#shard, term, this.#mask, having, lacking)
         if (lacking.left === 0) break
       }
-      possible = possible.map((may, document) => may & having[document]!)
+      for (let document = 0; document < possible.length; document++) possible[document]! &= having[document]!
     }
     return possible
   }
 
   #narrowed(candidates: Uint32Array, places: ShardPlaces, { terms, offset }: Asked): Uint32Array {
     const there = terms ? this.#bitsOf(places, terms) : this.#wordBits(places)
-    return candidates.filter((start) => {
+    let kept = 0
+    for (const start of candidates) {
       const place = start + offset
-      return (there[place >>> 3]! >>> (place & 7)) & 1
-    })
+      if ((there[place >>> 3]! >>> (place & 7)) & 1) candidates[kept++] = start
+    }
+    return candidates.subarray(0, kept)
   }
 
   #bits(): Uint8Array {
@@ -82,9 +84,8 @@ export class PhraseSearch {
   #bitsOf({ places, placeLists }: ShardPlaces, terms: readonly number[]): Uint8Array {
     const bits = this.#bits()
     for (const term of terms)
-      eachSum(places, placeLists[term]!, placeLists[term + 1]!, (place) => {
+      for (const place of sumsBetween(places, placeLists[term]!, placeLists[term + 1]!))
         bits[place >>> 3]! |= 1 << (place & 7)
-      })
     return bits
   }
 
@@ -102,7 +103,7 @@ export class PhraseSearch {
       // Tokens that are no words are single characters.
       if (length === 0 || length > 4 || isWord(vocabulary.toString('utf8', tokens[term]!, tokens[term + 1]! - 1)))
         continue
-      eachSum(places, placeLists[term]!, placeLists[term + 1]!, clear)
+      for (const place of sumsBetween(places, placeLists[term]!, placeLists[term + 1]!)) clear(place)
     }
     return bits
   }
@@ -132,17 +133,18 @@ export class PhraseSearch {
   }
 }
 
+/** Octets of the lists: no list has more places than octets. */
 function costOf({ placeLists }: ShardPlaces, { terms }: Asked): number {
   if (!terms) return Number.POSITIVE_INFINITY
   return terms.reduce((sum, term) => sum + placeLists[term + 1]! - placeLists[term]!, 0)
 }
 
 /** Where the row would begin that has this token in its place. */
-function startsOf({ places, placeLists }: ShardPlaces, { terms, offset }: Asked): Uint32Array {
-  const starts: number[] = []
-  for (const term of terms!)
-    eachSum(places, placeLists[term]!, placeLists[term + 1]!, (place) => {
-      if (place >= offset) starts.push(place - offset)
-    })
-  return Uint32Array.from(starts)
+function startsOf(lists: ShardPlaces, asked: Asked): Uint32Array {
+  const starts = new Uint32Array(costOf(lists, asked))
+  let count = 0
+  for (const term of asked.terms!)
+    for (const place of sumsBetween(lists.places, lists.placeLists[term]!, lists.placeLists[term + 1]!))
+      if (place >= asked.offset) starts[count++] = place - asked.offset
+  return starts.subarray(0, count)
 }

@@ -150,6 +150,7 @@ export class SearchIndex implements AsyncDisposable {
 
   /** Makes few shards of many, renews what is under an old key, and drops what is not `alive` any more (null: nothing is known). */
   async tidy(alive: ReadonlySet<number> | null, stop: () => boolean): Promise<void> {
+    using _ = this.#set.use()
     if (this.#isOld) for (const shard of this.#set.shards) if (!stop()) await this.#rewrite([shard], alive)
     if (alive) {
       await this.#openAll()

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { eachSum } from './octet-sink.ts'
+import { sumsBetween } from './octet-sink.ts'
+import { SectionFinder } from './section-finder.ts'
 import { BODY, type WholeShard } from './shard.ts'
 import { ShardWriter } from './shard-writer.ts'
 
@@ -75,11 +76,13 @@ class MergeHead {
   text: string | null = null
   readonly #shard: WholeShard
   readonly #moved: Uint32Array
+  readonly #sections: SectionFinder
   #token = -1
 
   constructor(shard: WholeShard, moved: Uint32Array) {
     this.#shard = shard
     this.#moved = moved
+    this.#sections = new SectionFinder(shard.head.starts)
     this.advance()
   }
 
@@ -91,17 +94,18 @@ class MergeHead {
 
   /** In the new shard, in order. */
   eachPlace(take: (place: number) => void): void {
-    const { words, places, head } = this.#shard
+    const { places, head } = this.#shard
     const { starts } = head
-    const sections: number[] = []
     const token = this.#token
-    eachSum(words.sections, words.sectionLists[token]!, words.sectionLists[token + 1]!, (one) => sections.push(one))
-    let next = 0
-    eachSum(places.places, places.placeLists[token]!, places.placeLists[token + 1]!, (place) => {
-      while (place >= starts[sections[next]! + 1]!) next++
-      const section = sections[next]!
+    let section = 0
+    let end = 0
+    for (const place of sumsBetween(places.places, places.placeLists[token]!, places.placeLists[token + 1]!)) {
+      if (place >= end) {
+        section = this.#sections.at(place)
+        end = starts[section + 1]!
+      }
       const moved = this.#moved[section]!
       if (moved !== GONE) take(moved + place - starts[section]!)
-    })
+    }
   }
 }

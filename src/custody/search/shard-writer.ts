@@ -1,5 +1,6 @@
 import { OctetSink } from './octet-sink.ts'
-import { sectionAt, type WholeShard } from './shard.ts'
+import { SectionFinder } from './section-finder.ts'
+import type { WholeShard } from './shard.ts'
 
 /** Field names in one shard; a message that would bring more is not indexed. */
 export const AREAS_LIMIT = 65_000
@@ -43,8 +44,11 @@ export class ShardWriter {
   /** Where the next section begins. */
   #end = 0
   #allStarts: Uint32Array | null = null
+  #finder: SectionFinder | null = null
   #lastPlace = 0
   #lastSection = 0
+  /** Of the last section. */
+  #lastEnd = 0
   #sectionSum = 0
 
   get areaCount(): number {
@@ -79,6 +83,7 @@ export class ShardWriter {
     if (!this.#allStarts) {
       this.#starts.push(this.#end)
       this.#allStarts = this.#starts.take()
+      this.#finder = new SectionFinder(this.#allStarts)
     }
     this.#vocabulary.text('\0')
     this.#tokens.push(this.#vocabulary.length)
@@ -86,7 +91,7 @@ export class ShardWriter {
     this.#sectionLists.push(this.#sections.length)
     this.#placeLists.push(this.#places.length)
     this.#lastPlace = 0
-    this.#lastSection = -1
+    this.#lastEnd = 0
     this.#sectionSum = 0
   }
 
@@ -94,9 +99,9 @@ export class ShardWriter {
   place(place: number): void {
     this.#places.number(place - this.#lastPlace)
     this.#lastPlace = place
-    const starts = this.#allStarts!
-    if (this.#lastSection >= 0 && place < starts[this.#lastSection + 1]!) return
-    this.#lastSection = sectionAt(starts, place)
+    if (place < this.#lastEnd) return
+    this.#lastSection = this.#finder!.at(place)
+    this.#lastEnd = this.#allStarts![this.#lastSection + 1]!
     this.#sections.number(this.#lastSection - this.#sectionSum)
     this.#sectionSum = this.#lastSection
   }

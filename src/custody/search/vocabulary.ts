@@ -1,4 +1,4 @@
-import { eachSum } from './octet-sink.ts'
+import { sumsBetween } from './octet-sink.ts'
 import type { ShardHead, ShardWords } from './shard.ts'
 import type { WantedToken } from './tokens.ts'
 
@@ -48,11 +48,11 @@ export function markSections(
 ): void {
   const { sectionAreas, sectionDocuments } = head
   const { sections, sectionLists } = words
-  eachSum(sections, sectionLists[term]!, sectionLists[term + 1]!, (section) => {
-    if (!mask[sectionAreas[section]!]) return
+  for (const section of sumsBetween(sections, sectionLists[term]!, sectionLists[term + 1]!)) {
+    if (!mask[sectionAreas[section]!]) continue
     const document = sectionDocuments[section]!
-    if (marks[document]) return
+    if (marks[document]) continue
     marks[document] = 1
     lacking.left--
-  })
+  }
 }

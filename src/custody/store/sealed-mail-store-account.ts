@@ -81,7 +81,11 @@ export class SealedAccountMail implements AccountMail {
   #searchWith(index: SealedIndex, searches: Searches): SessionSearch {
     const { account } = this.#around
     const keys = async () => (await index.records()).searchKeys()
-    return new SessionSearch(searches, { account, searchable: this.#inner.searchable, mail: this, keys }, index.folded)
+    return new SessionSearch(
+      searches,
+      { account, searchable: this.#inner.searchable, mail: this, contents: () => this.#contents(), keys },
+      index.folded,
+    )
   }
 
   mailboxes(): Promise<readonly Mailbox[]> {
@@ -260,10 +264,14 @@ export class SealedAccountMail implements AccountMail {
   }
 
   async indexing(): Promise<Indexing> {
-    const contents = (await this.#inner.contents.tally()).reduce((sum, one) => sum + one.contents, 0)
+    const contents = await this.#contents()
     const indexed = await documentsIndexed(this.#inner.searchable)
     // Some of those that are indexed may have been deleted since.
     return { messages: contents, indexed: Math.min(contents, indexed) }
+  }
+
+  async #contents(): Promise<number> {
+    return (await this.#inner.contents.tally()).reduce((sum, one) => sum + one.contents, 0)
   }
 
   #unlocked(): SealedIndex {

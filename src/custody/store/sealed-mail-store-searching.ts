@@ -20,6 +20,9 @@ const FIELDS_LIMIT = 20_000
 /** Mailboxes whose messages are remembered. */
 const MAILBOXES_KEPT = 16
 const ALL_LIMIT = 5000
+/** What is deleted stays in the index until there is much of it. */
+const DEAD_SPARED = 64
+const DEAD_SHARE = 1.25
 const EVERYTHING: ContentRun = { first: 1, last: Number.MAX_SAFE_INTEGER }
 
 /** A session with keys, as the index of its account uses it. */
@@ -27,6 +30,8 @@ export interface SearchingSession {
   readonly account: AccountId
   readonly searchable: Searchable
   readonly mail: Pick<AccountMail, 'messages'>
+  /** How many contents there are. */
+  contents(): Promise<number>
   /** Derived from the index keys, newest first; the caller's to wipe. */
   keys(): Promise<readonly Bytes[]>
 }
@@ -201,7 +206,9 @@ export class AccountSearch implements AsyncDisposable {
   async #tidy(isNew: boolean): Promise<void> {
     const session = this.#session
     if (!session || !isNew) return
-    await this.#index.tidy(null, () => this.#session === null)
+    const indexed = this.#index.documents
+    const mayHaveMany = indexed > DEAD_SPARED && indexed > (await session.contents()) * DEAD_SHARE
+    await this.#index.tidy(mayHaveMany ? await everyContent(session.searchable) : null, () => this.#session === null)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -223,6 +230,16 @@ function within(found: readonly PlacedContent[], octets: number): readonly Place
     return sum > octets
   })
   return after < 0 ? found : found.slice(0, Math.max(1, after))
+}
+
+async function everyContent(searchable: Searchable): Promise<ReadonlySet<ContentId>> {
+  const contents = new Set<ContentId>()
+  for (let last = EVERYTHING.last; last >= 1; ) {
+    const page = await searchable.placed({ first: 1, last }, ALL_LIMIT)
+    for (const { content } of page) contents.add(content)
+    last = page.length < ALL_LIMIT ? 0 : page.at(-1)!.content - 1
+  }
+  return contents
 }
 
 function placeName({ content, mailbox, uid }: PlacedContent): string {
