@@ -89,6 +89,16 @@ describe('searching sealed mail', () => {
     await using again = await login()
     await again.command('EXAMINE INBOX')
     await compare(again, queries.slice(QUERIES / 2))
+    const sent = left.map((message) => message.sent?.[0] ?? message.internalDate)
+    const byDate = left.map((_, place) => place).sort((a, b) => sent[b]! - sent[a]! || a - b)
+    const sorted = (await again.command('UID SORT (REVERSE DATE) UTF-8 ALL')).toString('latin1')
+    assert.match(sorted, new RegExp(`^\\* SORT ${byDate.map((place) => left[place]!.uid).join(' ')}\r\n`))
+    const threads = (await again.command('UID THREAD REFERENCES UTF-8 ALL')).toString('latin1')
+    const threaded = threads.split('\r\n')[0]!.match(/\d+/g)!.map(Number)
+    assert.deepEqual(
+      threaded.sort((a, b) => a - b),
+      left.map(({ uid }) => uid),
+    )
     assert.ok(hits > QUERIES / 3, `${hits} queries found some messages and not all`)
   })
 })

@@ -23,7 +23,8 @@ const OPENED_AT_ONCE = 64
 
 /**
  * Places (from 0) of the messages that match, ascending in each page; with `backwards` the pages come from the end. Whoever has enough
- * stops asking. Messages that cannot be read match nothing and are logged. Throws NO for a search beyond reason.
+ * stops asking. A message that is gone, or whose summary cannot be read when that is asked, matches neither a key nor its contrary; one that
+ * cannot be opened holds no text. Throws NO for a search beyond reason.
  */
 export async function* searchMailbox(
   ground: SearchGround,
@@ -151,11 +152,11 @@ class Search {
   /** Sizes and dates, and header fields that the index does not know yet. */
   async #askSummaries(): Promise<void> {
     const { mailbox, logger, goOn } = this.#ground
-    const exact = [...this.#plan.from('summaries'), ...this.#plan.from('rows').filter(({ key }) => key.kind === 'size')]
-    const headers = this.#plan.texts.filter(
-      ({ query, truths }) => query.where === 'header' && this.#open.some((index) => truths[index] === OPEN),
-    )
-    if ((exact.length === 0 && headers.length === 0) || this.#open.length === 0) return
+    const isOpen = ({ truths }: Leaf) => this.#open.some((index) => truths[index] === OPEN)
+    const sizes = this.#plan.from('rows').filter(({ key }) => key.kind === 'size')
+    const exact = [...this.#plan.from('summaries'), ...sizes].filter(isOpen)
+    const headers = this.#plan.texts.filter((leaf) => leaf.query.where === 'header' && isOpen(leaf))
+    if (exact.length === 0 && headers.length === 0) return
     const answers = exact.map(({ key }) => summaryAnswer(key))
     const wanted = headers.map(({ query }) => fold(query.text))
     const open = this.#open

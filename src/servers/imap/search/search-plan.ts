@@ -53,11 +53,6 @@ export class SearchPlan {
     return judge(this.#root)
   }
 
-  /** Whether a leaf of this kind is there. */
-  asks(kind: LeafKey['kind']): boolean {
-    return this.leaves.some(({ key }) => key.kind === kind)
-  }
-
   /** The tree is as deep as SEARCH_DEPTH at most. */
   #plan(key: SearchKey): Node {
     switch (key.kind) {
