@@ -341,3 +341,27 @@ test('a message that is removed after it was read ahead is not told of any more'
     S: 3 OK …
   `)
 })
+
+test('UID FETCH of some of many messages (RFC 9394)', async () => {
+  await using imap = await startImap()
+  for (let i = 0; i < 5; i++) await imap.desk.deliver(ALICE, PLAIN)
+  await using talk = await selected(imap)
+  await talk.play(`
+    C: 1 UID FETCH 1:* (FLAGS) (PARTIAL -1:-2)
+    S: * 4 FETCH (UID 4 FLAGS (\\Recent))
+    S: * 5 FETCH (UID 5 FLAGS (\\Recent))
+    S: 1 OK Fetched
+    C: 2 UID FETCH 2:4 UID (PARTIAL 2:9)
+    S: * 3 FETCH (UID 3)
+    S: * 4 FETCH (UID 4)
+    S: 2 OK Fetched
+    C: 3 UID STORE 1,3,5 +FLAGS.SILENT (\\Flagged)
+    S: 3 OK …
+    C: 4 UID FETCH 1:* (FLAGS) (CHANGEDSINCE 11 PARTIAL 2:2)
+    S: * OK [HIGHESTMODSEQ …] …
+    S: * 3 FETCH (UID 3 FLAGS (\\Flagged \\Recent) MODSEQ (12))
+    S: 4 OK Fetched
+    C: 5 UID FETCH 1:* UID (PARTIAL 7:9)
+    S: 5 OK Fetched
+  `)
+})

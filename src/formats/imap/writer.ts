@@ -61,17 +61,3 @@ export function formatBinaryContent(content: Bytes | null): readonly ResponseChu
 export function formatBinarySection(part: readonly number[], partial: Partial | null): string {
   return `BINARY[${part.join('.')}]${partial ? `<${partial.start}>` : ''}`
 }
-
-/**
- * One FETCH response (§7.4.2) of attributes that are already written, each one chunk or several:
- * `formatFetch(3, [['UID 7'], ['BODY[] ', ...formatContent(octets)]])`.
- */
-export function formatFetch(sequence: number, attributes: readonly (readonly ResponseChunk[])[]): ResponseChunk[] {
-  const chunks: ResponseChunk[] = [`* ${sequence} FETCH (`]
-  for (const [index, attribute] of attributes.entries()) {
-    if (index > 0) chunks.push(' ')
-    chunks.push(...attribute)
-  }
-  chunks.push(')\r\n')
-  return chunks
-}

@@ -148,7 +148,7 @@ export class SelectedMailbox implements Disposable {
   /** What the store has of these messages now, in their order; null for one that is gone. Keywords that the client may not know are told before. */
   async rows(uids: readonly Uid[]): Promise<readonly (MessageRow | null)[]> {
     const rows = await this.mail.rows(this.id, uids)
-    for (const row of rows) if (row) this.#learn(row)
+    for (const row of rows) if (row) this.learn(row)
     return rows
   }
 
@@ -217,7 +217,7 @@ export class SelectedMailbox implements Disposable {
     const answer = await this.mail.setFlags(this.id, uids, change)
     const { rows, before, after } = answer
     for (const row of rows) {
-      this.#learn(row)
+      this.learn(row)
       if (silent && this.#updated.has(row.uid)) this.#updated.set(row.uid, row)
       else this.#updated.delete(row.uid)
     }
@@ -232,7 +232,7 @@ export class SelectedMailbox implements Disposable {
     // One that we never gave out is from before a backup was restored: nothing is known to be unchanged since.
     const since = modseq > Math.max(this.#modseq, this.#image.picture.modseq) ? 0 : modseq
     const { changed, vanished } = await this.mail.changesSince(this.id, since)
-    for (const row of changed) this.#learn(row)
+    for (const row of changed) this.learn(row)
     return {
       changed: changed.filter(({ uid }) => this.view.indexOf(uid) >= 0),
       // Those that are in the view still are told of when their place may go.
@@ -246,7 +246,7 @@ export class SelectedMailbox implements Disposable {
     for (const row of rows) {
       const place = this.view.indexOf(row.uid)
       if (place < 0 || this.#gone.has(row.uid)) continue
-      this.#learn(row)
+      this.learn(row)
       said += this.manner.changed(place, row, this.flagsOf(row), withUid)
     }
     return this.tellKeywords() + said
@@ -274,7 +274,8 @@ export class SelectedMailbox implements Disposable {
     return `${this.tellKeywords()}* ${this.view.length} EXISTS\r\n${recent}`
   }
 
-  #learn({ flags }: MessageRow): void {
+  /** Takes note of keywords in a row that the client is about to hear of. */
+  learn({ flags }: MessageRow): void {
     for (const flag of flags) if (!flag.startsWith('\\')) this.#image.learnKeyword(flag)
   }
 

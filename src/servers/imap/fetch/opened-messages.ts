@@ -105,12 +105,16 @@ async function openGroup(
   kept: Buffer | null,
 ): Promise<readonly Opened[]> {
   const { mail, id } = mailbox
-  const wanted = { summary: needs.summary, content: needs.content === true && kept === null }
-  const [found, facts, rows] = await Promise.all([
-    wanted.summary || wanted.content ? mail.messages(id, uids, wanted) : null,
+  const content = needs.content === true && kept === null
+  const row = needs.row === true && known === null
+  const together = needs.summary || content
+  const [found, facts, alone] = await Promise.all([
+    together ? mail.messages(id, uids, { row, summary: needs.summary, content }) : null,
     needs.facts ? mail.facts(id, uids) : null,
-    known ?? (needs.row ? mailbox.rows(uids) : null),
+    row && !together ? mailbox.rows(uids) : null,
   ])
+  if (row && found) for (const one of found) if (one?.row) mailbox.learn(one.row)
+  const rows = known ?? alone ?? (row && found ? found.map((one) => one?.row ?? null) : null)
   const opened = uids.map((uid, index): Opened => {
     if (found?.[index] === null || facts?.[index] === null || rows?.[index] === null) return { kind: 'gone', uid }
     const { unreadable = null, summary = null, content = null } = found?.[index] ?? {}
