@@ -76,7 +76,9 @@ export class Notifier implements NewsTeller {
     if (this.#over) return
     if (change.kind === 'annotations') this.#hearEntries(mailbox, change.names)
     else {
-      if (change.kind === 'mailboxes') this.#listChanged = true
+      // One that is not known was made where nobody says so.
+      const isNew = mailbox !== 0 && !this.#known.mailboxes.has(mailbox)
+      if (change.kind === 'mailboxes' || isNew) this.#listChanged = true
       if (mailbox === this.#talk.selected?.id) this.#selectedChanged = true
       else if (mailbox !== 0) this.#changed.add(mailbox)
     }
