@@ -1,5 +1,5 @@
 /** ENVELOPE, BODY and BODYSTRUCTURE (RFC 3501 §7.4.2) from the index of a message. Text as in writer.ts: one octet per character. */
-import type { ListedAddress, MessageEnvelope, MimePart } from '#formats/message/mime-index.ts'
+import { isMessage, type ListedAddress, type MessageEnvelope, type MimePart } from '#formats/message/mime-index.ts'
 import { formatNstring, formatString } from './writer.ts'
 
 export function formatEnvelope(envelope: MessageEnvelope): string {
@@ -21,10 +21,13 @@ function formatAddress({ name, mailbox, host }: ListedAddress): string {
   return `(${formatNstring(name)} NIL ${formatNstring(mailbox)} ${formatNstring(host)})`
 }
 
-/** BODY, or with `extended` BODYSTRUCTURE. */
-export function formatBodyStructure(part: MimePart, extended: boolean): string {
+/**
+ * BODY, or with `extended` BODYSTRUCTURE. `rev2`: for a client that enabled IMAP4rev2, which reads message/global as it reads
+ * message/rfc822 (RFC 9051 §9 media-message); to others it is a part like any other.
+ */
+export function formatBodyStructure(part: MimePart, extended: boolean, rev2 = false): string {
   if (part.type === 'multipart') {
-    const parts = part.children.map((child) => formatBodyStructure(child, extended)).join('')
+    const parts = part.children.map((child) => formatBodyStructure(child, extended, rev2)).join('')
     const extension = extended ? ` ${formatParameters(part.parameters)}${formatExtension(part)}` : ''
     return `(${parts} ${formatString(part.subtype)}${extension})`
   }
@@ -37,8 +40,8 @@ export function formatBodyStructure(part: MimePart, extended: boolean): string {
     formatString(part.encoding),
     String(part.body.end - part.body.start),
   ]
-  const message = messageInside(part)
-  if (message) fields.push(formatEnvelope(message.envelope!), formatBodyStructure(message, extended))
+  const message = rev2 || part.subtype === 'rfc822' ? messageInside(part) : null
+  if (message) fields.push(formatEnvelope(message.envelope!), formatBodyStructure(message, extended, rev2))
   if (message || part.type === 'text') fields.push(String(part.lines))
   const extension = extended ? ` ${formatNstring(part.md5)}${formatExtension(part)}` : ''
   return `(${fields.join(' ')}${extension})`
@@ -50,9 +53,8 @@ function withCharset({ type, parameters }: MimePart): MimePart['parameters'] {
   return [...parameters, ['charset', 'us-ascii']]
 }
 
-/** Only message/rfc822 is shown with what is in it: clients of RFC 3501 read message/global as a part like any other. */
 function messageInside(part: MimePart): MimePart | null {
-  return part.type === 'message' && part.subtype === 'rfc822' ? (part.children[0] ?? null) : null
+  return isMessage(part) ? (part.children[0] ?? null) : null
 }
 
 /** body-fld-dsp, body-fld-lang and body-fld-loc, which both kinds of parts end with. */

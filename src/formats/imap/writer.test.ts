@@ -85,6 +85,15 @@ test('BODYSTRUCTURE of a message in a message', () => {
   )
 })
 
+test('a message with UTF-8 in its header is a message to clients of IMAP4rev2 alone', () => {
+  const outer = indexMessage(Buffer.from('Content-Type: message/global\r\n\r\nSubject: s\r\n\r\nx\r\n'))
+  assert.equal(formatBodyStructure(outer, false), '("message" "global" NIL NIL NIL "7bit" 17)')
+  assert.match(
+    formatBodyStructure(outer, false, true),
+    /^\("message" "global" .* 17 \(NIL "s" .*\) \("text" .* 3 1\) 3\)$/,
+  )
+})
+
 test('sections are named as clients know them', () => {
   const fields = { kind: 'fields', names: ['Date', 'X Y'], not: true } as const
   assert.equal(formatSection({ part: [], text: null }, null), 'BODY[]')

@@ -89,9 +89,9 @@ function attributeOf(mailbox: SelectedMailbox, wanted: FetchItem, message: OpenM
     case 'envelope':
       return `ENVELOPE ${formatEnvelope(summary!.root.envelope!)}`
     case 'body':
-      return `BODY ${formatBodyStructure(summary!.root, false)}`
+      return `BODY ${formatBodyStructure(summary!.root, false, mailbox.manner.rev2)}`
     case 'bodyStructure':
-      return `BODYSTRUCTURE ${formatBodyStructure(summary!.root, true)}`
+      return `BODYSTRUCTURE ${formatBodyStructure(summary!.root, true, mailbox.manner.rev2)}`
     case 'emailId':
       return `EMAILID (${facts!.emailId})`
     case 'saveDate':
