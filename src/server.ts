@@ -1,9 +1,3 @@
-/**
- * Wires concrete things, which nothing but this and the files in `server/` does: opens the rooms in the order in which they need each other, starts the listeners
- * last, and stops everything in the opposite order.
- */
-import { readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { createDeliveryAgent } from '#agents/delivery/delivery.ts'
 import { createInboundAgent } from '#agents/inbound/mx-agent.ts'
@@ -18,34 +12,23 @@ import { createSubmissionAgent } from '#agents/submission/submission-agent.ts'
 import { controlSocket } from '#cli/control.ts'
 import type { LoadedConfig } from '#config/load.ts'
 import { domainKey } from '#custody/accounts/address-key.ts'
-import { sealingFrom } from '#custody/accounts/sealing.ts'
-import { openDirectory } from '#custody/accounts/sql-directory.ts'
-import { openAuditLog } from '#custody/audit/chained-audit-log.ts'
-import { openKeyring } from '#custody/keyring/vault-keyring.ts'
-import { createStorePool } from '#custody/store/store-pool.ts'
-import type { Address } from '#formats/message/address.ts'
-import { openCertificateFiles } from '#lib/certificate-files.ts'
 import { systemClock as clock } from '#lib/clock.ts'
 import { randomId } from '#lib/ids.ts'
 import { loadKeyFile } from '#lib/key-file.ts'
 import { createLogger } from '#lib/log.ts'
-import { createMetrics } from '#lib/metrics.ts'
 import { once } from '#lib/once.ts'
-import { createResolver } from '#policy/dns/dns-client.ts'
-import type { DiscovererSource } from '#privacy/discovery/discovery.ts'
 import { createLookAhead } from '#privacy/discovery/look-ahead.ts'
-import { acceptedSource, discovererSource } from '#privacy/discovery/sources.ts'
-import { createAids } from '#privacy/e2e/aids.ts'
 import { createAdminServer } from '#servers/admin/admin.ts'
 import { createHkpServer } from '#servers/hkp/hkp-server.ts'
-import { createImapServer } from '#servers/imap/imap-server.ts'
-import { createPop3Server } from '#servers/pop3/pop3-server.ts'
 import { MemoryBudget } from '#servers/smtp/memory-budget.ts'
 import { createSmtpServer, type SmtpServerOptions } from '#servers/smtp/server.ts'
-import { createSessionDesk } from '#session/session-desk.ts'
 import type { Foundation } from './server/foundation.ts'
-import { bind, control, health } from './server/operation.ts'
-import { type Outside, openAccepted, openDiscoverer, openPickup, plannerOf, scannerOf } from './server/when-needed.ts'
+import type { Service } from './server/front-wire.ts'
+import type { Fronts } from './server/fronts.ts'
+import { openFoundation, openOutside } from './server/open-foundation.ts'
+import { bind, control, health, metrics } from './server/operation.ts'
+import { createDesk, createReaders } from './server/readers.ts'
+import { openPickup, plannerOf } from './server/when-needed.ts'
 
 export interface RunningServer {
   /** The ports that are listened on, by their name in the configuration. */
@@ -58,53 +41,6 @@ export interface RunningServer {
 
 const STOP_GRACE_MS = 10_000
 
-/** A master certificate that is not the pinned one must not take anybody's consent. Throws EscrowRefused. */
-async function checkEscrow({ escrow }: LoadedConfig): Promise<void> {
-  if (escrow.certificate !== '') await (await import('#custody/escrow/policy.ts')).readPolicy(escrow, clock.now())
-}
-
-async function openFoundation(config: LoadedConfig, closing: AsyncDisposableStack): Promise<Foundation> {
-  await checkEscrow(config)
-  const logger = createLogger(config.log)
-  const metrics = createMetrics()
-  const certificates = openCertificateFiles(config.tls, clock, logger)
-  const audit = openAuditLog({ dataDir: config.data, clock })
-  const directory = closing.use(await openDirectory(join(config.data, 'directory.db')))
-  const keyring = closing.use(
-    await openKeyring({
-      dataDir: config.data,
-      directory,
-      audit,
-      clock,
-      logger,
-      metrics,
-      graceMs: config.sessions.grace,
-      idleMs: config.sessions.idle,
-      vault: { uid: config.sessions.vaultUid },
-    }),
-  )
-  const store = closing.use(
-    createStorePool({
-      dataDir: config.data,
-      workers: config.store.workers || Math.max(1, availableParallelism() - 1),
-      sealing: sealingFrom(directory),
-      indexesTexts: config.search.index,
-      clock,
-      logger,
-    }),
-  )
-  const domains = await directory.domains()
-  const { hostname } = config
-  const home =
-    domains.find((domain) => hostname === domain) ??
-    domains.find((domain) => hostname.endsWith(`.${domain}`)) ??
-    domains[0] ??
-    hostname
-  const postmaster: Address = { local: 'postmaster', domain: home }
-  const scanner = scannerOf(config, logger, metrics)
-  return { config, logger, metrics, certificates, audit, directory, keyring, store, postmaster, scanner }
-}
-
 function smarthostOf({ relay }: LoadedConfig): Smarthost | undefined {
   if (relay.smarthost === '') return undefined
   const [, host = '', port = '25'] = /^(.*?)(?::(\d+))?$/.exec(relay.smarthost) ?? []
@@ -114,11 +50,8 @@ function smarthostOf({ relay }: LoadedConfig): Smarthost | undefined {
 
 async function openAgents(foundation: Foundation, notices: Notices, closing: AsyncDisposableStack) {
   const { config, logger, metrics, directory, store } = foundation
-  const ca = config.tls.trust.map((file) => readFileSync(file, 'utf8'))
-  const resolver = createResolver({ ...config.dns, ca, clock })
-  const outside: Outside = { resolver, ca, accepted: closing.use(acceptedSource(() => openAccepted(foundation))) }
-  // Whoever needs certificates of others is given this, and it is closed after them.
-  const discovery: DiscovererSource = closing.use(discovererSource(() => openDiscoverer(foundation, outside)))
+  const { outside, discovery } = openOutside(foundation, closing)
+  const { resolver, ca } = outside
   const relay = closing.use(
     createRelay({
       resolver,
@@ -184,24 +117,22 @@ interface Listener {
   stop(graceMs: number): Promise<void>
 }
 
+const receptions = (fronts: Fronts): Record<Service, Listener> => ({
+  imaps: fronts.reception('imaps'),
+  imap: fronts.reception('imap'),
+  pop3s: fronts.reception('pop3s'),
+  pop3: fronts.reception('pop3'),
+})
+
 function createServers(
   foundation: Foundation,
   agents: Awaited<ReturnType<typeof openAgents>>,
+  fronts: Fronts | null,
 ): Record<string, Listener> {
-  const { config, logger, metrics, certificates, keyring, directory, store, postmaster } = foundation
+  const { config, logger, metrics, certificates, directory, postmaster } = foundation
   const { limits } = config
-  const desk = createSessionDesk({
-    directory,
-    keyring,
-    store,
-    submission: agents.submission,
-    aid: createAids({ ...foundation, discovery: agents.discovery, authservId: config.hostname, clock }),
-    logger,
-    metrics,
-    failedLogins: limits.failedLogins,
-    now: clock.now,
-    clock,
-  })
+  const { submission, discovery } = agents
+  const desk = createDesk(foundation, { submission, discovery, brakes: fronts?.brakes ?? limits.failedLogins })
   const connectionLimits = {
     messageSize: limits.messageSize,
     connections: limits.connections,
@@ -222,35 +153,12 @@ function createServers(
       metrics,
       newQueueId: () => randomId(12),
     })
-  const imap = (implicitTls: boolean) =>
-    createImapServer({
-      implicitTls,
-      tls: certificates.current,
-      desk,
-      limits: { ...connectionLimits, appendMemory: limits.memory },
-      clock,
-      logger,
-      metrics,
-    })
-  const pop3 = (implicitTls: boolean) =>
-    createPop3Server({
-      implicitTls,
-      tls: certificates.current,
-      desk,
-      limits: connectionLimits,
-      clock,
-      logger,
-      metrics,
-    })
   return {
     smtp: smtp({ role: 'mx', agent: agents.inbound }, false),
     lmtp: smtp({ role: 'lmtp', agent: agents.inbound }, false),
     submissions: smtp({ role: 'submission', desk }, true),
     submission: smtp({ role: 'submission', desk }, false),
-    imaps: imap(true),
-    imap: imap(false),
-    pop3s: pop3(true),
-    pop3: pop3(false),
+    ...(fronts ? receptions(fronts) : createReaders(foundation, { desk })),
     https: createHkpServer({
       answering: async () => {
         const [{ createKeyserver }, { createAnswering }] = await Promise.all([
@@ -272,26 +180,37 @@ function createServers(
   }
 }
 
+/** null: this process serves everything. */
+async function createFronts(config: LoadedConfig): Promise<Fronts | null> {
+  if (config.front.processes === 0) return null
+  const { Fronts } = await import('./server/fronts.ts')
+  return new Fronts({ config, clock, logger: createLogger(config.log) })
+}
+
 /** Opens the data and listens. When it fails, everything that was opened is closed again. */
 export async function startServer(config: LoadedConfig): Promise<RunningServer> {
   await using closing = new AsyncDisposableStack()
-  const foundation = await openFoundation(config, closing)
+  const fronts = await createFronts(config)
+  const foundation = await openFoundation(config, closing, fronts ? { sharing: fronts.sharing } : {})
   const notices = createNotices({ ...foundation, hostname: config.hostname, clock })
   const agents = await openAgents(foundation, notices, closing)
-  const servers = createServers(foundation, agents)
+  const servers = createServers(foundation, agents, fronts)
   const ports: Record<string, number> = {}
+  const running = { foundation, queue: agents.queue, fronts }
   const admin = createAdminServer({
-    metrics: foundation.metrics,
-    health: () => health(foundation, agents.queue, ports),
-    control: (path) => control(path, foundation, agents.queue),
+    metrics: () => metrics(running),
+    health: () => health(running, ports),
+    control: (path) => control(path, running),
   })
   closing.defer(() => admin.stop())
   closing.defer(async () => {
     await Promise.all([
       ...Object.values(servers).map((one) => one.stop(STOP_GRACE_MS)),
       agents.queue.stop(STOP_GRACE_MS),
+      fronts?.stop(STOP_GRACE_MS),
     ])
   })
+  await fronts?.start(foundation.store)
   for (const [name, server] of Object.entries(servers)) {
     const port = config.ports[name as keyof typeof config.ports]
     if (port !== 0) ports[name] = await bind(name, config.bind, port, () => server.listen(config.bind, port))
@@ -305,7 +224,7 @@ export async function startServer(config: LoadedConfig): Promise<RunningServer> 
   const open = closing.move()
   return {
     ports,
-    reload: () => foundation.certificates.reload(),
+    reload: () => void control('/certificates/reload', running),
     async stop() {
       foundation.logger.info({}, 'stopping')
       await open.disposeAsync()

@@ -148,6 +148,15 @@ const store = z
   })
   .prefault({})
 
+const front = z
+  .strictObject({
+    processes: doc(
+      z.number().int().min(0).max(64).default(0),
+      'processes of their own that serve IMAP and POP3, each with a vault and threads of its own; 0: the main process serves them. `limits.connections`, `limits.connectionsPerAddress` and `limits.failedLogins` count over all of them, other limits and `store.workers` in each',
+    ),
+  })
+  .prefault({})
+
 const search = z
   .strictObject({
     index: doc(
@@ -277,6 +286,7 @@ export const configSchema = z.strictObject({
   limits,
   sessions,
   store,
+  front,
   search,
   submission,
   custody,

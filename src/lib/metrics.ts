@@ -69,5 +69,24 @@ export function createMetrics(): Metrics {
   }
 }
 
+/** The texts of several processes as one: what has the same name and labels is added up, gauges too, which count what each has. */
+export function mergedMetrics(texts: readonly string[]): string {
+  const families = new Map<string, Map<string, number>>()
+  for (const text of texts) {
+    let series = new Map<string, number>()
+    for (const line of text.split('\n')) {
+      const at = line.lastIndexOf(' ')
+      if (line.startsWith('# TYPE ')) {
+        series = families.get(line) ?? new Map()
+        families.set(line, series)
+      } else if (at > 0)
+        series.set(line.slice(0, at), (series.get(line.slice(0, at)) ?? 0) + Number(line.slice(at + 1)))
+    }
+  }
+  return [...families]
+    .map(([type, series]) => [type, ...[...series].map((pair) => pair.join(' ')), ''].join('\n'))
+    .join('')
+}
+
 /** For tests and tools that nobody watches. */
 export const noMetrics: Metrics = { count() {}, gauge() {}, observe() {}, text: async () => '' }

@@ -3,7 +3,7 @@ import type { LoadedConfig } from '#config/load.ts'
 import type { Directory } from '#custody/accounts/directory.ts'
 import type { AuditLog } from '#custody/audit/audit-log.ts'
 import type { VaultKeyring } from '#custody/keyring/vault-keyring.ts'
-import type { MailStore } from '#custody/store/mail-store.ts'
+import type { StorePool } from '#custody/store/store-pool.ts'
 import type { Address } from '#formats/message/address.ts'
 import type { CertificateFiles } from '#lib/certificate-files.ts'
 import type { Logger } from '#lib/log.ts'
@@ -18,7 +18,7 @@ export interface Foundation {
   readonly audit: AuditLog
   readonly directory: Directory
   readonly keyring: VaultKeyring
-  readonly store: MailStore
+  readonly store: StorePool
   /** Whom a bare `<postmaster>` means: that of the domain which this host belongs to (RFC 5321 §4.1.1.3). */
   readonly postmaster: Address
   /** Loaded when it is asked; null: none is configured. */

@@ -1,7 +1,17 @@
 /** The server as its operator meets it: ports that are bound, health, and what commands of the same machine tell it. */
 import { statfs } from 'node:fs/promises'
 import type { Queue } from '#agents/queue/queue.ts'
+import { mergedMetrics } from '#lib/metrics.ts'
 import type { Foundation } from './foundation.ts'
+import type { Fronts } from './fronts.ts'
+
+/** What of the running server its operator asks. */
+export interface Running {
+  readonly foundation: Foundation
+  readonly queue: Queue
+  /** null: one process serves everything. */
+  readonly fronts: Fronts | null
+}
 
 /** A port is taken or may not be bound; the message names the key to change. */
 export class PortTaken extends Error {
@@ -27,7 +37,7 @@ export async function bind(name: string, host: string, port: number, listen: () 
 /** Below this, mail is about to be refused. */
 const LOW_DISK = 256 * 1024 ** 2
 
-export async function health(foundation: Foundation, queue: Queue, { https }: Record<string, number>) {
+export async function health({ foundation, queue, fronts }: Running, { https }: Record<string, number>) {
   const { config, directory, keyring, scanner } = foundation
   const check = async (name: string, look: () => Promise<string>) => {
     try {
@@ -46,6 +56,7 @@ export async function health(foundation: Foundation, queue: Queue, { https }: Re
       return free
     }),
     check('queue', async () => `${(await queue.entries()).length} messages waiting`),
+    ...(fronts ? [check('fronts', () => fronts.health())] : []),
     check('keyserver', async () => (https ? `listens on port ${https}` : 'off')),
     ...(['rspamd', 'clamd'] as const)
       .filter((name) => config.scan[name] !== null)
@@ -58,12 +69,23 @@ export async function health(foundation: Foundation, queue: Queue, { https }: Re
   ])
 }
 
+/** Of all processes together, in the text format that Prometheus reads. */
+export async function metrics({ foundation, fronts }: Running): Promise<string> {
+  const own = await foundation.metrics.text()
+  return fronts ? mergedMetrics([own, ...(await fronts.metrics())]) : own
+}
+
 /** What commands of the same machine tell the running server. */
-export async function control(path: string, { keyring, certificates }: Foundation, queue: Queue): Promise<boolean> {
-  const [, account, slots] = /^\/accounts\/([a-z0-9]+)\/end-sessions(?:\/([0-9a-f,]+))?$/.exec(path) ?? []
-  if (account) await keyring.endSessions(account, slots?.split(','))
-  else if (path === '/queue/wake') queue.wake()
-  else if (path === '/certificates/reload') certificates.reload()
-  else return false
+export async function control(path: string, { foundation, queue, fronts }: Running): Promise<boolean> {
+  const { keyring, certificates } = foundation
+  const [, account, list] = /^\/accounts\/([a-z0-9]+)\/end-sessions(?:\/([0-9a-f,]+))?$/.exec(path) ?? []
+  if (account) {
+    const slots = list?.split(',')
+    await Promise.all([keyring.endSessions(account, slots), fronts?.endSessions(account, slots)])
+  } else if (path === '/queue/wake') queue.wake()
+  else if (path === '/certificates/reload') {
+    certificates.reload()
+    fronts?.reload()
+  } else return false
   return true
 }

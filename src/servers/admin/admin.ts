@@ -5,7 +5,6 @@
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Metrics } from '#lib/metrics.ts'
 
 export interface HealthPart {
   readonly name: string
@@ -14,7 +13,8 @@ export interface HealthPart {
 }
 
 export interface AdminOptions {
-  readonly metrics: Metrics
+  /** In the text format that Prometheus reads. */
+  readonly metrics: () => Promise<string>
   readonly health: () => Promise<readonly HealthPart[]>
   /** Answers false for a path that it does not know. */
   readonly control: (path: string) => Promise<boolean>
@@ -46,7 +46,7 @@ async function answer(
   // A page of another site may reach a loopback port by a name of its own; it must not read what is here.
   const host = (request.headers.host ?? '').replace(/:\d+$/, '')
   if (!['127.0.0.1', 'localhost', '[::1]'].includes(host)) return send(response, 403, 'text/plain', 'loopback only\n')
-  if (path === '/metrics') return send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await metrics.text())
+  if (path === '/metrics') return send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await metrics())
   if (path === '/health') {
     const parts = await health()
     const ok = parts.every((part) => part.ok)

@@ -1,0 +1,55 @@
+/** Those who log in to read: the session desk, and the servers of IMAP and POP3 in front of it. */
+import type { SubmissionAgent } from '#agents/submission/submission.ts'
+import type { Claims } from '#lib/claims.ts'
+import { systemClock as clock } from '#lib/clock.ts'
+import type { DiscovererSource } from '#privacy/discovery/discovery.ts'
+import { createAids } from '#privacy/e2e/aids.ts'
+import { createImapServer, type ImapServer } from '#servers/imap/imap-server.ts'
+import { createPop3Server, type Pop3Server } from '#servers/pop3/pop3-server.ts'
+import type { LoginBrakes } from '#session/login-brakes.ts'
+import type { SessionDesk } from '#session/session.ts'
+import { createSessionDesk } from '#session/session-desk.ts'
+import type { Foundation } from './foundation.ts'
+import type { Service } from './front-wire.ts'
+
+interface DeskParts {
+  readonly submission: SubmissionAgent
+  readonly discovery: DiscovererSource
+  readonly brakes: LoginBrakes | number
+}
+
+export function createDesk(foundation: Foundation, { submission, discovery, brakes }: DeskParts): SessionDesk {
+  const { config, directory, keyring, store, logger, metrics } = foundation
+  return createSessionDesk({
+    directory,
+    keyring,
+    store,
+    submission,
+    aid: createAids({ ...foundation, discovery, authservId: config.hostname, clock }),
+    logger,
+    metrics,
+    failedLogins: brakes,
+    now: clock.now,
+    clock,
+  })
+}
+
+interface ReaderParts {
+  readonly desk: SessionDesk
+  /** Where several processes serve the same maildrops. */
+  readonly locks?: Claims
+}
+
+export function createReaders(
+  { config, certificates, logger, metrics }: Foundation,
+  { desk, locks }: ReaderParts,
+): Record<Service, ImapServer | Pop3Server> {
+  const { messageSize, connections, connectionsPerAddress, memory } = config.limits
+  const limits = { messageSize, connections, connectionsPerAddress }
+  const shared = { tls: certificates.current, desk, clock, logger, metrics }
+  const imap = (implicitTls: boolean) =>
+    createImapServer({ ...shared, implicitTls, limits: { ...limits, appendMemory: memory } })
+  const pop3 = (implicitTls: boolean) =>
+    createPop3Server({ ...shared, implicitTls, limits, ...(locks ? { locks } : {}) })
+  return { imaps: imap(true), imap: imap(false), pop3s: pop3(true), pop3: pop3(false) }
+}
