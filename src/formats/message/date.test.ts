@@ -9,6 +9,7 @@ import {
   parseDate,
   parseImapDay,
   parseInternalDate,
+  parseSentDate,
 } from './date.ts'
 
 const NOON = Date.UTC(2026, 10, 3, 12, 0, 0)
@@ -30,6 +31,15 @@ test('reads Date fields as they are found', () => {
     time: Date.UTC(1997, 10, 21, 15, 55, 6),
     offset: -360,
   })
+})
+
+test('a day without a time is midnight where messages are sorted by it', () => {
+  const midnight = { time: Date.UTC(2026, 10, 3), offset: 0 }
+  for (const text of ['3 Nov 2026', 'Tue, 3 Nov 2026', '3 Nov 2026 25:99 +0100', '3-Nov-2026'])
+    assert.deepEqual(parseSentDate(text), midnight, text)
+  assert.deepEqual(parseSentDate('3 Nov 2026 12:00 +0100'), parseDate('3 Nov 2026 12:00 +0100'))
+  for (const text of ['', 'x', '31 Feb 2026', '3 Foo 2026 12:00', 'Nov 2026'])
+    assert.equal(parseSentDate(text), null, text)
 })
 
 test('refuses what is no date', () => {

@@ -37,7 +37,18 @@ const ZONES = new Map<string, number>([
 
 /** The value of a Date field, also with the weekday, seconds or zone missing and with comments; null when it is none. */
 export function parseDate(text: string): ZonedDate | null {
-  if (text.length > TEXT_LIMIT) return null
+  return readDate(dateWords(text))
+}
+
+/** For searching and sorting (RFC 5256 §2.2): where the time is missing or none, it is midnight in UTC. */
+export function parseSentDate(text: string): ZonedDate | null {
+  const words = dateWords(text)
+  return readDate(words) ?? readDate([...words.slice(0, 3), '00:00:00', '+0000'])
+}
+
+/** Day, month, year, time and zone, as far as they are there. */
+function dateWords(text: string): string[] {
+  if (text.length > TEXT_LIMIT) return []
   const words = withoutComments(text)
     .replace(/[,\t\r\n]/g, ' ')
     .split(' ')
@@ -48,6 +59,10 @@ export function parseDate(text: string): ZonedDate | null {
   if (MONTH_NUMBERS.has(words[0]?.toLowerCase() ?? '') && /^[0-9]{4}$/.test(words[3] ?? '')) {
     words.splice(0, 4, words[1]!, words[0]!, words[3]!, words[2]!)
   }
+  return words
+}
+
+function readDate(words: readonly string[]): ZonedDate | null {
   const day = number(words[0], 2)
   const month = MONTH_NUMBERS.get(words[1]?.slice(0, 3).toLowerCase() ?? '')
   const year = fullYear(words[2])

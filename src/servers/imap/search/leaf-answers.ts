@@ -1,7 +1,7 @@
 /** How single SEARCH keys are answered (RFC 3501 §6.4.4 and the extensions named in formats/imap/search-key.ts), given what they look at. */
 import type { MessageFacts, MessageRow, Uid } from '#custody/store/mail-store.ts'
 import { resolveSequence, SAVED, type SequenceSet } from '#formats/imap/sequence-set.ts'
-import { dayOf, parseDate } from '#formats/message/date.ts'
+import { dayOf, parseSentDate } from '#formats/message/date.ts'
 import type { MessageSummary } from '#formats/message/summary.ts'
 import { threadIdOf } from '../fetch/thread-id.ts'
 import type { SearchGround } from './search-ground.ts'
@@ -114,7 +114,7 @@ export function summaryAnswer(key: LeafKey): Answer<MessageSummary> {
     case 'date': {
       const fits = dayFits(key.compare, key.day)
       return ({ root }) => {
-        const sent = parseDate(root.envelope?.date ?? '')
+        const sent = parseSentDate(root.envelope?.date ?? '')
         return truth(sent !== null && fits(dayOf(sent)))
       }
     }

@@ -3,7 +3,7 @@ import type { SortCriterion, SortField } from '#formats/imap/command.ts'
 import type { ListedAddress } from '#formats/message/address-list.ts'
 import { baseSubject } from '#formats/message/base-subject.ts'
 import { collated, compareCollated } from '#formats/message/collation.ts'
-import { parseDate } from '#formats/message/date.ts'
+import { parseSentDate } from '#formats/message/date.ts'
 import { decodeText } from '#formats/message/encoded-word.ts'
 import type { MessageSummary } from '#formats/message/summary.ts'
 import type { SearchGround } from './search-ground.ts'
@@ -110,7 +110,7 @@ function fieldOf(field: Exclude<SortField, 'arrival'>, { size, root }: MessageSu
 
 /** RFC 5256 §2.2: in UTC; null where it is not there or no date. */
 export function sentTime(date: string | null): number | null {
-  return date === null ? null : (parseDate(date)?.time ?? null)
+  return date === null ? null : (parseSentDate(date)?.time ?? null)
 }
 
 /** RFC 5957 §3: the display name, or else the address. */
