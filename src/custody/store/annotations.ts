@@ -9,7 +9,8 @@ import { asBuffer, type Bytes } from '#lib/bytes.ts'
 import { ANNOTATIONS_PER_MAILBOX, TooManyAnnotations } from './mail-store.ts'
 
 const VERSION = 1
-const LATER_WRITE = 8
+/** How often a value that others change meanwhile is changed again. */
+const ROUNDS = 8
 
 export type Annotations = ReadonlyMap<string, Bytes>
 export type AnnotationEntry = readonly [name: string, value: Bytes | null]
@@ -45,7 +46,7 @@ export async function changeAnnotations(
   entries: readonly AnnotationEntry[],
 ): Promise<void> {
   const changed = entries.map(([name]) => name)
-  for (let write = 0; write < LATER_WRITE; write++) {
+  for (let round = 0; round < ROUNDS; round++) {
     const before = await place.read()
     const after = new Map(before ? codec.decode(before) : [])
     for (const [name, value] of entries) {

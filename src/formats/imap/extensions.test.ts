@@ -200,6 +200,15 @@ test('metadata, quota, compression', () => {
     isBad(line)
 })
 
+test('NOTIFY with events that have no parentheses, as in the examples of RFC 5465', () => {
+  const plain =
+    'notify set status (selected MessageNew (uid) MessageExpunge FlagChange) (subtree Lists MessageNew MessageExpunge)'
+  const formal =
+    'notify set status (selected (MessageNew (uid) MessageExpunge FlagChange)) (subtree Lists (MessageNew MessageExpunge))'
+  assert.deepEqual(command(plain), command(formal))
+  isBad('NOTIFY SET (selected )')
+})
+
 test('NOTIFY (RFC 5465)', () => {
   assert.deepEqual(command('NOTIFY NONE'), { kind: 'notify', status: false, groups: null })
   assert.deepEqual(

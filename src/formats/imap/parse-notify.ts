@@ -54,7 +54,7 @@ function parseEvents(cursor: Cursor): Pick<NotifyGroup, 'events' | 'messageNew'>
   const events: string[] = []
   let messageNew: readonly FetchItem[] = []
   if (cursor.skipWord('NONE')) return { events, messageNew }
-  cursor.list(() => {
+  const parseEvent = () => {
     const event = cursor.atom('an event').toUpperCase()
     events.push(event)
     if (events.length > EVENTS) cursor.fail('fewer events')
@@ -64,7 +64,14 @@ function parseEvents(cursor: Cursor): Pick<NotifyGroup, 'events' | 'messageNew'>
         cursor.skipSpaces()
         return cursor.isNext('(') ? cursor.list(() => parseFetchItem(cursor)) : null
       }) ?? []
-  })
+  }
+  if (cursor.isNext('(')) cursor.list(parseEvent)
+  else {
+    // The examples of RFC 5465 §3.1 have no parentheses around the events.
+    do {
+      parseEvent()
+    } while (cursor.skipSpaces() && !cursor.isNext(')'))
+  }
   if (events.length === 0) cursor.fail('an event')
   return { events, messageNew }
 }

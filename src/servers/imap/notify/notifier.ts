@@ -165,9 +165,12 @@ export class Notifier implements NewsTeller {
     const uids: number[] = []
     const { view } = mailbox
     for (let place = view.length - 1; place >= 0 && view.uidAt(place) > last; place--) uids.push(view.uidAt(place))
-    for await (const group of openedMessages(mailbox, uids.reverse(), needsOf(items)))
+    const { wire } = this.#talk
+    for await (const group of openedMessages(mailbox, uids.reverse(), needsOf(items))) {
       for (const opened of group)
-        if (opened.kind === 'open') this.#talk.wire.send(...fetchResponse({ mailbox, items }, opened, false).chunks)
+        if (opened.kind === 'open') wire.send(...fetchResponse({ mailbox, items }, opened, false).chunks)
+      await wire.flush()
+    }
   }
 
   async #tellStatus(id: MailboxId): Promise<void> {
