@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { type Check, DATE, flagsOf, newMessage, text, uidsOf } from './contract-bench.ts'
-import { type FlagChange, MailboxRefused, NoSuchMailbox, OverQuota } from './mail-store.ts'
+import { type FlagChange, MailboxRefused, type MessageRow, NoSuchMailbox, OverQuota } from './mail-store.ts'
 
 export function appending(check: Check): void {
   check('content and summary come back as they went in', async ({ mail, mailbox }) => {
@@ -200,6 +200,39 @@ export function flags(check: Check): void {
     const same = await mail.setFlags(inbox, [2], set('add', '\\Seen'))
     assert.deepEqual(same.rows, rows)
     assert.deepEqual(await mail.status(inbox), after)
+  })
+
+  check('many messages of several kinds change together as each would alone', async ({ mail, mailbox }) => {
+    const inbox = await mailbox('INBOX')
+    const kinds = [[], ['\\Seen'], ['\\Flagged', 'Work'], ['Work'], ['\\Seen', 'work', 'Home']]
+    for (let i = 0; i < 60; i++) await mail.append(inbox, newMessage('x', { flags: kinds[(i * 7) % kinds.length]! }))
+    const among = Array.from({ length: 50 }, (_, index) => index + 5)
+    for (const [change, changes] of [
+      [set('add', '\\Flagged', 'WORK'), (flags: Set<string>) => flags.add('\\flagged').add('work')],
+      [set('remove', '\\Seen', 'home'), (flags: Set<string>) => flags.delete('\\seen') && flags.delete('home')],
+      [
+        set('replace', '\\Draft'),
+        (flags: Set<string>) => {
+          flags.clear()
+          flags.add('\\draft')
+        },
+      ],
+    ] as const) {
+      const folded = (rows: readonly MessageRow[]) =>
+        rows.map(({ flags }) => new Set(flags.map((one) => one.toLowerCase())))
+      const rows = await mail.list(inbox)
+      const expected = folded(rows)
+      for (const uid of among) changes(expected[uid - 1]!)
+      const answer = await mail.setFlags(inbox, among, change)
+      const after = await mail.list(inbox)
+      assert.deepEqual(folded(after), expected)
+      assert.deepEqual(answer.rows, after.slice(4, 54))
+      const { changed } = await mail.changesSince(inbox, answer.before)
+      const differs = ({ flags }: MessageRow, index: number) => flags.join(' ') !== rows[index]!.flags.join(' ')
+      assert.deepEqual(uidsOf(changed), uidsOf(after.filter(differs)))
+      const counts = await mail.status(inbox)
+      assert.equal(counts.unseen, expected.filter((flags) => !flags.has('\\seen')).length)
+    }
   })
 
   check('unchangedSince spares what changed meanwhile', async ({ mail, mailbox }) => {

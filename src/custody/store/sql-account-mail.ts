@@ -55,8 +55,9 @@ import type { AccountScope } from './schema.ts'
 import { SqlAccess } from './sql-access.ts'
 import { readAnnotationOctets, replaceAnnotationOctets } from './sql-annotations.ts'
 import { appendAllTo, appendTo } from './sql-append.ts'
-import { copyMessages, moveMessages, renameInbox, setFlags } from './sql-changes.ts'
+import { copyMessages, moveMessages, renameInbox } from './sql-changes.ts'
 import { SqlContents } from './sql-contents.ts'
+import { setFlags } from './sql-flags.ts'
 import {
   addMailbox,
   addSuperiors,

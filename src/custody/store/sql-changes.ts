@@ -1,85 +1,13 @@
-import { applyFlags, encodeFlags, sameFlags } from './flags.ts'
-import type { Copied, FlagChange, FlagsChanged, MailboxId, MailboxName, Relocated, Uid } from './mail-store.ts'
+import type { Copied, MailboxId, MailboxName, Relocated, Uid } from './mail-store.ts'
 import { INBOX } from './mailbox-name.ts'
-import { prepare } from './prepared.ts'
 import { MESSAGE_COST } from './quota.ts'
 import type { AccountScope } from './schema.ts'
 import { adjustAccount, adjustMailbox } from './sql-counters.ts'
 import { learnKeywords } from './sql-keywords.ts'
 import { addMailbox, addSuperiors, mailboxNamed, readStatus } from './sql-mailboxes.ts'
-import { addRow, allMessages, countsOf, messagesOf, rowOf, type StoredMessage } from './sql-messages.ts'
+import { addRow, allMessages, countsOf, messagesOf, type StoredMessage } from './sql-messages.ts'
 import { takeRows } from './sql-removal.ts'
 import { yieldNow } from './yield-now.ts'
-
-type Place = { account: number; mailbox: number; uid: number }
-
-const updateFlags = prepare((query, given: Place & { modseq: number; flags: number; keywords: string }) =>
-  query
-    .updateTable('message')
-    .set({ modseq: given.modseq, flags: given.flags, keywords: given.keywords })
-    .where('account_id', '=', given.account)
-    .where('mailbox_id', '=', given.mailbox)
-    .where('uid', '=', given.uid),
-)
-
-/** Throws NoSuchMailbox, TooManyFlags. */
-export async function setFlags(
-  scope: AccountScope,
-  mailbox: MailboxId,
-  uids: readonly Uid[],
-  change: FlagChange,
-): Promise<FlagsChanged> {
-  const given = encodeFlags(change.flags)
-  const limit = change.unchangedSince ?? Number.POSITIVE_INFINITY
-  const { highestModseq } = await readStatus(scope, mailbox)
-  const found = await messagesOf(scope, mailbox, uids)
-  const spared = found.filter((message) => message.modseq > limit).map(({ uid }) => uid)
-  const rest = found.filter((message) => message.modseq <= limit)
-  const next = rest.map((message) => changedMessage(message, change.mode, given))
-  const old = rest.filter((message, i) => message !== next[i])
-  const changed = next.filter((message, i) => message !== rest[i])
-  const after = changed.length > 0 ? await storeFlags(scope, mailbox, old, changed) : highestModseq
-  return { rows: next.map(rowOf), spared, before: highestModseq, after }
-}
-
-/** The message itself when nothing changes. */
-function changedMessage(
-  message: StoredMessage,
-  mode: FlagChange['mode'],
-  given: ReturnType<typeof encodeFlags>,
-): StoredMessage {
-  const before = { system: message.flags, keywords: message.keywords }
-  const after = applyFlags(before, mode, given)
-  return sameFlags(before, after) ? message : { ...message, flags: after.system, keywords: after.keywords }
-}
-
-async function storeFlags(
-  scope: AccountScope,
-  mailbox: MailboxId,
-  before: readonly StoredMessage[],
-  changed: readonly StoredMessage[],
-): Promise<number> {
-  const { modseq } = await adjustAccount(scope, { contents: 0, used: 0 })
-  const [gone, come] = [countsOf(before, -1), countsOf(changed, 1)]
-  await adjustMailbox(scope, {
-    mailbox,
-    modseq,
-    uids: 0,
-    messages: 0,
-    unseen: gone.unseen + come.unseen,
-    deleted: gone.deleted + come.deleted,
-    size: 0,
-  })
-  await learnKeywords(scope, mailbox, changed)
-  const { query, account } = scope
-  for (const [index, message] of changed.entries()) {
-    const { uid, flags, keywords } = message
-    message.modseq = modseq
-    await updateFlags(query, { account, mailbox, uid, modseq, flags, keywords })
-    await yieldNow(index)
-  }
-  return modseq
-}
 
 /** Which messages go where. `at`: their new save date, in milliseconds since the epoch; null: they keep the one that they have. */
 export interface Passage {
