@@ -31,21 +31,37 @@ export function mergeSentCopies(mail: AccountMail, now: () => number): AccountMa
     })
   }
 
-  async function append(mailbox: MailboxId, message: NewMessage): Promise<Appended> {
+  /** What is kept of it, and our own copies that it takes the place of. */
+  async function merged(mailbox: MailboxId, message: NewMessage) {
     const replaced = await ownCopies(mailbox, message)
     // What the client appends is kept, whether or not ours can be read.
     const copy = replaced.length > 0 ? await mail.read(mailbox, replaced.at(-1)!).catch(() => null) : null
-    const appended = await mail.append(mailbox, copy ? withNotes(message, notesIn(copy)) : message)
-    if (replaced.length > 0) {
-      await mail.setFlags(mailbox, replaced, { mode: 'add', flags: ['\\Deleted'] })
-      await mail.expunge(mailbox, replaced)
-    }
+    return { message: copy ? withNotes(message, notesIn(copy)) : message, replaced }
+  }
+
+  async function append(mailbox: MailboxId, message: NewMessage): Promise<Appended> {
+    const one = await merged(mailbox, message)
+    const appended = await mail.append(mailbox, one.message)
+    if (one.replaced.length > 0) await mail.remove(mailbox, one.replaced)
+    return appended
+  }
+
+  async function appendAll(mailbox: MailboxId, messages: readonly NewMessage[]): Promise<readonly Appended[]> {
+    const all: Awaited<ReturnType<typeof merged>>[] = []
+    for (const message of messages) all.push(await merged(mailbox, message))
+    const appended = await mail.appendAll(
+      mailbox,
+      all.map(({ message }) => message),
+    )
+    const replaced = all.flatMap((one) => one.replaced)
+    if (replaced.length > 0) await mail.remove(mailbox, replaced)
     return appended
   }
 
   return new Proxy(mail, {
     get(target, property) {
       if (property === 'append') return append
+      if (property === 'appendAll') return appendAll
       const member = Reflect.get(target, property, target)
       return typeof member === 'function' ? member.bind(target) : member
     },

@@ -215,6 +215,9 @@ test("a client's copy in Sent takes the place of the one that submission made, a
   assert.deepEqual(await uidsIn(mail, sent), [2, 3, 4], "a client's own copies are its own affair")
   await mail.append(await idOf('Archive'), { ...message('two@alpha.test'), flags: [] })
   assert.deepEqual(await uidsIn(mail, sent), [2, 3, 4])
+  const both = ['two@alpha.test', 'three@alpha.test'].map((id) => ({ ...message(id), flags: ['\\Seen'] }))
+  await mail.appendAll(sent, both)
+  assert.deepEqual(await uidsIn(mail, sent), [3, 4, 5, 6])
 })
 
 test("what submission noted of the way a message went stays in the client's copy, and nothing that the client says of it", async () => {
