@@ -82,6 +82,8 @@ export class SelectedMailbox implements Disposable {
   #arrived: Uid[] = []
   /** MODSEQs above #modseq that this session's own changes brought about and the client knows. */
   readonly #own = new Map<Uid, number>()
+  /** The list that was looked at last. */
+  #learnt: readonly string[] = []
   /** How many keywords of the image the client has been told of. */
   #keywords = 0
 
@@ -276,6 +278,9 @@ export class SelectedMailbox implements Disposable {
 
   /** Takes note of keywords in a row that the client is about to hear of. */
   learn({ flags }: MessageRow): void {
+    // Rows in large numbers share few lists.
+    if (flags === this.#learnt) return
+    this.#learnt = flags
     for (const flag of flags) if (!flag.startsWith('\\')) this.#image.learnKeyword(flag)
   }
 
