@@ -16,8 +16,11 @@
  *
  * After a change of certificate old mail stays as it is, readable, until it is re-sealed (sealed-mail-store-resealing.ts).
  *
- * In clear stay exactly: uid, modseq, internal date, flags, the mailbox's id, name and numbers, the padded size, and whether a
- * message was unsealed and its signatures are to be checked again. A message that cannot be sealed is not stored.
+ * Annotations of mailboxes lie as index records do (sealed-mail-store-annotations.ts).
+ *
+ * In clear stay exactly: uid, modseq, internal date, flags, the mailbox's id, name and numbers, the padded size, whether a
+ * message was unsealed and its signatures are to be checked again, and whether a mailbox has annotations, and their padded size.
+ * A message that cannot be sealed is not stored.
  */
 import { type Claims, createClaims } from '#lib/claims.ts'
 import type { Clock } from '#lib/clock.ts'
