@@ -1,9 +1,10 @@
 /**
  * Queries that are compiled once. Building and compiling a query costs Kysely several times what SQLite needs to run it, so
- * those that are asked often are built at their first use, with places for their values, and bound from then on.
+ * those that are asked often are built at their first use, with places for their values, and bound from then on. SQLite is then
+ * asked directly.
  */
 import type { Compilable, CompiledQuery } from 'kysely'
-import type { Query } from './sqlite.ts'
+import { type Query, runDirectly } from './sqlite.ts'
 
 class Place {
   readonly name: string
@@ -33,7 +34,8 @@ export function preparing<S>(): Prepare<S> {
         compiled.set(dialect, found)
       }
       const parameters = found.parameters.map((one) => (one instanceof Place ? values[one.name as keyof P] : one))
-      return (await query.executeQuery<R>({ ...found, parameters })).rows
+      const rows = runDirectly(query, found.sql, parameters) as R[] | null
+      return rows ?? (await query.executeQuery<R>({ ...found, parameters })).rows
     }
   }
 }

@@ -91,17 +91,53 @@ interface SqliteOptions {
 
 const STATEMENTS_KEPT = 128
 
-function kyselyOver(database: DatabaseSync): SqliteDialect {
-  const kept = new Map<string, { statement: StatementSync; reader: boolean }>()
+/** Statements of one database, kept by their text. */
+class Statements {
+  readonly #database: DatabaseSync
+  readonly #kept = new Map<string, { readonly statement: StatementSync; readonly reader: boolean }>()
+
+  constructor(database: DatabaseSync) {
+    this.#database = database
+  }
+
+  get inTransaction(): boolean {
+    return this.#database.isTransaction
+  }
+
+  find(sql: string): { readonly statement: StatementSync; readonly reader: boolean } {
+    const known = this.#kept.get(sql)
+    if (known) return known
+    const statement = this.#database.prepare(sql)
+    const found = { statement, reader: statement.columns().length > 0 }
+    if (this.#kept.size >= STATEMENTS_KEPT) this.#kept.delete(this.#kept.keys().next().value!)
+    this.#kept.set(sql, found)
+    return found
+  }
+
+  run(sql: string, values: readonly unknown[]): unknown[] {
+    const { statement, reader } = this.find(sql)
+    if (reader) return statement.all(...(values as SQLInputValue[]))
+    statement.run(...(values as SQLInputValue[]))
+    return []
+  }
+}
+
+/** Of databases and of transactions, which run in the same connection. */
+const statementsOf = new WeakMap<object, { readonly statements: Statements; readonly isTransaction: boolean }>()
+
+/**
+ * The rows that a compiled query answers, without what Kysely does around it, which takes several times what SQLite needs. null:
+ * it has to be asked in the ordinary way, because a transaction is open that it is not part of, or the database is no SQLite.
+ */
+export function runDirectly<S>(query: Query<S>, sql: string, values: readonly unknown[]): unknown[] | null {
+  const known = statementsOf.get(query)
+  if (!known || (!known.isTransaction && known.statements.inTransaction)) return null
+  return known.statements.run(sql, values)
+}
+
+function kyselyOver(database: DatabaseSync, statements: Statements): SqliteDialect {
   const prepare = (sql: string) => {
-    let found = kept.get(sql)
-    if (!found) {
-      const statement = database.prepare(sql)
-      found = { statement, reader: statement.columns().length > 0 }
-      if (kept.size >= STATEMENTS_KEPT) kept.delete(kept.keys().next().value!)
-      kept.set(sql, found)
-    }
-    const { statement, reader } = found
+    const { statement, reader } = statements.find(sql)
     return {
       reader,
       all: (values: readonly unknown[]) => statement.all(...(values as SQLInputValue[])),
@@ -168,6 +204,7 @@ interface Waiting<S> {
 
 class GroupCommit<S> implements SqliteDatabase<S> {
   readonly query: Kysely<S>
+  readonly #statements: Statements
   readonly #path: string
   readonly #sync: (wal: FileHandle) => Promise<void>
   #waiting: Waiting<S>[] = []
@@ -185,8 +222,9 @@ class GroupCommit<S> implements SqliteDatabase<S> {
   /** By their SQL: few, and each asked often. */
   readonly #arrayStatements = new Map<string, StatementSync>()
 
-  constructor(query: Kysely<S>, database: DatabaseSync, options: SqliteOptions) {
+  constructor(query: Kysely<S>, database: DatabaseSync, statements: Statements, options: SqliteOptions) {
     this.query = query
+    this.#statements = statements
     this.#database = database
     this.#othersVersion = database.prepare('pragma data_version')
     this.#path = options.path
@@ -224,6 +262,7 @@ class GroupCommit<S> implements SqliteDatabase<S> {
     const settled: (() => void)[] = []
     try {
       await this.query.transaction().execute(async (transaction) => {
+        statementsOf.set(transaction, { statements: this.#statements, isTransaction: true })
         for (const one of batch) {
           const value = await this.#attempt(transaction, one, batch.length > 1)
           if ('error' in value) one.reject(value.error)
@@ -356,9 +395,11 @@ export async function openSqlite<S>(options: SqliteOptions): Promise<SqliteDatab
     database.exec(`pragma wal_autocheckpoint = ${options.checkpointPages ?? 2000}`)
     database.exec('pragma journal_size_limit = 16777216')
     database.exec(`pragma cache_size = -${options.cacheKiB ?? 2000}`)
-    const query = new Kysely<S>({ dialect: kyselyOver(database) })
+    const statements = new Statements(database)
+    const query = new Kysely<S>({ dialect: kyselyOver(database, statements) })
     await migrate(query as unknown as Kysely<unknown>, options.path, options.migrations)
-    return new GroupCommit(query, database, options)
+    statementsOf.set(query, { statements, isTransaction: false })
+    return new GroupCommit(query, database, statements, options)
   } catch (error) {
     database.close()
     throw error

@@ -158,9 +158,7 @@ export class SealedIndex implements AsyncDisposable {
 
   /** Opens sealed summaries and has entries put in their place, but of those that are to be unsealed first. */
   async #openWaiting(waiting: readonly Placed[]): Promise<readonly Found[]> {
-    const entries: (Bytes | Unopened)[] = []
-    for (let i = 0; i < waiting.length; i += BATCH)
-      entries.push(...(await this.opener.entries(waiting.slice(i, i + BATCH).map(({ summary }) => summary!))))
+    const entries = await this.#entriesOf(waiting.map(({ summary }) => summary!))
     const opened = waiting.map((placed, index): Found => {
       const entry = entries[index]!
       const isSettled = typeof entry !== 'string' && !mayNeedUnsealing(entry)
@@ -168,6 +166,21 @@ export class SealedIndex implements AsyncDisposable {
     })
     this.#keep(opened.filter(({ isKept }) => isKept))
     return opened
+  }
+
+  /** The keys open some while those that they have opened before are read. */
+  async #entriesOf(summaries: readonly Bytes[]): Promise<readonly (Bytes | Unopened)[]> {
+    const entries: (Bytes | Unopened)[] = []
+    const underWay: Promise<readonly (Bytes | Unopened)[]>[] = []
+    for (let i = 0; i < summaries.length; i += BATCH) {
+      const opening = this.opener.entries(summaries.slice(i, i + BATCH))
+      // Nobody waits for it when one before it fails.
+      opening.catch(() => {})
+      underWay.push(opening)
+      if (underWay.length > 1) entries.push(...(await underWay.shift()!))
+    }
+    for (const last of underWay) entries.push(...(await last))
+    return entries
   }
 
   /** No summary and no entry: another session is at it, or the index is damaged. */
