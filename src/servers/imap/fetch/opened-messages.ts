@@ -33,9 +33,10 @@ interface Group {
 const ROWS_AT_ONCE = 4096
 const SUMMARIES_AT_ONCE = 256
 const CONTENTS_AT_ONCE = 64
-const CONTENT_OCTETS_AT_ONCE = 8 * 1024 * 1024
+/** Enough to be worth a question; more of it only waits for the client, and for the garbage collector. */
+const CONTENT_OCTETS_AT_ONCE = 512 * 1024
 /** The first group is small, so that the client has something to do soon; each one after it is twice as large, up to the most. */
-const FIRST_GROUP = 16
+const FIRST_GROUP = 8
 
 /** What is at hand already of the messages that are asked for. */
 export interface AtHand {
@@ -71,7 +72,7 @@ async function* groupsOf(
 ): AsyncGenerator<Group> {
   if (needs.content === true && uids.length > 1) return yield* groupsBySize(mailbox, uids, known)
   const most = needs.summary ? SUMMARIES_AT_ONCE : ROWS_AT_ONCE
-  for (let start = 0, size = Math.min(FIRST_GROUP * 4, most); start < uids.length; size = Math.min(size * 2, most)) {
+  for (let start = 0, size = Math.min(FIRST_GROUP * 8, most); start < uids.length; size = Math.min(size * 2, most)) {
     yield { uids: uids.slice(start, start + size), rows: known?.slice(start, start + size) ?? null }
     start += size
   }
