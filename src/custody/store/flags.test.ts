@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { applyFlags, decodeFlags, encodeFlags, KEYWORD_LENGTH, KEYWORDS_PER_MESSAGE } from './flags.ts'
-import { MailboxRefused } from './mail-store.ts'
+import { MailboxRefused, TooManyFlags } from './mail-store.ts'
 
 const flag = fc.constantFrom('\\Seen', '\\Answered', '\\Flagged', '\\Deleted', '\\Draft', '$Junk', 'a', 'B', 'c')
 const flags = fc.uniqueArray(flag)
@@ -27,7 +27,8 @@ test('adding and removing are what they are on sets', () => {
 
 test('what cannot be kept is refused: too many, too long, with blanks or controls', () => {
   const many = Array.from({ length: KEYWORDS_PER_MESSAGE + 1 }, (_, i) => `k${i}`)
-  for (const given of [many, ['x'.repeat(KEYWORD_LENGTH + 1)], ['a b'], ['a\r\n'], [''], ['\u007f']])
+  assert.throws(() => encodeFlags(many), TooManyFlags)
+  for (const given of [['x'.repeat(KEYWORD_LENGTH + 1)], ['a b'], ['a\r\n'], [''], ['\u007f']])
     assert.throws(() => encodeFlags(given), MailboxRefused)
   assert.deepEqual(decodeFlags(encodeFlags(['\\Recent', '\\Strange'])), [])
 })
