@@ -68,8 +68,13 @@ export class PictureClient {
       while (this.#messages.length < Number(number)) this.#messages.push({ uid: null, flags: new Set() })
     } else if (what === 'EXPUNGE') assert.equal(this.#messages.splice(place, 1).length, 1, line)
     else if (number === 'VANISHED') {
-      const gone = new Set(numbersOf(line.split(' ').at(-1)!))
-      this.#messages = this.#messages.filter(({ uid }) => uid === null || !gone.has(uid))
+      // RFC 7162 §3.2.10.2: each of them is one message less, also one whose uid the client does not know yet.
+      for (const gone of numbersOf(line.split(' ').at(-1)!)) {
+        const known = this.#messages.findIndex(({ uid }) => uid === gone)
+        const at = known >= 0 ? known : this.#messages.findIndex(({ uid }) => uid === null)
+        assert.ok(at >= 0, line)
+        this.#messages.splice(at, 1)
+      }
     } else if (what === 'FETCH') {
       const message = this.#messages[place]
       assert.ok(message, line)
