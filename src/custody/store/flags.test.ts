@@ -27,8 +27,7 @@ test('adding and removing are what they are on sets', () => {
 
 test('what cannot be kept is refused: too many, too long, with blanks or controls', () => {
   const many = Array.from({ length: KEYWORDS_PER_MESSAGE + 1 }, (_, i) => `k${i}`)
-  assert.throws(() => encodeFlags(many), TooManyFlags)
-  for (const given of [['x'.repeat(KEYWORD_LENGTH + 1)], ['a b'], ['a\r\n'], [''], ['\u007f']])
-    assert.throws(() => encodeFlags(given), MailboxRefused)
+  for (const given of [many, ['x'.repeat(KEYWORD_LENGTH + 1)]]) assert.throws(() => encodeFlags(given), TooManyFlags)
+  for (const given of [['a b'], ['a\r\n'], [''], ['\u007f']]) assert.throws(() => encodeFlags(given), MailboxRefused)
   assert.deepEqual(decodeFlags(encodeFlags(['\\Recent', '\\Strange'])), [])
 })
