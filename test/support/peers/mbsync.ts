@@ -33,7 +33,10 @@ export async function mbsync(options: MbsyncOptions): Promise<Mbsync> {
       ? 'SSLType None'
       : `SSLType ${options.tls ?? 'IMAPS'}\nCertificateFile ${options.certificate}`
   await writeFile(at('password'), options.password, { mode: 0o600 })
+  // What a test loses with its machine it makes again.
   const config = `
+FSync no
+
 IMAPAccount provider
 Host ${options.host}
 Port ${options.port}
