@@ -18,6 +18,8 @@ export interface IndexFiles {
   write(name: string, octets: Bytes): Promise<void>
   remove(name: string): Promise<void>
   names(): Promise<readonly string[]>
+  /** Whether it was written so long ago that nobody is about to name it. */
+  isOld(name: string): Promise<boolean>
 }
 
 export type Opened =
@@ -83,9 +85,10 @@ export class SealedFiles implements Disposable {
     return { kind: 'damaged' }
   }
 
-  /** Everything but these files. */
+  /** Files besides these that nobody is about to name: what a crash, or another process, left behind. */
   async removeOthers(kept: ReadonlySet<string>): Promise<void> {
-    for (const name of await this.#files.names()) if (!kept.has(name)) await this.#files.remove(name)
+    for (const name of await this.#files.names())
+      if (!kept.has(name) && (await this.#files.isOld(name))) await this.#files.remove(name)
   }
 
   remove(name: string): Promise<void> {

@@ -12,6 +12,7 @@ function memoryFiles(): IndexFiles & { readonly kept: Map<string, Uint8Array> } 
     write: async (name, octets) => void kept.set(name, octets),
     remove: async (name) => void kept.delete(name),
     names: async () => [...kept.keys()],
+    isOld: async () => true,
   }
 }
 
@@ -129,6 +130,7 @@ test('an index that is damaged, another account’s, or of a newer program is ma
     assert.equal(lines.length, 1)
     assert.deepEqual(await states(index, 'letter', [1]), [OPEN])
     await fill(index, 1, 3)
+    await index.sweep()
     assert.equal(files.kept.size, 4, 'what nobody names any more is gone')
   }
   const files = memoryFiles()

@@ -59,11 +59,9 @@ export class SearchIndex implements AsyncDisposable {
   readonly #fresh = new Set<StoredShard>()
   #builder = new ShardBuilder()
   #changed = false
-  /** Nothing that is on the disk may stay. */
-  #startsAnew: boolean
   #isOld: boolean
 
-  private constructor(options: SearchIndexOptions, files: SealedFiles, manifest: Manifest, state: ManifestState) {
+  private constructor(options: SearchIndexOptions, files: SealedFiles, manifest: Manifest, isOld: boolean) {
     this.#files = files
     this.#logger = options.logger
     this.#account = options.account
@@ -74,19 +72,17 @@ export class SearchIndex implements AsyncDisposable {
     if (isRetried) for (const id of manifest.unreadable) this.#covered.remove(id, id)
     this.#unreadable = new Set(isRetried ? [] : manifest.unreadable)
     this.#large = new Set(manifest.large)
-    this.#startsAnew = state === 'bad'
-    this.#isOld = state === 'old'
+    this.#isOld = isOld
   }
 
   static async open(options: SearchIndexOptions): Promise<SearchIndex> {
     const { account, keys, files, logger } = options
     const sealed = new SealedFiles(account, keys, files)
     const opened = await sealed.open(MANIFEST)
-    if (opened.kind === 'open')
-      return new SearchIndex(options, sealed, decodeManifest(opened.octets), opened.isOld ? 'old' : 'good')
+    if (opened.kind === 'open') return new SearchIndex(options, sealed, decodeManifest(opened.octets), opened.isOld)
     if (opened.kind !== 'missing')
       logger.warn({ account, outcome: opened.kind }, 'the search index cannot be read and is made anew')
-    return new SearchIndex(options, sealed, EMPTY, opened.kind === 'missing' ? 'good' : 'bad')
+    return new SearchIndex(options, sealed, EMPTY, false)
   }
 
   /** Messages in it. */
@@ -144,8 +140,6 @@ export class SearchIndex implements AsyncDisposable {
   async commit(): Promise<void> {
     if (this.#fresh.size > 0) await this.#merge([...this.#fresh], null)
     if (this.#changed || this.#isOld) await this.#writeManifest()
-    if (this.#startsAnew) await this.#removeOthers()
-    this.#startsAnew = false
   }
 
   /** Makes few shards of many, renews what is under an old key, and drops what is not `alive` any more (null: nothing is known). */
@@ -216,7 +210,8 @@ export class SearchIndex implements AsyncDisposable {
     await this.#files.write(MANIFEST, encodeManifest(manifest), this.documents)
   }
 
-  #removeOthers(): Promise<void> {
+  /** Removes old files that are not the index's any more. */
+  sweep(): Promise<void> {
     const kept = this.#set.shards.flatMap(({ row }) => fileNames(row.id))
     return this.#files.removeOthers(new Set([MANIFEST, ...kept]))
   }
@@ -301,8 +296,6 @@ export class SearchIndex implements AsyncDisposable {
     this.#files[Symbol.dispose]()
   }
 }
-
-type ManifestState = 'good' | 'old' | 'bad'
 
 function hasManyDead({ documents }: StoredShard, alive: ReadonlySet<number>): boolean {
   let dead = 0

@@ -38,5 +38,6 @@ function memoryFiles(kept: Map<string, Bytes>): IndexFiles {
     write: async (name, octets) => void kept.set(name, octets),
     remove: async (name) => void kept.delete(name),
     names: async () => [...kept.keys()],
+    isOld: async () => true,
   }
 }

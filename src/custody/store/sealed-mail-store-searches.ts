@@ -31,16 +31,14 @@ export class Searches implements AsyncDisposable {
     this.#memoryLimit = memoryLimit
   }
 
-  /** The session's account is indexed while it lives, in the background. */
+  /** What is new is taken in as long as the session lives, once somebody wakes the index. */
   async join(session: SearchingSession): Promise<AccountSearch> {
     const { account } = session
     for (let closing = this.#closing.get(account); closing; closing = this.#closing.get(account)) await closing
     const entry = this.#entries.get(account) ?? this.#enter(session)
     entry.sessions.add(session)
     try {
-      const search = await entry.search
-      search.wake()
-      return search
+      return await entry.search
     } catch (error) {
       if (this.#entries.get(account) === entry) this.#entries.delete(account)
       throw error

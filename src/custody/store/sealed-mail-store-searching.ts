@@ -62,6 +62,7 @@ export class AccountSearch implements AsyncDisposable {
   #running: Promise<void> | null = null
   #step: Promise<unknown> = Promise.resolve()
   #again = false
+  #swept = false
   #later: Disposable | null = null
   #closed = false
   /** When somebody searched last; 0: nobody has. */
@@ -138,6 +139,8 @@ export class AccountSearch implements AsyncDisposable {
 
   async #run(): Promise<void> {
     try {
+      if (!this.#swept) await this.#index.sweep()
+      this.#swept = true
       while (this.#again) {
         this.#again = false
         let isNew = false

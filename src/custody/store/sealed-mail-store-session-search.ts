@@ -9,23 +9,31 @@ export class SessionSearch implements AsyncDisposable {
   readonly #searches: Searches
   readonly #session: SearchingSession
   #joined: Promise<AccountSearch> | null = null
+  #isFolded = false
   #closed = false
 
-  /** Begins to index once `folded`: listings are wanted sooner than searches. */
+  /** Begins to index once `folded`: listings are wanted sooner than searches, and searches need them too. */
   constructor(searches: Searches, session: SearchingSession, folded: Promise<void>) {
     this.#searches = searches
     this.#session = session
     // Whoever searches hears of what goes wrong.
-    folded.then(() => this.#join()).catch(() => {})
+    folded
+      .then(() => {
+        this.#isFolded = true
+        return this.#join()
+      })
+      .catch(() => {})
   }
 
   async #join(): Promise<AccountSearch | null> {
     if (this.#closed) return null
     this.#joined ??= this.#searches.join(this.#session)
-    return this.#joined.catch((error) => {
+    const search = await this.#joined.catch((error) => {
       this.#joined = null
       throw error
     })
+    if (this.#isFolded) search.wake()
+    return search
   }
 
   async textMatches(mailbox: MailboxId, queries: readonly TextQuery[]): Promise<readonly TextMatches[]> {

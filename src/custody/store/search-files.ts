@@ -1,17 +1,20 @@
 import { constants } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Bytes } from '#lib/bytes.ts'
 import type { IndexFiles } from '../search/sealed-files.ts'
 
 const UNFINISHED = '.new'
+const OLD_MS = 60 * 60_000
 
 /** The files of an account's search index, in a folder of their own. They are a cache: nothing waits for the disk. */
 export class SearchFiles implements IndexFiles {
   readonly #directory: string
+  readonly #now: () => number
 
-  constructor(directory: string) {
+  constructor(directory: string, now: () => number) {
     this.#directory = directory
+    this.#now = now
   }
 
   async read(name: string): Promise<Bytes | null> {
@@ -38,6 +41,11 @@ export class SearchFiles implements IndexFiles {
 
   async remove(name: string): Promise<void> {
     await rm(join(this.#directory, name), { force: true })
+  }
+
+  async isOld(name: string): Promise<boolean> {
+    const found = await stat(join(this.#directory, name)).catch(nullWhenMissing)
+    return found !== null && found.mtimeMs < this.#now() - OLD_MS
   }
 
   async names(): Promise<readonly string[]> {

@@ -105,7 +105,7 @@ export class SqlAccountMail implements IndexedAccountMail {
 
   constructor(databases: AccountDatabases, account: AccountId, hub: ChangeHub, now: () => number) {
     this.#access = new SqlAccess(databases, account)
-    this.searchable = new SqlSearchable(this.#access, databases.paths(account).search)
+    this.searchable = new SqlSearchable(this.#access, databases.paths(account).search, now)
     this.contents = new SqlContents(this.#access, (...mailboxes) => this.#notify(...mailboxes))
     this.#account = account
     this.#hub = hub

@@ -28,9 +28,9 @@ export class SqlSearchable implements Searchable {
   readonly files: SearchFiles
   readonly #access: SqlAccess
 
-  constructor(access: SqlAccess, directory: string) {
+  constructor(access: SqlAccess, directory: string, now: () => number) {
     this.#access = access
-    this.files = new SearchFiles(directory)
+    this.files = new SearchFiles(directory, now)
   }
 
   mailbox(mailbox: MailboxId, known: string | null): Promise<MailboxContents | null> {
