@@ -15,8 +15,23 @@ export interface FrontDuties {
   readonly claims: Claims
   /** It can take clients. */
   readonly onReady: () => void
+  /** It died before it had this client. */
+  readonly onUntaken: (client: Client) => void
   /** What the others have to hear. */
   readonly onNews: (front: FrontProcess, news: Extract<FromFront, { from: 'change' | 'failed-login' }>) => void
+}
+
+/** Who came, for which service. */
+export interface Client {
+  readonly service: Service
+  readonly socket: Socket
+  /** Called when it is gone. */
+  readonly left: () => void
+}
+
+interface Given extends Client {
+  /** The front has the socket. */
+  isTaken: boolean
 }
 
 const RESTART_MS = 1000
@@ -31,7 +46,7 @@ const CLOSING_MS = 35_000
 export class FrontProcess {
   readonly number: number
   readonly #duties: FrontDuties
-  readonly #clients = new Map<number, () => void>()
+  readonly #clients = new Map<number, Given>()
   readonly #claims = new Map<string, Disposable>()
   readonly #questions = new Map<number, PromiseWithResolvers<string | number | null>>()
   readonly #watched = new Set<AccountId>()
@@ -86,14 +101,14 @@ export class FrontProcess {
 
   send(message: ToFront, socket?: Socket): void {
     // One that is ending hears nothing; its exit says so.
-    this.#child?.send(message, socket, () => {})
+    this.#child?.send(message, socket, { keepOpen: true }, () => {})
   }
 
-  /** `left` is called when the client is gone. */
-  give(socket: Socket, service: Service, left: () => void): void {
-    const client = ++this.#lastId
-    this.#clients.set(client, left)
-    this.send({ to: 'client', client, service }, socket)
+  give(client: Client): void {
+    const { socket, service } = client
+    const id = ++this.#lastId
+    this.#clients.set(id, { ...client, isTaken: false })
+    this.send({ to: 'client', client: id, service }, socket)
   }
 
   /** null when there is no answer. One that does not answer is ended, as what it was asked for must be so. */
@@ -115,14 +130,20 @@ export class FrontProcess {
     switch (message.from) {
       case 'ready':
         this.#isReady = true
+        this.#duties.logger.info({ front: this.number, process: this.#child?.pid ?? null }, 'a front is ready')
         this.#duties.onReady()
         return
-      case 'left': {
-        const left = this.#clients.get(message.client)
-        this.#clients.delete(message.client)
-        left?.()
+      case 'taken': {
+        const client = this.#clients.get(message.client)
+        if (client) client.isTaken = true
+        // Only what this process has of it.
+        client?.socket.destroy()
         return
       }
+      case 'left':
+        this.#clients.get(message.client)?.left()
+        this.#clients.delete(message.client)
+        return
       case 'watch':
         if (message.watched) this.#watched.add(message.account)
         else this.#watched.delete(message.account)
@@ -157,10 +178,14 @@ export class FrontProcess {
     const { clock, logger } = this.#duties
     this.#child = null
     this.#isReady = false
-    for (const left of this.#clients.values()) left()
+    const clients = [...this.#clients.values()]
     for (const claim of this.#claims.values()) claim[Symbol.dispose]()
     for (const asked of this.#questions.values()) asked.resolve(null)
     for (const kept of [this.#clients, this.#claims, this.#questions, this.#watched]) kept.clear()
+    for (const client of clients) {
+      if (client.isTaken) client.left()
+      else this.#duties.onUntaken(client)
+    }
     if (this.#stopping) return
     const wait = clock.now() - this.#startedAt < BRIEF_MS ? RESTART_BRIEF_MS : RESTART_MS
     logger.error({ front: this.number, ...why, seconds: wait / 1000 }, 'a front ended and is started again')

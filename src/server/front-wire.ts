@@ -34,6 +34,8 @@ export type ToFront =
 
 export type FromFront =
   | { readonly from: 'ready' }
+  /** Its socket has come. */
+  | { readonly from: 'taken'; readonly client: number }
   | { readonly from: 'left'; readonly client: number }
   | ({ readonly from: 'change' } & ChangeMade)
   /** The front has listeners to this account, or no more. */

@@ -120,6 +120,7 @@ export class Front {
   }
 
   async #serve({ client, service }: Extract<ToFront, { to: 'client' }>, socket: Socket | undefined): Promise<void> {
+    this.#say({ from: 'taken', client })
     if (this.#stopping) socket?.destroy()
     else if (socket) await this.#readers[service].serve(socket)
     this.#say({ from: 'left', client })

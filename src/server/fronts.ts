@@ -7,7 +7,6 @@
  * Keys never cross. What crosses is what must: the end of sessions, changes of mail for those who wait for them, failed logins, which are
  * counted over all, and claims (lib/claims.ts), so that a maildrop has one client and the index of an account one that tends it.
  */
-import type { Socket } from 'node:net'
 import type { LoadedConfig } from '#config/load.ts'
 import type { AccountId } from '#custody/accounts/directory.ts'
 import type { StorePool, StorePoolOptions } from '#custody/store/store-pool.ts'
@@ -16,7 +15,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import { Reception } from '#servers/line/reception.ts'
 import { type FailedLogin, LoginBrakes } from '#session/login-brakes.ts'
-import { FrontProcess } from './front-process.ts'
+import { type Client, FrontProcess } from './front-process.ts'
 import type { ChangeMade, FromFront, Question, Service, ToFront } from './front-wire.ts'
 
 interface FrontsOptions {
@@ -46,7 +45,7 @@ export class Fronts {
   readonly #fronts: readonly FrontProcess[]
   readonly #watched = new Set<AccountId>()
   /** Clients that came while no front could take them. */
-  #waiting: ((front: FrontProcess) => void)[] = []
+  #waiting: Client[] = []
   #store: StorePool | null = null
 
   constructor(options: FrontsOptions) {
@@ -66,10 +65,11 @@ export class Fronts {
       if (news.from === 'failed-login') this.#spreadFailure(from, news.failed)
       else this.#spreadChange(from, { account: news.account, mailbox: news.mailbox, change: news.change })
     }
+    const onUntaken = (client: Client) => this.#give(client)
     const onReady = () => this.#giveWaiting()
     this.#fronts = Array.from(
       { length: config.front.processes },
-      (_, index) => new FrontProcess(index + 1, { ...options, claims, onReady, onNews }),
+      (_, index) => new FrontProcess(index + 1, { ...options, claims, onReady, onUntaken, onNews }),
     )
   }
 
@@ -88,21 +88,21 @@ export class Fronts {
     return new Reception({
       limits: { connections, connectionsPerAddress },
       refusal: REFUSALS[service],
-      give: (socket, left) => this.#give(socket, service, left),
+      give: (socket, left) => this.#give({ service, socket, left }),
       logger: this.#options.logger,
     })
   }
 
-  #give(socket: Socket, service: Service, left: () => void): void {
-    this.#waiting.push((front) => front.give(socket, service, left))
+  #give(client: Client): void {
+    this.#waiting.push(client)
     this.#giveWaiting()
   }
 
   #giveWaiting(): void {
-    for (const give of this.#waiting.splice(0)) {
+    for (const client of this.#waiting.splice(0)) {
       const [least] = this.#fronts.filter((front) => front.isReady).sort((a, b) => a.clients - b.clients)
-      if (least) give(least)
-      else this.#waiting.push(give)
+      if (least) least.give(client)
+      else this.#waiting.push(client)
     }
   }
 
@@ -156,7 +156,7 @@ export class Fronts {
   }
 
   async stop(graceMs: number): Promise<void> {
-    this.#waiting = []
     await Promise.all(this.#fronts.map((front) => front.stop(graceMs)))
+    for (const { socket } of this.#waiting.splice(0)) socket.destroy()
   }
 }
