@@ -105,3 +105,21 @@ test('what old summaries lack comes from the content, which is not kept', async 
     [['body 1', null], ['body 2', null], ['body 3', null], 'unreadable', ['body 5', null]],
   )
 })
+
+test('summaries of messages with thousands of parts are read few at a time', async () => {
+  const { selected, uids } = await mailboxOf(200, {})
+  const { messages } = selected.mail
+  const asked: number[] = []
+  const large = Buffer.concat([encodeSummary(summarize(message(1))), Buffer.alloc(100_000)])
+  selected.mail.messages = async (mailbox, of, wanted) => {
+    asked.push(of.length)
+    return (await messages(mailbox, of, wanted)).map((one) => one && { ...one, summary: large })
+  }
+  const opened = await collect(openedMessages(selected, uids, { summary: true, content: false }))
+  assert.equal(opened.length, 200)
+  // The first two are on their way before the size of one is known.
+  assert.ok(
+    asked.slice(2).every((count) => count <= 11),
+    asked.join(),
+  )
+})

@@ -2,10 +2,10 @@
  * Messages on their way to an answer, read a group at a time in one question to the store, the next group while the last one is
  * being used. What is in memory is bounded by two groups, however many messages are asked for.
  */
-import type { MessageFacts, MessageRow, ReadMessage, Uid } from '#custody/store/mail-store.ts'
+import type { MessageFacts, MessageRow, Uid } from '#custody/store/mail-store.ts'
 import { previewOf } from '#formats/message/preview.ts'
 import { BadSummary, decodeSummary, type MessageSummary } from '#formats/message/summary.ts'
-import { asBuffer } from '#lib/bytes.ts'
+import { asBuffer, type Bytes } from '#lib/bytes.ts'
 import type { SelectedMailbox } from '../selected.ts'
 import type { Needs } from './needs.ts'
 
@@ -32,6 +32,10 @@ interface Group {
 
 const ROWS_AT_ONCE = 4096
 const SUMMARIES_AT_ONCE = 256
+/** Encoded; those of a flood of messages with thousands of parts are read fewer at a time. */
+const SUMMARY_OCTETS_AT_ONCE = 1024 * 1024
+/** Decoded, they take several times as much, and time that others wait for. */
+const DECODED_AT_ONCE = 32
 const CONTENTS_AT_ONCE = 64
 /** Enough to be worth a question; more of it only waits for the client, and for the garbage collector. */
 const CONTENT_OCTETS_AT_ONCE = 512 * 1024
@@ -53,28 +57,33 @@ export async function* openedMessages(
   needs: Needs,
   atHand: AtHand = {},
 ): AsyncGenerator<readonly Opened[]> {
-  let ahead: Promise<readonly Opened[]> | null = null
-  for await (const group of groupsOf(mailbox, uids, needs, atHand.rows ?? null)) {
-    const next = openGroup(mailbox, group, needs, atHand.content ?? null)
+  const pace: Pace = { size: FIRST_GROUP * 8 }
+  let ahead: Promise<readonly Unread[]> | null = null
+  for await (const group of groupsOf(mailbox, uids, needs, { pace, rows: atHand.rows ?? null })) {
+    const next = readGroup(mailbox, group, needs, atHand.content ?? null)
     // It is awaited a round later, or never when the command ends before.
     next.catch(() => {})
-    if (ahead) yield await ahead
+    if (ahead) yield* decoded(mailbox, await ahead, needs, pace)
     ahead = next
   }
-  if (ahead) yield await ahead
+  if (ahead) yield* decoded(mailbox, await ahead, needs, pace)
+}
+
+/** How many messages are asked for next, where they have no contents. */
+interface Pace {
+  size: number
 }
 
 async function* groupsOf(
   mailbox: SelectedMailbox,
   uids: readonly Uid[],
   needs: Needs,
-  known: readonly MessageRow[] | null,
+  { pace, rows }: { readonly pace: Pace; readonly rows: readonly MessageRow[] | null },
 ): AsyncGenerator<Group> {
-  if (needs.content === true && uids.length > 1) return yield* groupsBySize(mailbox, uids, known)
-  const most = needs.summary ? SUMMARIES_AT_ONCE : ROWS_AT_ONCE
-  for (let start = 0, size = Math.min(FIRST_GROUP * 8, most); start < uids.length; size = Math.min(size * 2, most)) {
-    yield { uids: uids.slice(start, start + size), rows: known?.slice(start, start + size) ?? null }
-    start += size
+  if (needs.content === true && uids.length > 1) return yield* groupsBySize(mailbox, uids, rows)
+  for (let start = 0, end = 0; start < uids.length; start = end) {
+    end = start + pace.size
+    yield { uids: uids.slice(start, end), rows: rows?.slice(start, end) ?? null }
   }
 }
 
@@ -99,12 +108,15 @@ async function* groupsBySize(
   }
 }
 
-async function openGroup(
+/** A message whose summary is still encoded. */
+type Unread = Exclude<Opened, { kind: 'open' }> | (Clear & { readonly kind: 'open'; readonly encoded: Bytes | null })
+
+async function readGroup(
   mailbox: SelectedMailbox,
   { uids, rows: known }: Group,
   needs: Needs,
   kept: Buffer | null,
-): Promise<readonly Opened[]> {
+): Promise<readonly Unread[]> {
   const { mail, id } = mailbox
   const content = needs.content === true && kept === null
   const row = needs.row === true && known === null
@@ -116,7 +128,7 @@ async function openGroup(
   ])
   if (row && found) for (const one of found) if (one?.row) mailbox.learn(one.row)
   const rows = known ?? alone ?? (row && found ? found.map((one) => one?.row ?? null) : null)
-  const opened = uids.map((uid, index): Opened => {
+  return uids.map((uid, index): Unread => {
     if (found?.[index] === null || facts?.[index] === null || rows?.[index] === null) return { kind: 'gone', uid }
     const { unreadable = null, summary = null, content = null } = found?.[index] ?? {}
     if (unreadable !== null) return { kind: 'unreadable', uid, why: unreadable }
@@ -125,16 +137,35 @@ async function openGroup(
       facts: facts?.[index] ?? null,
       content: content ? asBuffer(content) : kept,
     }
-    return openedOf({ uid, ...clear }, summary)
+    return { kind: 'open', uid, ...clear, encoded: summary }
   })
-  return needs.content === 'header' || needs.content === 'preview' ? completed(mailbox, opened, needs.content) : opened
 }
 
 type Clear = Omit<Extract<Opened, { kind: 'open' }>, 'kind' | 'summary'>
 
-function openedOf(clear: Clear, encoded: ReadMessage['summary']): Opened {
+/** Says how many may be read next. */
+async function* decoded(
+  mailbox: SelectedMailbox,
+  group: readonly Unread[],
+  { summary, content }: Needs,
+  pace: Pace,
+): AsyncGenerator<readonly Opened[]> {
+  const octets = group.reduce((sum, one) => sum + (one.kind === 'open' ? (one.encoded?.byteLength ?? 0) : 0), 0)
+  const fitting = Math.max(1, Math.floor((group.length * SUMMARY_OCTETS_AT_ONCE) / Math.max(octets, 1)))
+  pace.size = Math.min(pace.size * 2, fitting, summary ? SUMMARIES_AT_ONCE : ROWS_AT_ONCE)
+  // Contents are few at a time already; rows need no decoding.
+  const size = summary && content !== true ? DECODED_AT_ONCE : group.length
+  for (let start = 0; start < group.length; start += size) {
+    const some = group.slice(start, start + size).map(openedOf)
+    yield content === 'header' || content === 'preview' ? await completed(mailbox, some, content) : some
+  }
+}
+
+function openedOf(one: Unread): Opened {
+  if (one.kind !== 'open') return one
+  const { encoded, ...clear } = one
   try {
-    return { kind: 'open', ...clear, summary: encoded && decodeSummary(encoded) }
+    return { ...clear, summary: encoded && decodeSummary(encoded) }
   } catch (error) {
     if (!(error instanceof BadSummary)) throw error
     return { kind: 'unreadable', uid: clear.uid, why: error.message }
