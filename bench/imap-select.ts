@@ -192,6 +192,7 @@ function tell(report: Reporter, { counts, first, ours, peer, timesOf, cpu }: Res
   for (const [account, count] of counts) {
     figures(`SELECT p50 of ${count}`, (server) => median(timesOf(server, account).select), 2)
     figures(`login + SELECT p50 of ${count}`, (server) => median(timesOf(server, account).enter))
+    figures(`random FETCH p50 of ${count}`, (server) => median(timesOf(server, account).fetch))
     figures(`random FETCH p99 of ${count}`, (server) => percentile(timesOf(server, account).fetch, 99), 10)
   }
   const grown = (server: Server) => median(timesOf(server, large).enter) / median(timesOf(server, small).enter)
