@@ -167,11 +167,16 @@ for (const [name, make] of [
       const page = encodePage([{ content: parts!.content, entry: entry as Uint8Array, isSettled: false }])
       await raw.keepPages([{ contents: [parts!.content], from: [null], seal: (id) => records.sealPage(id, page) }])
       const { highestModseq } = await raw.status(mailbox)
+      const [before] = await raw.facts(mailbox, [1])
       await using mail = await login()
       assert.equal(await mail.read(mailbox, 1), null)
       const { changed, vanished } = await mail.changesSince(mailbox, highestModseq)
       assert.deepEqual([changed.map(({ uid }) => uid), vanished], [[3], [1]])
       assert.match(text(await mail.read(mailbox, 3))!, /CANARY-7d31b0 old/)
+      const [after] = await mail.facts(mailbox, [3])
+      // RFC 8474 §5.1: what readers see is another email now, in the same place.
+      assert.notEqual(after!.emailId, before!.emailId)
+      assert.equal(after!.savedDate, before!.savedDate)
       assert.deepEqual((await mail.protections(mailbox, [3]))[0]?.signature, good)
     })
 
