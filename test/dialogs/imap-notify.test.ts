@@ -1,9 +1,26 @@
 /** NOTIFY (RFC 5465): news of all mailboxes at any time, as far as a client asked for them. */
 import { test } from 'node:test'
 import { PLAIN } from '../support/imap-messages.ts'
-import { ALICE, startImap } from '../support/imap-server.ts'
+import { ALICE, type ImapFixture, startImap } from '../support/imap-server.ts'
 
 const SMALL = 'Subject: news\r\n\r\nhere\r\n'
+
+/** The store is asked for a status (`asking`) and waits with it (until `answering`). */
+function holdStatus(imap: ImapFixture) {
+  const asking = Promise.withResolvers<void>()
+  const answering = Promise.withResolvers<void>()
+  imap.desk.wrap = (mail) => {
+    const status = mail.status.bind(mail)
+    return Object.assign(mail, {
+      async status(id: number) {
+        asking.resolve()
+        await answering.promise
+        return status(id)
+      },
+    })
+  }
+  return { asking, answering }
+}
 
 test('the selected mailbox is told of while no command is done', async () => {
   await using imap = await startImap()
@@ -181,19 +198,27 @@ test('in IDLE a client that asked for nothing hears nothing', async () => {
   await talk.play('C: DONE\nS: 3 OK …')
 })
 
+test('a client that leaves with news untold is let go', async () => {
+  await using imap = await startImap()
+  const { asking, answering } = holdStatus(imap)
+  const talk = await imap.login()
+  await talk.play(`
+    C: 1 NOTIFY SET (PERSONAL (MessageNew MessageExpunge MailboxName))
+    S: 1 OK …
+  `)
+  await imap.desk.deliver(ALICE, SMALL)
+  await asking.promise
+  await imap.desk.deliver(ALICE, SMALL, { mailbox: 'Sent' })
+  await talk[Symbol.asyncDispose]()
+  while (imap.desk.open > 0) await new Promise(setImmediate)
+  answering.resolve()
+  await using again = await imap.login()
+  await again.play('C: 1 NOOP\nS: 1 OK …')
+})
+
 test('a client that cannot be told all is told so, and then nothing', async () => {
   await using imap = await startImap()
-  const [asking, answering] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-  imap.desk.wrap = (mail) => {
-    const status = mail.status.bind(mail)
-    return Object.assign(mail, {
-      async status(id: number) {
-        asking.resolve()
-        await answering.promise
-        return status(id)
-      },
-    })
-  }
+  const { asking, answering } = holdStatus(imap)
   await using talk = await imap.login()
   await talk.play(`
     C: 1 NOTIFY SET (PERSONAL (MailboxName ServerMetadataChange))

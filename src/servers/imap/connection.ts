@@ -131,12 +131,12 @@ export class Connection {
       await talk.tellNews(tellingAfter(command))
       this.#answer(tag, answer.status, answer.code, answer.message)
     }
-    talk.notifier?.resume()
     if (talk.compressing) {
       talk.compressing = false
       await this.#wire.compress()
       this.#input.restart()
     }
+    talk.notifier?.resume()
     if (!talk.upgrading) return
     talk.upgrading = false
     await this.#startTls()

@@ -98,7 +98,7 @@ export class Notifier implements NewsTeller {
   }
 
   #wake(): void {
-    if (this.#paused || this.#isRunning || !this.#hasNews) return
+    if (this.#over || this.#paused || this.#isRunning || !this.#hasNews) return
     this.#isRunning = true
     this.#running = this.#run().finally(() => {
       this.#isRunning = false
@@ -199,9 +199,9 @@ export class Notifier implements NewsTeller {
     this.#listChanged = false
     const before = this.#known
     this.#known = await namesIn(this.#talk.mail)
-    if (!this.#wishes.names) return
-    for (const told of listChanges(before, this.#known, this.#wishes, (name) => this.#talk.name(name)))
-      if (!this.#isOwn(told.name)) this.#talk.untagged(told.response)
+    if (this.#wishes.names)
+      for (const told of listChanges(before, this.#known, this.#wishes, (name) => this.#talk.name(name)))
+        if (!this.#isOwn(told.name)) this.#talk.untagged(told.response)
     this.#own.clear()
   }
 
