@@ -81,9 +81,10 @@ export class SealedAccountMail implements AccountMail {
   #searchWith(index: SealedIndex, searches: Searches): SessionSearch {
     const { account } = this.#around
     const keys = async () => (await index.records()).searchKeys()
+    const quiet = () => index.quiet()
     return new SessionSearch(
       searches,
-      { account, searchable: this.#inner.searchable, mail: this, contents: () => this.#contents(), keys },
+      { account, searchable: this.#inner.searchable, mail: this, contents: () => this.#contents(), keys, quiet },
       index.folded,
     )
   }

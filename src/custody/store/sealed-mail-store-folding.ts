@@ -4,6 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { wipe } from '#lib/bytes.ts'
+import { type Clock, pause } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import { PAGE_ENTRIES } from './index-pages.ts'
@@ -18,6 +19,7 @@ interface Means {
   readonly account: AccountId
   readonly inner: IndexedAccountMail
   readonly work: SharedWork
+  readonly clock: Clock
   readonly logger: Logger
   readonly records: () => Promise<IndexRecords>
   readonly pages: SealedPages
@@ -35,6 +37,9 @@ const PAGES_AT_ONCE = 64
 /** Small pages that one session makes before they are gathered: each costs a listing as much as a full one. */
 const SMALL_PAGES = 16
 const SMALL = PAGE_ENTRIES / 2
+/** A client that reads a mailbox asks again sooner than this. */
+const QUIET_MS = 40
+const PATIENCE_MS = 2000
 
 export class Folding {
   /** Resolves when new messages are in the index, or nobody is at it any more. */
@@ -43,6 +48,8 @@ export class Folding {
   readonly #means: Means
   #isOver = false
   #asked = 0
+  /** When the last answer was given. */
+  #lastAsked = Number.NEGATIVE_INFINITY
   #quiet = Promise.withResolvers<void>()
   #smallPages = 0
   #tidying: Promise<void> | null = null
@@ -64,10 +71,21 @@ export class Folding {
     this.#asked++
     return {
       [Symbol.dispose]: () => {
+        this.#lastAsked = this.#means.clock.now()
         if (--this.#asked > 0) return
         this.#quiet.resolve()
         this.#quiet = Promise.withResolvers()
       },
+    }
+  }
+
+  /** Resolves when nobody has asked for anything for a moment, but waits no longer than a while. */
+  async quiet(): Promise<void> {
+    const { clock } = this.#means
+    const patience = clock.now() + PATIENCE_MS
+    for (let now = clock.now(); now < patience && !this.#isOver; now = clock.now()) {
+      if (this.#asked === 0 && now >= this.#lastAsked + QUIET_MS) return
+      await pause(clock, QUIET_MS)
     }
   }
 

@@ -68,6 +68,11 @@ export class SealedIndex implements AsyncDisposable {
     return this.#folding.folded
   }
 
+  /** Resolves when nobody has asked for anything for a moment, or after a while: what is asked for goes first. */
+  quiet(): Promise<void> {
+    return this.#folding.quiet()
+  }
+
   records(): Promise<IndexRecords> {
     this.#records ??= this.#openRecords()
     return this.#records

@@ -32,6 +32,8 @@ export interface SearchingSession {
   readonly mail: Pick<AccountMail, 'messages'>
   /** How many contents there are. */
   contents(): Promise<number>
+  /** Resolves when nobody is reading mail, or after a while. */
+  quiet(): Promise<void>
   /** Derived from the index keys, newest first; the caller's to wipe. */
   keys(): Promise<readonly Bytes[]>
 }
@@ -144,7 +146,11 @@ export class AccountSearch implements AsyncDisposable {
       while (this.#again) {
         this.#again = false
         let isNew = false
-        while (await this.#stepped()) isNew = true
+        for (;;) {
+          await this.#session?.quiet()
+          if (!(await this.#stepped())) break
+          isNew = true
+        }
         await this.#index.commit()
         await this.#tidy(isNew)
       }
