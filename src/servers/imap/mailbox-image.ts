@@ -17,7 +17,7 @@ import { UidRuns } from './uid-runs.ts'
 /** Rows of changes kept for sessions that have not asked yet; who is further behind asks the store itself. */
 const KEPT_ROWS = 512
 /** Images of mailboxes that nobody has selected, the longest unused is forgotten first. */
-const KEPT_IMAGES = 2048
+const KEPT_IMAGES = 512
 const KEPT_OCTETS = 16 * 1024 * 1024
 
 /** What happened after one MODSEQ and up to another. */
@@ -37,10 +37,17 @@ export interface Picture {
 
 const UNSEEN: Picture = { uidValidity: 0, runs: UidRuns.EMPTY, modseq: 0, uidNext: 1 }
 
+/** A session that has the mailbox selected. */
+export interface Onlooker {
+  /** It has taken all news up to here. */
+  readonly modseq: number
+  /** Called for every change that somebody made. */
+  hear(): void
+}
+
 export class MailboxImage {
   readonly mailbox: MailboxId
-  /** Called for every change that somebody made: one for each session. */
-  readonly listeners = new Set<() => void>()
+  readonly onlookers = new Set<Onlooker>()
   /** By lower-case name, as first spelled; in the order in which they were met. */
   readonly keywords = new Map<string, string>()
   #picture = UNSEEN
@@ -69,7 +76,7 @@ export class MailboxImage {
     this.#subscription = changes.subscribe(account, (mailbox) => {
       if (mailbox !== this.mailbox) return
       this.#said++
-      for (const listener of this.listeners) listener()
+      for (const onlooker of this.onlookers) onlooker.hear()
     })
   }
 
@@ -96,8 +103,8 @@ export class MailboxImage {
   }
 
   #learn(picture: Picture, keywords: readonly string[]): void {
-    // Who listens is told of what lies between; it is asked for when they ask.
-    if (this.listeners.size === 0) {
+    // Who looks at it is told of what lies between; it is asked for when they ask.
+    if (this.onlookers.size === 0) {
       this.#picture = picture
       this.#news = []
       this.keywords.clear()
@@ -151,6 +158,14 @@ export class MailboxImage {
   changed(rows: readonly MessageRow[], after: number, until: number): void {
     if (this.#picture.modseq === after)
       this.#add({ after, until, changes: { changed: rows, vanished: [], highestModseq: until } })
+  }
+
+  /** Lets go of news that everybody has taken. */
+  forget(): void {
+    if (this.#news.length === 0) return
+    let lowest = Number.POSITIVE_INFINITY
+    for (const { modseq } of this.onlookers) lowest = Math.min(lowest, modseq)
+    this.#news = this.#news.filter(({ until }) => until > lowest)
   }
 
   #add(news: News): void {

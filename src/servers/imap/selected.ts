@@ -15,7 +15,7 @@ import type {
   Uid,
 } from '#custody/store/mail-store.ts'
 import type { Enabled } from './enabled.ts'
-import type { MailboxImage, MailboxImages, Picture } from './mailbox-image.ts'
+import type { MailboxImage, MailboxImages, Onlooker, Picture } from './mailbox-image.ts'
 import { MailboxView } from './mailbox-view.ts'
 import { Manner } from './manner.ts'
 import type { RecentMarks } from './recent.ts'
@@ -47,7 +47,7 @@ const NOTHING = () => {}
 /** RFC 3501 §2.3.2. */
 const SYSTEM_FLAGS: readonly string[] = ['\\Answered', '\\Flagged', '\\Deleted', '\\Seen', '\\Draft']
 
-export class SelectedMailbox implements Disposable {
+export class SelectedMailbox implements Onlooker, Disposable {
   readonly mail: AccountMail
   readonly id: MailboxId
   readonly readOnly: boolean
@@ -66,10 +66,6 @@ export class SelectedMailbox implements Disposable {
   readonly #recent: RecentMarks
   readonly #image: MailboxImage
   readonly #held: Disposable
-  readonly #listener = () => {
-    this.#failed = false
-    this.onChange()
-  }
   /** Everything up to here is known, if not told. */
   #modseq: number
   /** The store could not say what happened: it is asked again when something else does. */
@@ -106,7 +102,7 @@ export class SelectedMailbox implements Disposable {
     this.#image = held.image
     this.#modseq = modseq
     this.#keywords = this.#image.keywords.size
-    this.#image.listeners.add(this.#listener)
+    this.#image.onlookers.add(this)
   }
 
   /** Throws NoSuchMailbox. */
@@ -126,6 +122,11 @@ export class SelectedMailbox implements Disposable {
       held[Symbol.dispose]()
       throw error
     }
+  }
+
+  hear(): void {
+    this.#failed = false
+    this.onChange()
   }
 
   /** There is something to learn or to tell. */
@@ -183,6 +184,7 @@ export class SelectedMailbox implements Disposable {
     this.#failed = true
     this.#take(await this.#image.newsSince(this.mail, this.#modseq, asked))
     this.#failed = false
+    this.#image.forget()
   }
 
   #take({ changed, vanished, highestModseq }: MailboxChanges): void {
@@ -226,6 +228,7 @@ export class SelectedMailbox implements Disposable {
     this.#image.changed(rows, before, after)
     if (before <= this.#modseq) this.#reach(after)
     else for (const { uid, modseq } of rows) if (modseq > this.#modseq) this.#own.set(uid, modseq)
+    this.#image.forget()
     return answer
   }
 
@@ -321,7 +324,8 @@ export class SelectedMailbox implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#image.listeners.delete(this.#listener)
+    this.#image.onlookers.delete(this)
+    this.#image.forget()
     this.#held[Symbol.dispose]()
   }
 }
