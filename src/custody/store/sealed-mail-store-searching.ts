@@ -15,7 +15,7 @@ import { messageText } from './read-search.ts'
 const GROUP = 32
 const GROUP_OCTETS = 2_000_000
 /** Octets of text parts, and header fields, of a message that is indexed; a larger one is looked at each time. */
-const TEXT_LIMIT = 4_000_000
+const TEXT_LIMIT = 2_000_000
 const FIELDS_LIMIT = 20_000
 /** Mailboxes whose messages are remembered. */
 const MAILBOXES_KEPT = 16

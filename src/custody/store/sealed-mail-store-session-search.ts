@@ -9,6 +9,8 @@ export class SessionSearch implements AsyncDisposable {
   readonly #searches: Searches
   readonly #session: SearchingSession
   #joined: Promise<AccountSearch> | null = null
+  /** Settles when no search is under way. */
+  #searching: Promise<unknown> = Promise.resolve()
   #isFolded = false
   #closed = false
 
@@ -37,6 +39,12 @@ export class SessionSearch implements AsyncDisposable {
   }
 
   async textMatches(mailbox: MailboxId, queries: readonly TextQuery[]): Promise<readonly TextMatches[]> {
+    const matches = this.#textMatches(mailbox, queries)
+    this.#searching = Promise.allSettled([this.#searching, matches])
+    return matches
+  }
+
+  async #textMatches(mailbox: MailboxId, queries: readonly TextQuery[]): Promise<readonly TextMatches[]> {
     const { account, searchable } = this.#session
     const search = await this.#join()
     if (!search) return allOpen(searchable, mailbox, queries)
@@ -47,6 +55,8 @@ export class SessionSearch implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
+    await this.#searching
+    await this.#joined?.catch(() => {})
     await this.#searches.leave(this.#session)
   }
 }
