@@ -23,7 +23,7 @@ import type {
   Uid,
 } from './mail-store.ts'
 
-/** Never given twice in an account, so it says which octets an index record is about. Copies of a message share it. */
+/** Never given twice in an account, so it says which octets an entry of the index is about. Copies of a message share it. */
 export type ContentId = number
 
 /** Never given twice in an account either: what a page holds never changes. */

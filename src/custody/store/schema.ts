@@ -66,7 +66,7 @@ export interface StoreSchema {
   mailbox: MailboxTable
   subscription: { account_id: number; name: string }
   message: MessageTable
-  /** `octets` or the name of a `file` in the account's blobs folder. `message_count` messages share it. */
+  /** `octets` or the name of a `file` in the account's blobs folder. `message_count` messages had it when it was made: those that share it now are counted in their own table, whose rows are small. */
   content: {
     account_id: number
     content_id: number

@@ -57,7 +57,7 @@ export class Sealer {
     return encrypted === null || recipientsOf(encrypted).some((recipient) => this.isFor(recipient))
   }
 
-  /** Octets for a content, under a new session key, and the entry for its index records, which is the caller's to wipe. */
+  /** Octets for a content, under a new session key, and the entry for the index, which is the caller's to wipe. */
   reseal(content: Bytes, beside: Beside): { readonly octets: Buffer; readonly entry: Buffer } {
     const { sealed, entry } = this.#seal(content, beside)
     wipe(sealed.sessionKey.key)

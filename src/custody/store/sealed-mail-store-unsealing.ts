@@ -1,6 +1,6 @@
 /**
  * Unsealing: mail that its sender sealed or signed (PGP/MIME) is opened before anybody with keys has seen it, once. What its
- * readers are to see takes the place of what came, sealed at rest as all mail, and its index records say how it was protected.
+ * readers are to see takes the place of what came, sealed at rest as all mail, and its entry in the index says how it was protected.
  * One content is one transaction: interrupted anywhere, it is as it came or as it is to be, whole.
  *
  * What no key of the account opens stays as it came, is remembered as closed, and is tried again when the account has other keys, and

@@ -4,9 +4,9 @@
  *
  * Content: one OpenPGP message (RFC 9580 §10.3) to the account's current certificate, which `gpg --decrypt` opens to the
  * exact octets. Summary: a second, small one beside it under the same session key, which it also holds; so a message costs one
- * public-key operation when it is sealed and at most one in all its reading. A session that has keys puts an index record in the summary's place (index-records.ts);
- * from then on listing and reading cost symmetric work only. The index is a cache: what is missing or damaged is made again
- * from the content, with a line in the log.
+ * public-key operation when it is sealed and at most one in all its reading. A session that has keys puts an entry in a page of the
+ * index in the summary's place (index-pages.ts); from then on listing and reading cost symmetric work only. The index is a cache: what
+ * is missing or damaged is made again from the content, with a line in the log; what a newer version wrote is left alone.
  *
  * In device mode a message becomes a PGP/MIME message to the owner's device before anything else, and its summary is made of that:
  * what lies at rest then opens to ciphertext. One that is encrypted already stays as it came, unless to the certificate at rest.
@@ -16,7 +16,7 @@
  *
  * After a change of certificate old mail stays as it is, readable, until it is re-sealed (sealed-mail-store-resealing.ts).
  *
- * Annotations of mailboxes lie as index records do (sealed-mail-store-annotations.ts).
+ * Annotations of mailboxes lie in records under the index key (sealed-mail-store-annotations.ts).
  *
  * In clear stay exactly: uid, modseq, internal date, flags, the mailbox's id, name and numbers, the padded size, whether a
  * message was unsealed and its signatures are to be checked again, and whether a mailbox has annotations, and their padded size.

@@ -1,7 +1,7 @@
 /**
  * What is kept sealed about a message besides its content: the content's session key and the summary; for one that its sender
  * sealed or signed also how it was protected, and what is needed to look at that again. It is the plaintext of the sealed summary
- * that waits, and of the index record that takes its place.
+ * that waits, and of what is in a page of the index in its place.
  *
  * Version octet 1, length of the session key (one octet), the session key, the summary. Version octet 2, the same with two
  * parts more before the summary, the protection and the rest, each after its length (four octets).
