@@ -5,7 +5,8 @@
  * it try passwords, so both are for their owner alone.
  */
 import { hash } from 'node:crypto'
-import { decodeTable, isPrintable, MalformedTable, type SlotTable } from '#custody/vault/protocol/slot-table.ts'
+import { decodeTable, type SlotTable } from '#custody/vault/protocol/slot-table.ts'
+import { isPrintable, MalformedTable } from '#custody/vault/protocol/table-fields.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import { EscrowRefused, TICKET_CHARACTERS } from './escrow.ts'
 

@@ -32,7 +32,7 @@ import type { Address } from '#formats/message/address.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { Secret } from '#lib/secret.ts'
 import type { AccountId, NewCertificate } from '../accounts/directory.ts'
-import type { EscrowOpening, SlotType } from '../vault/protocol/slot-table.ts'
+import type { EscrowOpening, ScramTerms, SlotType } from '../vault/protocol/slot-table.ts'
 import type {
   AppPasswordWish,
   CustodyFacts,
@@ -52,7 +52,16 @@ import type {
 } from './key-wishes.ts'
 
 /** What a credential is shown for: `owner` is everything, changes of the account included; the others are protocols. */
-export type CredentialUse = 'owner' | 'imap' | 'pop3' | 'smtp' | 'jmap'
+export type CredentialUse = 'owner' | ProtocolUse
+export type ProtocolUse = 'imap' | 'pop3' | 'smtp' | 'jmap'
+
+/** What a client says at the end of a SCRAM-SHA-256 exchange (RFC 5802 §3). */
+export interface ScramProof {
+  /** At most 8192 octets. */
+  readonly authMessage: Bytes
+  /** 32 octets, or it is wrong; it opens as much as a password to who has the keyslot table. Wiped by the keyring. */
+  readonly proof: Buffer
+}
 
 /** `mail`: by the end-to-end key; `statement`: what the owner declares to the provider, by the current one. */
 export type SignPurpose = 'mail' | 'statement'
@@ -116,6 +125,8 @@ export interface KeyslotFacts {
   readonly expires: number | null
   /** By the operator; the owner's next change of credentials removes it. */
   readonly isBlocked: boolean
+  /** Programs may log in with it by SCRAM-SHA-256, without showing it. */
+  readonly scram: boolean
   /** Of an app password, to the hour; null for never, and for what is not one. */
   readonly lastUse: number | null
 }
@@ -140,6 +151,20 @@ export interface Keyring extends AsyncDisposable {
     credential: Buffer,
     how?: { readonly use?: CredentialUse; readonly passphrase?: Buffer },
   ): Promise<UnlockedKeys | null>
+  /**
+   * What a client needs to know before it can prove that it has an app password (RFC 5802 §5.1), for any name that is typed; stable, and
+   * in nothing different where there is no such account (null).
+   */
+  scramTerms(account: AccountId | null, name: string): Promise<ScramTerms>
+  /**
+   * As `unlock`, by the proof that an app password is known; `signature` shows the client that we know of it too. null: wrong proof, or
+   * no such account. Own passwords and recovery codes cannot be used so: the vault needs to see them.
+   */
+  unlockByProof(
+    account: AccountId | null,
+    shown: ScramProof,
+    use: ProtocolUse,
+  ): Promise<{ readonly keys: UnlockedKeys; readonly signature: Bytes } | null>
   /** false: the old password is wrong. Ends other sessions. Never touches a key. */
   changePassword(account: AccountId, old: Buffer, next: Buffer, passphrase?: Buffer): Promise<boolean>
   /** Same with the recovery code, which is used up: the new one is handed back. null: wrong code. Throws RecoveryCodeMistyped. */

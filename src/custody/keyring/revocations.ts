@@ -4,10 +4,9 @@
  * fingerprint.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import type { Bytes } from '#lib/bytes.ts'
-import { loadKeyFile } from '#lib/key-file.ts'
 import { AccountKeysDamaged } from './keyring.ts'
+import type { ServiceKey } from './service-key.ts'
 
 const NONCE = 12
 const TAG = 16
@@ -19,21 +18,15 @@ export interface RevocationPlace {
 }
 
 export class RevocationDesk {
-  readonly #path: string
-  #key: Promise<Buffer> | null = null
+  readonly #serviceKey: ServiceKey
 
-  constructor(dataDir: string) {
-    this.#path = join(dataDir, 'keys', 'service.key')
-  }
-
-  #serviceKey(): Promise<Buffer> {
-    this.#key ??= loadKeyFile(this.#path)
-    return this.#key
+  constructor(serviceKey: ServiceKey) {
+    this.#serviceKey = serviceKey
   }
 
   async seal(place: RevocationPlace, revocation: Bytes): Promise<Buffer> {
     const nonce = randomBytes(NONCE)
-    const cipher = createCipheriv('aes-256-gcm', await this.#serviceKey(), nonce)
+    const cipher = createCipheriv('aes-256-gcm', await this.#serviceKey.octets(), nonce)
     cipher.setAAD(contextOf(place))
     const sealed = Buffer.concat([cipher.update(revocation), cipher.final()])
     return Buffer.concat([nonce, cipher.getAuthTag(), sealed])
@@ -41,7 +34,7 @@ export class RevocationDesk {
 
   /** The armored revocation. Throws AccountKeysDamaged. */
   async open(place: RevocationPlace, sealed: Buffer): Promise<Buffer> {
-    const decipher = createDecipheriv('aes-256-gcm', await this.#serviceKey(), sealed.subarray(0, NONCE), {
+    const decipher = createDecipheriv('aes-256-gcm', await this.#serviceKey.octets(), sealed.subarray(0, NONCE), {
       authTagLength: TAG,
     })
     decipher.setAAD(contextOf(place))
@@ -50,7 +43,7 @@ export class RevocationDesk {
       return Buffer.concat([decipher.update(sealed.subarray(NONCE + TAG)), decipher.final()])
     } catch {
       throw new AccountKeysDamaged(
-        `the stored revocation of ${place.fingerprint} does not open with ${this.#path}: restore both from one backup`,
+        `the stored revocation of ${place.fingerprint} does not open with ${this.#serviceKey.path}: restore both from one backup`,
       )
     }
   }

@@ -7,12 +7,16 @@
  */
 import type { Secret } from '#lib/secret.ts'
 import { PROTOCOL_WORDS, scopeText, scopeWords } from '../vault/protocol/scope.ts'
-import { isPrintable, type Keyslot, LABEL_MAX } from '../vault/protocol/slot-table.ts'
+import { type Keyslot, LABEL_MAX } from '../vault/protocol/slot-table.ts'
+import { isPrintable } from '../vault/protocol/table-fields.ts'
 import { type ChangeDesk, NO_PASSPHRASE, ownerOf, revealed } from './change-desk.ts'
 import { settle } from './key-changes.ts'
 import type { AppPasswordWish } from './key-wishes.ts'
 import { AppPasswordRefused, type KeyslotFacts, type OwnerSecrets } from './keyring.ts'
 import { asked, checkLength, unlessDenied } from './refusals.ts'
+import { firstSalt } from './scram-salts.ts'
+
+const NO_SALT = Buffer.alloc(0)
 
 /** Throws AppPasswordRefused. */
 function checkWish({ label, scope, expires }: AppPasswordWish, now: number): string {
@@ -38,7 +42,8 @@ export async function addAppPassword(
   const { label, expires } = wish
   return files.exclusively(async () => {
     const { octets } = await files.table()
-    const order = { type: 'app', scope, label, created, expires: expires ?? 0 } as const
+    const salt = await firstSalt(desk)
+    const order = { type: 'app', scope, label, created, expires: expires ?? 0, salt } as const
     const request = { account, table: octets, ...secrets, ...order }
     const answer = unlessDenied(await asked(account, vault.call('addCode', request)))
     if (!answer) return null
@@ -99,8 +104,8 @@ export async function reissueRecoveryCode(desk: ChangeDesk, owner: OwnerSecrets)
   const { account, files, vault, clock, record } = desk
   return files.exclusively(async () => {
     const { octets } = await files.table()
-    const order = { type: 'recovery', scope: '', label: '', created: clock.now(), expires: 0 } as const
-    const request = { account, table: octets, ...secrets, ...order }
+    const code = { type: 'recovery', scope: '', label: '', expires: 0, salt: NO_SALT } as const
+    const request = { account, table: octets, ...secrets, ...code, created: clock.now() }
     const answer = unlessDenied(await asked(account, vault.call('addCode', request)))
     if (!answer) return null
     await record('recovery.reissued')
@@ -135,7 +140,7 @@ export async function keyslotFacts(
 ): Promise<readonly KeyslotFacts[]> {
   const { table } = await files.table()
   const blocked = await files.blocked(table)
-  return table.slots.map(({ id, type, label, scope, created, expires }) => ({
+  return table.slots.map(({ id, type, label, scope, created, expires, scram }) => ({
     id,
     type,
     label,
@@ -143,6 +148,7 @@ export async function keyslotFacts(
     created,
     expires,
     isBlocked: blocked.includes(id),
+    scram: scram !== null,
     lastUse: lastUses.get(id) ?? null,
   }))
 }

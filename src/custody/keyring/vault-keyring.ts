@@ -9,12 +9,11 @@ import type { Metrics } from '#lib/metrics.ts'
 import type { Secret } from '#lib/secret.ts'
 import type { AccountId, Directory } from '../accounts/directory.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
-import { type AnswerOf, CREDENTIAL_OCTETS_MAX, type RequestOf } from '../vault/protocol/protocol.ts'
+import type { AnswerOf, RequestOf } from '../vault/protocol/protocol.ts'
+import type { ScramTerms } from '../vault/protocol/slot-table.ts'
 import { AccountFiles } from './account-files.ts'
-import { readAccount } from './account-reading.ts'
-import { type ChangeDesk, ownerOf } from './change-desk.ts'
+import { type ChangeDesk, NO_PASSPHRASE, ownerOf } from './change-desk.ts'
 import { type Disk, disk } from './durable-files.ts'
-import { finishInterrupted } from './finishing.ts'
 import { HeldHandles } from './held-handles.ts'
 import * as changes from './key-changes.ts'
 import type {
@@ -33,13 +32,15 @@ import type {
   RotationWish,
   UploadedRevocation,
 } from './key-wishes.ts'
-import type { CredentialUse, Keyring, KeyslotFacts, NewKeys, OwnerSecrets, UnlockedKeys } from './keyring.ts'
+import type { Keyring, KeyslotFacts, NewKeys, OwnerSecrets, ProtocolUse, ScramProof, UnlockedKeys } from './keyring.ts'
 import { VaultGone } from './keyring.ts'
 import { LastUses } from './last-uses.ts'
 import type { VaultPlacement } from './launch.ts'
-import { asked, unlessDenied } from './refusals.ts'
 import { RevocationDesk } from './revocations.ts'
-import { largeContentsGate, type UnlockedHandle } from './unlocked-handle.ts'
+import { termsToldTo } from './scram-salts.ts'
+import { ServiceKey } from './service-key.ts'
+import { largeContentsGate } from './unlocked-handle.ts'
+import { type UnlockingDuties, unlockByProof, unlockWith } from './unlocking.ts'
 import { VaultProcess } from './vault-process.ts'
 
 export interface KeyringOptions {
@@ -93,13 +94,16 @@ const secretsOf = ({ password, passphrase }: OwnerSecrets) => (passphrase ? [pas
 class FileKeyring implements VaultKeyring {
   readonly #options: KeyringOptions
   readonly #vault: VaultProcess
+  readonly #serviceKey: ServiceKey
   readonly #revocations: RevocationDesk
   readonly #lastUses: LastUses
   readonly #handles: HeldHandles
+  readonly #unlocking: UnlockingDuties
 
   constructor(options: KeyringOptions) {
     this.#options = options
-    this.#revocations = new RevocationDesk(options.dataDir)
+    this.#serviceKey = new ServiceKey(options.dataDir)
+    this.#revocations = new RevocationDesk(this.#serviceKey)
     this.#lastUses = new LastUses(options.dataDir, options.logger)
     this.#vault = new VaultProcess({
       placement: options.vault,
@@ -111,6 +115,13 @@ class FileKeyring implements VaultKeyring {
     const { clock, logger, metrics, idleMs = 0 } = options
     const largeContents = largeContentsGate()
     this.#handles = new HeldHandles({ vault: this.#vault, clock, logger, metrics, idleMs, largeContents })
+    this.#unlocking = {
+      vault: this.#vault,
+      handles: this.#handles,
+      lastUses: this.#lastUses,
+      logger,
+      deskOf: (account) => this.#desk(account),
+    }
   }
 
   #desk(account: AccountId): ChangeDesk {
@@ -121,7 +132,8 @@ class FileKeyring implements VaultKeyring {
       const address = known ? { address: formatAddress(known.address) } : {}
       await this.#options.audit.record({ event, account, ...address, actor, detail })
     }
-    return { account, files, vault: this.#vault, directory, revocations: this.#revocations, clock, record }
+    const [vault, revocations, serviceKey] = [this.#vault, this.#revocations, this.#serviceKey]
+    return { account, files, vault, directory, revocations, serviceKey, clock, record }
   }
 
   create(account: AccountId, address: Address, password: Buffer, algorithm: KeyAlgorithm): Promise<NewKeys> {
@@ -135,77 +147,27 @@ class FileKeyring implements VaultKeyring {
   unlock(
     account: AccountId | null,
     credential: Buffer,
-    { use = 'imap', passphrase = Buffer.alloc(0) }: UnlockWish = {},
+    { use = 'imap', passphrase = NO_PASSPHRASE }: UnlockWish = {},
   ): Promise<UnlockedKeys | null> {
     return wiping([credential, passphrase], async () => {
-      const handle = await this.#unlock(account, { password: credential, passphrase }, use)
+      const login = { use, now: this.#options.clock.now() }
+      const handle = await unlockWith(this.#unlocking, account, { password: credential, passphrase }, login)
       this.#options.metrics.count('unlocks', { outcome: handle ? 'unlocked' : 'wrong' })
       return handle
     })
   }
 
-  async #unlock(
-    account: AccountId | null,
-    credential: { readonly password: Buffer; readonly passphrase: Buffer },
-    use: CredentialUse,
-  ): Promise<UnlockedKeys | null> {
-    const { password, passphrase } = credential
-    const login = { use, now: this.#options.clock.now() }
-    // One that is too long is wrong, and costs the same.
-    if (account === null || Math.max(password.length, passphrase.length) > CREDENTIAL_OCTETS_MAX)
-      return this.#unlockNobody(password, login)
-    for (;;) {
-      const desk = this.#desk(account)
-      const reading = await readAccount(account, desk.files, this.#options.directory)
-      const { octets: table, keys } = reading
-      const slotOf = (id: string) => reading.table.slots.find((slot) => slot.id === id)
-      const answer = unlessDenied(
-        await asked(account, this.#vault.call('unlock', { account, table, keys, ...credential, ...login })),
-      )
-      if (!answer) return null
-      const handle = this.#handles.hold(account, {
-        handle: answer.handle,
-        slot: answer.slot,
-        reads: answer.reads === 'yes',
-        signs: answer.signs === 'yes',
-        openings: reading.table.openings,
-        expires: slotOf(answer.slot)?.expires ?? null,
-      })
-      const isApp = slotOf(answer.slot)?.type === 'app'
-      const [isBlocked, isOutdated] = await keptOnlyIfTold(handle, async () => [
-        // Looked up once the handle is there to be ended by who blocks it meanwhile.
-        isApp && (await desk.files.blocked(reading.table)).includes(answer.slot),
-        // A login that was under way while the password changed must not outlive the sessions that were ended for it.
-        !(await desk.files.table()).octets.equals(table),
-      ])
-      if (isBlocked || isOutdated) await handle[Symbol.asyncDispose]()
-      if (isBlocked) return this.#unlockNobody(password, login)
-      if (isOutdated) continue
-      if (isApp) this.#lastUses.note(account, answer.slot, login.now)
-      // Only somebody who can unlock makes us write: what proves and opens nothing has not verified the table.
-      if (!handle.reads && !handle.signs) return handle
-      if (reading.needsRepair) await this.#mend(account, 'keyslot copy repaired', () => desk.files.repairTable())
-      if (reading.unfinished) await this.#mend(account, 'change of keys finished', () => finishInterrupted(desk))
-      return handle
-    }
+  scramTerms(account: AccountId | null, name: string): Promise<ScramTerms> {
+    return termsToldTo(name, account === null ? null : this.#desk(account), this.#serviceKey)
   }
 
-  /** What a wrong password costs. */
-  async #unlockNobody(credential: Buffer, login: { readonly use: CredentialUse; readonly now: number }): Promise<null> {
-    const short = { password: credential.subarray(0, CREDENTIAL_OCTETS_MAX), passphrase: NOTHING }
-    await asked('', this.#vault.call('unlock', { account: '', table: NOTHING, keys: [], ...short, ...login }))
-    return null
-  }
-
-  /** What could not be mended now is mended at the next unlocking. */
-  async #mend(account: AccountId, what: string, mend: () => Promise<void>): Promise<void> {
-    const { logger } = this.#options
-    try {
-      await mend()
-      logger.warn({ account }, what)
-    } catch (error) {
-      logger.error({ account, error: error as Error }, 'account files not mended')
-    }
+  unlockByProof(account: AccountId | null, shown: ScramProof, use: ProtocolUse) {
+    return wiping([shown.proof], async () => {
+      const login = { use, now: this.#options.clock.now() }
+      const unlocked = await unlockByProof(this.#unlocking, account, shown, login)
+      this.#options.metrics.count('unlocks', { outcome: unlocked ? 'unlocked' : 'wrong' })
+      return unlocked
+    })
   }
 
   async endSessions(account: AccountId, slots?: readonly string[]): Promise<void> {
@@ -359,18 +321,6 @@ class FileKeyring implements VaultKeyring {
     this.#handles.endAll()
     await this.#vault[Symbol.asyncDispose]()
     await this.#lastUses[Symbol.asyncDispose]()
-  }
-}
-
-const NOTHING = new Uint8Array(0)
-
-/** A handle that nobody gets is closed when the question about it fails. */
-async function keptOnlyIfTold<T>(handle: UnlockedHandle, ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask()
-  } catch (error) {
-    await handle[Symbol.asyncDispose]()
-    throw error
   }
 }
 

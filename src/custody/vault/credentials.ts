@@ -6,11 +6,22 @@
  * the password alone logs in nowhere, and a stolen table must be guessed for both at once.
  */
 import { type Bytes, wipe } from '#lib/bytes.ts'
-import { label } from './key-derivation.ts'
-import { makeSlot, type Place, type SlotOpened, slotsOf, tryDecoy, trySlot, verifyTable } from './keyslots.ts'
+import { SealBroken } from './aead.ts'
+import { KEY_OCTETS, label } from './key-derivation.ts'
+import {
+  makeSlot,
+  type Place,
+  type SlotOpened,
+  slotsOf,
+  TableTampered,
+  tryDecoy,
+  trySlot,
+  verifyTable,
+} from './keyslots.ts'
 import type { RequestOf } from './protocol/protocol.ts'
 import { type Rights, rightsOf, scopeWords } from './protocol/scope.ts'
-import type { Keyslot, SlotTable } from './protocol/slot-table.ts'
+import type { Keyslot, ScramLock, SlotTable } from './protocol/slot-table.ts'
+import { clientKeyIn, openScramLock, type ScramProof, serverSignature } from './scram-lock.ts'
 import type { Stretcher } from './stretcher.ts'
 import { APP_PASSWORD, decodeCode } from './typed-code.ts'
 
@@ -113,6 +124,45 @@ async function tryAppSlots(table: SlotTable, typed: Bytes, stretcher: Stretcher)
     return null
   } finally {
     wipe(secret)
+  }
+}
+
+export type ProofAdmission =
+  | { readonly kind: 'wrong' }
+  /** `signature`: for the client, who knows by it that we have its password's keys. */
+  | { readonly kind: 'admitted'; readonly admitted: Admitted; readonly signature: Buffer }
+
+/** `table` null: an account that is not there. Every app password is tried, so that the work says nothing of which it is. Throws TableTampered. */
+export function admitByProof(
+  table: SlotTable | null,
+  shown: ScramProof,
+  { use, now }: { readonly use: CredentialUse; readonly now: number },
+): ProofAdmission {
+  const tried = (table?.slots ?? []).flatMap((slot) => {
+    const clientKey = slot.type === 'app' && slot.scram ? clientKeyIn(shown, slot.scram.storedKey) : null
+    return clientKey && slot.scram ? [{ slot, lock: slot.scram, clientKey }] : []
+  })
+  // as much for nobody as for somebody with one app password
+  if (!table || tried.length === 0) clientKeyIn(shown, DECOY)
+  try {
+    const found = tried.find(({ slot }) => permits(grantOf(slot), use, now))
+    if (!table || !found) return WRONG
+    const admitted = openedByProof(table, found.slot, found.lock, found.clientKey)
+    return { kind: 'admitted', admitted, signature: serverSignature(found.lock, shown.authMessage) }
+  } finally {
+    for (const { clientKey } of tried) wipe(clientKey)
+  }
+}
+
+const DECOY = Buffer.alloc(KEY_OCTETS)
+
+function openedByProof(table: SlotTable, slot: Keyslot, lock: ScramLock, clientKey: Bytes): Admitted {
+  try {
+    const amk = openScramLock(table, slot, lock, clientKey)
+    return admitted(table, slot, amk ? { kind: 'opened', amk } : { kind: 'proved' })
+  } catch (error) {
+    if (error instanceof SealBroken) throw new TableTampered('a keyslot was changed')
+    throw error
   }
 }
 

@@ -23,14 +23,8 @@ import { makeSlot, type Place, verifyTable } from './keyslots.ts'
 import { checkNewPassword } from './password-rules.ts'
 import { MalformedFrame } from './protocol/codec.ts'
 import type { AnswerOf, RequestOf } from './protocol/protocol.ts'
-import {
-  BY_ESCROW,
-  isPrintable,
-  type Keyslot,
-  OPENINGS_MAX,
-  type SlotTable,
-  TICKET_MAX,
-} from './protocol/slot-table.ts'
+import { BY_ESCROW, type Keyslot, OPENINGS_MAX, type SlotTable, TICKET_MAX } from './protocol/slot-table.ts'
+import { isPrintable } from './protocol/table-fields.ts'
 import { allSlots, checkRoom, nextTable, SlotsFull, tableOf } from './slot-changes.ts'
 import type { Stretcher } from './stretcher.ts'
 import { encodeCode, newCodeSecret, RECOVERY_CODE } from './typed-code.ts'
@@ -65,6 +59,7 @@ export function sealEscrow(place: Place, sequence: number, { certificate, now }:
     verifier: NONE,
     publicKey: NONE,
     wrapped: NONE,
+    scram: null,
   }
   return { ...slot, wrapped: sealedTo(newest, contextOf(place, slot, master.fingerprint), amk) }
 }

@@ -81,7 +81,14 @@ test('a key that has expired signs nothing, and it is said so', async () => {
 })
 
 test('no mail is signed as a statement, no statement as mail, and statements by the owner in person alone', async () => {
-  const wish = { type: 'app', scope: 'imap,sign', label: 'phone', created: NOW, expires: 0 } as const
+  const wish = {
+    type: 'app',
+    scope: 'imap,sign',
+    label: 'phone',
+    created: NOW,
+    expires: 0,
+    salt: Buffer.alloc(16),
+  } as const
   const added = await vault.addCode({ account: 'a', table: made.table, ...owner, ...wish })
   assert.ok(added.kind === 'added')
   const request = {

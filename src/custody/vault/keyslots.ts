@@ -15,6 +15,7 @@ import {
   tableText,
   type UnsignedTable,
 } from './protocol/slot-table.ts'
+import { carryScramLock, makeScramLock, type ScramOrder } from './scram-lock.ts'
 import { slotPublicKey, unwrapWith, wrapFor } from './slot-lock.ts'
 import type { Stretcher } from './stretcher.ts'
 
@@ -24,7 +25,7 @@ export interface Place {
   readonly generation: number
 }
 
-type SlotFacts = Omit<Keyslot, 'verifier' | 'wrapped'>
+type SlotFacts = Omit<Keyslot, 'verifier' | 'wrapped' | 'scram'>
 
 /** The table says that the credential is right and then does not open, or its MAC is wrong: somebody changed it. */
 export class TableTampered extends Error {
@@ -75,11 +76,19 @@ export interface SlotOrder {
   readonly expires?: number | null
 }
 
-/** A new slot for the credential. Without an AMK it proves who somebody is and opens nothing. Throws Busy. */
+export interface NewLock {
+  readonly credential: Bytes
+  /** null: the slot proves who somebody is and opens nothing. */
+  readonly amk: Bytes | null
+  /** For a second lock. */
+  readonly scram?: ScramOrder
+}
+
+/** A new slot for the credential. Throws Busy. */
 export async function makeSlot(
   place: Place,
   order: SlotOrder,
-  { credential, amk }: { credential: Bytes; amk: Bytes | null },
+  { credential, amk, scram }: NewLock,
   stretcher: Stretcher,
 ): Promise<Keyslot> {
   const { type, created, sequence, scope = '', label: name = '', expires = null } = order
@@ -91,7 +100,8 @@ export async function makeSlot(
     const verifier = verifierOf(key, at)
     const publicKey = amk ? withKey(seedOf(key, at), slotPublicKey) : NONE
     const facts = { id, type, scope, label: name, created, expires, sequence, born: at.born, kdf, publicKey }
-    return { ...facts, verifier, wrapped: amk ? wrapFor(publicKey, amk, wrapContext(place, facts)) : NONE }
+    const wrapped = amk ? wrapFor(publicKey, amk, wrapContext(place, facts)) : NONE
+    return { ...facts, verifier, wrapped, scram: scram ? makeScramLock(place, facts, scram, amk) : null }
   })
 }
 
@@ -147,7 +157,8 @@ function unwrapSlot(stretched: Bytes, place: Place, slot: Keyslot): Buffer {
 export function carrySlot(into: Place, slot: Keyslot, amk: Bytes): Keyslot | null {
   if (slot.wrapped.byteLength === 0) return slot
   if (slot.publicKey.byteLength === 0) return null
-  return { ...slot, wrapped: wrapFor(slot.publicKey, amk, wrapContext(into, slot)) }
+  const wrapped = wrapFor(slot.publicKey, amk, wrapContext(into, slot))
+  return { ...slot, wrapped, scram: carryScramLock(into, slot, amk) }
 }
 
 /** The slots of one type, newest first: after an interrupted change there are two. */

@@ -12,7 +12,7 @@ import { WeakPassword } from './password-rules.ts'
 import { type Codec, MalformedFrame } from './protocol/codec.ts'
 import { decodeContent, encodeFrame, type Frame, FrameSplitter, Status } from './protocol/frames.ts'
 import { type OperationName, operations, type RefusalReason, type RequestOf, refusal } from './protocol/protocol.ts'
-import { MalformedTable } from './protocol/slot-table.ts'
+import { MalformedTable } from './protocol/table-fields.ts'
 import { SlotsFull } from './slot-changes.ts'
 import { Forbidden, HandleClosed } from './unlocked-accounts.ts'
 import { openVault, type Vault } from './vault.ts'
@@ -63,9 +63,9 @@ const nameOf = new Map(Object.entries(operations).map(([name, { code }]) => [cod
 
 /** The frequent ones; keys that others made or opened are of no more use once they are answered. */
 const makesNoKeys = new Set<number>(
-  (['configure', 'unlock', 'sessionKeys', 'indexKeys', 'sign', 'close', 'endAll', 'status'] as const).map(
-    (name) => operations[name].code,
-  ),
+  (
+    ['configure', 'unlock', 'unlockByProof', 'sessionKeys', 'indexKeys', 'sign', 'close', 'endAll', 'status'] as const
+  ).map((name) => operations[name].code),
 )
 
 /** The frame that answers this one. The request is wiped; the answer is to be, once it is sent. */

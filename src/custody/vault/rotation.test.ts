@@ -65,7 +65,7 @@ async function reads(table: Uint8Array, keys: readonly Key[], certificate: Uint8
 
 test('a rotation gives a new AMK and key; old mail stays readable, by every credential there was', async () => {
   const { table, keys, certificate, code } = await newAccount()
-  const wish = { scope: 'imap', label: 'phone', created: CREATED, expires: 0 }
+  const wish = { scope: 'imap', label: 'phone', created: CREATED, expires: 0, salt: Buffer.alloc(16) }
   const app = await vault.addCode({ account: 'a', table, ...owner, type: 'app', ...wish })
   assert.ok(app.kind === 'added')
   const next = await rotated(app.table, keys)

@@ -23,12 +23,12 @@ import {
   encodeTable,
   GENERATIONS_MAX,
   type Keyslot,
-  MalformedTable,
   type ParkedSlots,
   SLOTS_MAX,
   type SlotTable,
   type UnsignedTable,
 } from './protocol/slot-table.ts'
+import { MalformedTable } from './protocol/table-fields.ts'
 import type { Stretcher } from './stretcher.ts'
 import { decodeCode, encodeCode, newCodeSecret, RECOVERY_CODE } from './typed-code.ts'
 

@@ -64,7 +64,8 @@ export interface Entrance {
 
 /** How somebody came in. */
 export interface Entry {
-  readonly credential: Credential
+  /** To be recognised by; null for what is never shown twice. */
+  readonly credential: Credential | null
   readonly grant: Grant
 }
 
@@ -130,6 +131,12 @@ export class UnlockedAccounts {
     return seen && permits(seen.grant, use, now) ? this.#hold(live, seen.grant) : null
   }
 
+  /** A new handle for somebody who has opened this very table, where it is unlocked already. */
+  join({ account, mac: tableMac }: { readonly account: string; readonly mac: Bytes }, grant: Grant): Entrance | null {
+    const live = this.#accounts.get(account)
+    return live && equal(live.tableMac, tableMac) ? this.#hold(live, grant) : null
+  }
+
   /** A handle on what was just opened; `opened` is taken over, and dropped when the account is open already. */
   add(opened: UnlockedAccount, tableMac: Bytes, { credential, grant }: Entry): Entrance {
     let live = this.#accounts.get(opened.account)
@@ -142,10 +149,14 @@ export class UnlockedAccounts {
       live = { ...opened, tableMac: Buffer.from(tableMac), handles: new Set(), seen: [], grace: null }
       this.#accounts.set(opened.account, live)
     }
-    const trace = this.#trace(opened.account, credential)
+    if (credential) this.#remember(live, credential, grant)
+    return this.#hold(live, grant)
+  }
+
+  #remember(live: Live, credential: Credential, grant: Grant): void {
+    const trace = this.#trace(live.account, credential)
     if (!live.seen.some((one) => equal(one.trace, trace))) live.seen.push({ trace, grant })
     if (live.seen.length > SEEN_MAX) live.seen.shift()
-    return this.#hold(live, grant)
   }
 
   /** A handle for a credential that opens nothing. */

@@ -14,9 +14,9 @@ import { MalformedOpenPgp, UndecryptableSessionKey } from '#formats/openpgp/open
 import { type SecretKeys, sessionKeyOf } from '#formats/openpgp/secret-key.ts'
 import { encodeSessionKey } from '#formats/openpgp/session-key.ts'
 import { CannotSign, signDetached } from '#formats/openpgp/sign.ts'
-import { asBuffer, type Bytes } from '#lib/bytes.ts'
+import { asBuffer, type Bytes, wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
-import { admit } from './credentials.ts'
+import { admit, admitByProof } from './credentials.ts'
 import { addEscrow, checkMaster, makeMaster, openEscrow } from './escrow.ts'
 import { masterKeys } from './generations.ts'
 import { importKey, setEndToEnd } from './imported-keys.ts'
@@ -59,6 +59,7 @@ export function openVault(options: RequestOf<'configure'>, clock: Clock): Vault 
     makeMaster,
     checkMaster,
     unlock: (request) => unlock(request, unlocked, stretcher),
+    unlockByProof: (request) => unlockByProof(request, unlocked),
     sessionKeys: ({ handle, pkesks }) => takeSessionKeys(unlocked, handle, pkesks),
     indexKeys: ({ handle }) => unlocked.at(handle, 'reads').indexKeys,
     sign: (request) => sign(request, unlocked),
@@ -91,6 +92,20 @@ async function unlock(
   const { amk, grant } = admission
   if (!amk) return entered(unlocked.addProof(table.account, grant))
   return entered(unlocked.add(openAccount(table, request.keys, amk), table.mac, { credential: request, grant }))
+}
+
+function unlockByProof(request: RequestOf<'unlockByProof'>, unlocked: UnlockedAccounts): AnswerOf<'unlockByProof'> {
+  const table = request.account === '' ? null : tableOf(request.account, request.table)
+  const admission = admitByProof(table, request, request)
+  if (!table || admission.kind === 'wrong') return { kind: 'wrong' }
+  const { admitted, signature } = admission
+  const { amk, grant } = admitted
+  if (!amk) return { ...entered(unlocked.addProof(table.account, grant)), signature }
+  // a proof is good once: there is nothing to recognise
+  const entry = { credential: null, grant }
+  const again = unlocked.join(table, grant)
+  if (again) wipe(amk)
+  return { ...entered(again ?? unlocked.add(openAccount(table, request.keys, amk), table.mac, entry)), signature }
 }
 
 const entered = ({ handle, grant: { slot, reads, signs } }: Entrance) =>

@@ -8,10 +8,12 @@
  */
 import { bytes, type Carried, type Codec, integer, list, oneOf, record, text, uint32, word } from './codec.ts'
 import { SIGN } from './frames.ts'
-import { TABLE_OCTETS_MAX } from './slot-table.ts'
+import { SCRAM_SALT_OCTETS, TABLE_OCTETS_MAX } from './slot-table.ts'
 
 /** Longer credentials are wrong before they are tried. */
 export const CREDENTIAL_OCTETS_MAX = 1024
+/** The messages of a SCRAM exchange, each bounded where it is read. */
+export const AUTH_MESSAGE_MAX = 8192
 /** NIST SP 800-63B §3.1.1.2: length counts, rules of composition do not. */
 export const PASSWORD_OCTETS_MIN = 8
 export const PKESKS_MAX = 512
@@ -166,6 +168,8 @@ export const operations = {
       created: integer,
       /** 0 for never. */
       expires: integer,
+      /** For an app password, what clients salt it with where the account has no salt yet; empty for a recovery code. */
+      salt: bytes(SCRAM_SALT_OCTETS),
     }),
     oneOf({ ...denials, added: { table, slot: text(64), secret: bytes(64) } }),
   ),
@@ -306,6 +310,23 @@ export const operations = {
     26,
     record({ master: bytes(TSK_OCTETS_MAX), masterPassphrase: credential, now: integer }),
     oneOf({ wrong: {}, opens: { fingerprint: text(64) } }),
+  ),
+  /**
+   * As `unlock`, by the proof of a SCRAM-SHA-256 exchange (RFC 5802 §3) that an app password is known. `signature` is for the client.
+   * Without an account: the same work, and always wrong.
+   */
+  unlockByProof: operation(
+    27,
+    record({
+      account,
+      table,
+      keys,
+      authMessage: bytes(AUTH_MESSAGE_MAX),
+      proof: bytes(32),
+      use: word('imap', 'pop3', 'smtp', 'jmap'),
+      now: integer,
+    }),
+    oneOf({ wrong: {}, unlocked: { ...handle, slot: text(64), reads: yesOrNo, signs: yesOrNo, signature: bytes(32) } }),
   ),
 }
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { decodeTable, encodeTable, MalformedTable, type SlotTable, TABLE_OCTETS_MAX } from './slot-table.ts'
+import { decodeTable, encodeTable, type SlotTable, TABLE_OCTETS_MAX } from './slot-table.ts'
+import { MalformedTable } from './table-fields.ts'
 
 const octets = (length: number) =>
   fc.uint8Array({ minLength: length, maxLength: length }).map((array) => Buffer.from(array))
@@ -27,6 +28,17 @@ const text = fc.oneof(fc.constant('Telefon 📱 "blau"'), word)
 const earlier = fc.array(fc.record({ generation: count, digest: octets(32), wrapped: octets(60) }, plain), {
   maxLength: 3,
 })
+const scram = fc.record(
+  {
+    salt: octets(16),
+    iterations: fc.integer({ min: 4096, max: 1_000_000 }),
+    storedKey: octets(32),
+    serverKey: octets(32),
+    publicKey: fc.oneof(octets(32), octets(0)),
+    wrapped: fc.oneof(octets(92), octets(0)),
+  },
+  plain,
+)
 const slots = fc.array(
   fc.record(
     {
@@ -42,6 +54,7 @@ const slots = fc.array(
       verifier: fc.oneof(octets(32), octets(0)),
       publicKey: fc.oneof(octets(32), octets(0)),
       wrapped: fc.oneof(octets(60), octets(92), octets(0), octets(500)),
+      scram: fc.option(scram),
     },
     plain,
   ),
@@ -102,6 +115,9 @@ test('what nobody writes is refused by name, though its checksum is right', () =
   }
   assert.ok(decodeTable(checked(good)))
   const [one] = good.slots
+  const salt = Buffer.alloc(16).toString('base64')
+  const lock = { salt, iterations: 4096, storedKey: good.mac, serverKey: good.mac, publicKey: good.mac, wrapped: '' }
+  assert.ok(decodeTable(checked({ ...good, slots: [{ ...one, scram: lock }] })))
   const argon2 = {
     kind: 'argon2id',
     memory: 65536,
@@ -122,6 +138,11 @@ test('what nobody writes is refused by name, though its checksum is right', () =
     { ...good, slots: [{ ...one, label: 'two\nlines' }] },
     { ...good, slots: [{ ...one, label: 'x'.repeat(65) }] },
     { ...good, slots: [{ ...one, expires: -1 }] },
+    { ...good, slots: [{ ...one, scram: { ...lock, iterations: 4095 } }] },
+    { ...good, slots: [{ ...one, scram: { ...lock, iterations: 1_000_001 } }] },
+    { ...good, slots: [{ ...one, scram: { ...lock, storedKey: '' } }] },
+    { ...good, slots: [{ ...one, scram: { ...lock, wrapped: good.mac } }] },
+    { ...good, slots: [{ ...one, scram: null }] },
     { ...good, endToEnd: { fingerprint: 'F', custody: 'other', certificateHash: good.mac } },
     {
       ...good,

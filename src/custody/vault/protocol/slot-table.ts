@@ -18,6 +18,17 @@
  */
 import { hash } from 'node:crypto'
 import type { Bytes } from '#lib/bytes.ts'
+import {
+  count,
+  type Fields,
+  listIn,
+  MalformedTable,
+  objectOf,
+  octetsIn,
+  octetsUpTo,
+  printable,
+  word,
+} from './table-fields.ts'
 
 /** Of all generations together: a password on each device of many years. */
 export const SLOTS_MAX = 256
@@ -27,6 +38,9 @@ export const GENERATIONS_MAX = 60
 export const OPENINGS_MAX = 64
 export const LABEL_MAX = 64
 export const TICKET_MAX = 500
+export const SCRAM_SALT_OCTETS = 16
+/** The least that RFC 7677 §4 allows: what is stretched has 160 random bits. */
+export const SCRAM_ITERATIONS = 4096
 /** The scope of a recovery slot that the master key made: it does not take the place of the owner's own recovery code. */
 export const BY_ESCROW = 'escrow'
 const FORMAT = 'letterlock keyslots 1'
@@ -50,6 +64,22 @@ export type SlotKdf =
   | { readonly kind: 'hkdf'; readonly salt: Bytes }
   | { readonly kind: 'openpgp'; readonly fingerprint: string }
 
+/** What a SCRAM-SHA-256 exchange (RFC 5802, RFC 7677) is based on; the same for all slots of an account. */
+export interface ScramTerms {
+  readonly salt: Bytes
+  readonly iterations: number
+}
+
+/** A second lock of an app password: it opens to the ClientKey that comes out of an exchange whose client knows the password. */
+export interface ScramLock extends ScramTerms {
+  readonly storedKey: Bytes
+  readonly serverKey: Bytes
+  /** X25519, its secret half derived from the ClientKey; empty in a slot that wraps nothing. */
+  readonly publicKey: Bytes
+  /** The AMK under the lock's key, or empty. */
+  readonly wrapped: Bytes
+}
+
 export interface Keyslot {
   readonly id: string
   readonly type: SlotType
@@ -71,6 +101,8 @@ export interface Keyslot {
   readonly publicKey: Bytes
   /** The AMK under the slot's key. Empty: the credential proves who it is and opens nothing. */
   readonly wrapped: Bytes
+  /** null for what is no app password, and for app passwords of old tables. */
+  readonly scram: ScramLock | null
 }
 
 /** An older AMK, under the one of the table or of the group that it stands in. */
@@ -121,15 +153,10 @@ export interface SlotTable extends UnsignedTable {
   readonly mac: Bytes
 }
 
-/** The octets are not a keyslot table. */
-export class MalformedTable extends Error {
-  override readonly name = 'MalformedTable'
-}
-
 const base64 = (octets: Bytes) => Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString('base64')
 
 function slotLine(slot: Keyslot, generation: number): object {
-  const { id, type, scope, label, created, expires, sequence, born, kdf, verifier, publicKey, wrapped } = slot
+  const { id, type, scope, label, created, expires, sequence, born, kdf, verifier, publicKey, wrapped, scram } = slot
   return {
     id,
     type,
@@ -143,8 +170,18 @@ function slotLine(slot: Keyslot, generation: number): object {
     verifier: base64(verifier),
     ...(publicKey.byteLength === 0 ? {} : { publicKey: base64(publicKey) }),
     wrapped: base64(wrapped),
+    ...(scram ? { scram: scramLine(scram) } : {}),
   }
 }
+
+const scramLine = ({ salt, iterations, storedKey, serverKey, publicKey, wrapped }: ScramLock) => ({
+  salt: base64(salt),
+  iterations,
+  storedKey: base64(storedKey),
+  serverKey: base64(serverKey),
+  publicKey: base64(publicKey),
+  wrapped: base64(wrapped),
+})
 
 function kdfLine(kdf: SlotKdf): object {
   if (kdf.kind === 'openpgp') return { kind: 'openpgp', fingerprint: kdf.fingerprint }
@@ -218,8 +255,6 @@ function parsed(line: string): unknown {
   }
 }
 
-type Fields = Readonly<Record<string, unknown>>
-
 function tableIn(fields: Fields): SlotTable {
   if (fields['format'] !== FORMAT) throw new MalformedTable(`not ${FORMAT}; a newer Letterlock may have written it`)
   const generation = count(fields['generation'])
@@ -230,9 +265,9 @@ function tableIn(fields: Fields): SlotTable {
     digest: octetsIn(fields['digest'], 32),
     current: word(fields['current'], 64, 0),
     endToEnd: fields['endToEnd'] === undefined ? null : endToEndIn(objectOf(fields['endToEnd'])),
-    slots: listIn(fields['slots']).map((slot) => slotIn(slot, generation)),
+    slots: listIn(fields['slots'], SLOTS_MAX).map((slot) => slotIn(slot, generation)),
     earlier: earlierIn(fields['earlier']),
-    parked: listIn(fields['parked']).map(parkedIn),
+    parked: listIn(fields['parked'], SLOTS_MAX).map(parkedIn),
     openings: listIn(fields['openings'] ?? [], OPENINGS_MAX).map((one) => {
       const opening = objectOf(one)
       return {
@@ -251,7 +286,7 @@ function parkedIn(value: unknown): ParkedSlots {
   return {
     generation,
     digest: octetsIn(group['digest'], 32),
-    slots: listIn(group['slots']).map((slot) => slotIn(slot, generation)),
+    slots: listIn(group['slots'], SLOTS_MAX).map((slot) => slotIn(slot, generation)),
     earlier: earlierIn(group['earlier']),
   }
 }
@@ -297,7 +332,28 @@ function slotIn(value: unknown, generation: number): Keyslot {
     verifier: octetsIn(fields['verifier'], 32, 0),
     publicKey: fields['publicKey'] === undefined ? Buffer.alloc(0) : octetsIn(fields['publicKey'], 32),
     wrapped: octetsUpTo(fields['wrapped'], WRAPPED_MAX),
+    scram: fields['scram'] === undefined ? null : scramIn(objectOf(fields['scram'])),
   }
+}
+
+/** Clients do the iterations and the vault when a slot is made: both are kept from being worn out. */
+function scramIn(fields: Fields): ScramLock {
+  const iterations = count(fields['iterations'])
+  // RFC 7677 §4
+  if (iterations < SCRAM_ITERATIONS || iterations > 1_000_000) throw new MalformedTable('bad derivation')
+  return {
+    salt: octetsIn(fields['salt'], SCRAM_SALT_OCTETS),
+    iterations,
+    storedKey: octetsIn(fields['storedKey'], 32),
+    serverKey: octetsIn(fields['serverKey'], 32),
+    publicKey: octetsIn(fields['publicKey'], 32, 0),
+    wrapped: octetsIn(fields['wrapped'], 92, 0),
+  }
+}
+
+/** Those of the account's SCRAM locks; null when it has none. */
+export function scramTerms({ slots }: Pick<UnsignedTable, 'slots'>): ScramTerms | null {
+  return slots.find(({ scram }) => scram !== null)?.scram ?? null
 }
 
 /** Caps what a changed file could make the vault spend: 256 MiB and 16 passes. */
@@ -310,49 +366,4 @@ function kdfIn(fields: Fields): SlotKdf {
   const known = fields['kind'] === 'argon2id' && fields['parallelism'] === 1
   if (!known || memory < 8 || memory > 1 << 18 || passes < 1 || passes > 16) throw new MalformedTable('bad derivation')
   return { kind: 'argon2id', memory, passes, salt }
-}
-
-function objectOf(value: unknown): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new MalformedTable('not an object')
-  return value as Fields
-}
-
-function listIn(value: unknown, max = SLOTS_MAX): readonly unknown[] {
-  if (!Array.isArray(value) || value.length > max) throw new MalformedTable('not a short list')
-  return value
-}
-
-function word(value: unknown, max: number, min = 1): string {
-  if (typeof value !== 'string' || value.length < min || value.length > max || !/^[\w.:,-]*$/.test(value)) {
-    throw new MalformedTable('not a word')
-  }
-  return value
-}
-
-function count(value: unknown): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw new MalformedTable('not a count')
-  return value
-}
-
-/** Text that people read: no control characters. */
-export function isPrintable(text: string, max: number): boolean {
-  return text.length > 0 && text.length <= max && !/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u.test(text)
-}
-
-function printable(value: unknown, max: number): string {
-  if (typeof value !== 'string' || !isPrintable(value, max)) throw new MalformedTable('not printable text')
-  return value
-}
-
-function octetsUpTo(value: unknown, max: number): Buffer {
-  const octets = typeof value === 'string' ? Buffer.from(value, 'base64') : Buffer.alloc(0)
-  if (octets.length > max || octets.toString('base64') !== value) throw new MalformedTable('not base64')
-  return octets
-}
-
-/** Exactly one of these lengths. */
-function octetsIn(value: unknown, ...lengths: readonly number[]): Buffer {
-  const octets = octetsUpTo(value, Math.max(...lengths))
-  if (!lengths.includes(octets.length)) throw new MalformedTable('not of this length')
-  return octets
 }
