@@ -57,10 +57,10 @@ import {
   statusOf,
 } from './memory-account.ts'
 import { MemoryContents, partsOf } from './memory-contents.ts'
+import { overviewOf } from './memory-overview.ts'
 import { MemorySearchable } from './memory-searchable.ts'
 import { checkQuota, MESSAGE_COST } from './quota.ts'
 import { matchingUids, searchByReading } from './read-search.ts'
-import { packRuns, runsOf, sortedUids } from './uid-sets.ts'
 
 const LISTED: Change = { kind: 'mailboxes' }
 
@@ -139,16 +139,7 @@ export class MemoryAccountMail implements IndexedAccountMail {
   }
 
   async overview(mailbox: MailboxId, known?: number): Promise<MailboxOverview> {
-    const box = this.#account.mailbox(mailbox)
-    const uids = [...box.messages.keys()]
-    const vanished = box.vanished.filter(({ modseq }) => modseq > (known ?? 0)).map(({ uid }) => uid)
-    return {
-      status: statusOf(box),
-      keywords: [...box.keywords.values()],
-      firstUnseen: uids.find((uid) => (box.messages.get(uid)!.flags.system & SEEN) === 0) ?? null,
-      present: known === undefined ? packRuns(runsOf(uids, 1)) : null,
-      vanished: known === undefined ? null : packRuns(runsOf(sortedUids(vanished), 1)),
-    }
+    return overviewOf(this.#account.mailbox(mailbox), known)
   }
 
   async rows(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (MessageRow | null)[]> {

@@ -1,0 +1,16 @@
+import { SEEN } from './flags.ts'
+import type { MailboxOverview } from './mail-store.ts'
+import { type MemoryMailbox, statusOf } from './memory-account.ts'
+import { packRuns, runsOf, sortedUids } from './uid-sets.ts'
+
+export function overviewOf(box: MemoryMailbox, known?: number): MailboxOverview {
+  const uids = [...box.messages.keys()]
+  const vanished = box.vanished.filter(({ modseq }) => modseq > (known ?? 0)).map(({ uid }) => uid)
+  return {
+    status: statusOf(box),
+    keywords: [...box.keywords.values()],
+    firstUnseen: uids.find((uid) => (box.messages.get(uid)!.flags.system & SEEN) === 0) ?? null,
+    present: known === undefined ? packRuns(runsOf(uids, 1)) : null,
+    vanished: known === undefined ? null : packRuns(runsOf(sortedUids(vanished), 1)),
+  }
+}
