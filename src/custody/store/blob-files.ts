@@ -3,7 +3,7 @@
  * is committed; it is removed after the commit that removes the row. What a crash leaves in between is named by no row and
  * swept when the account is opened.
  */
-import { constants } from 'node:fs'
+import { constants, readFileSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Bytes } from '#lib/bytes.ts'
@@ -12,6 +12,13 @@ import { MessageUnreadable } from './mail-store.ts'
 
 /** Another process may have written a file whose row it is about to commit: what is younger is no orphan yet. */
 const ORPHAN_AGE_MS = 60 * 60_000
+
+/** Up to this size a file is read as SQLite reads its pages; to have it read elsewhere costs ten times that. */
+const READ_AT_ONCE = 1 << 20
+
+async function readNow(path: string): Promise<Buffer> {
+  return readFileSync(path)
+}
 
 /** Waits until the names in the directory are on the disk. */
 export async function syncDirectory(path: string): Promise<void> {
@@ -60,10 +67,12 @@ export class BlobFiles {
   /** Throws MessageUnreadable when the file is gone or has another size than the row says. */
   async read(name: string, size: number): Promise<Bytes> {
     const path = join(this.#directory, name)
-    const octets = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') throw new MessageUnreadable(`${path} is missing: restore it from a backup`)
-      throw error
-    })
+    const octets = await (size <= READ_AT_ONCE ? readNow(path) : readFile(path)).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') throw new MessageUnreadable(`${path} is missing: restore it from a backup`)
+        throw error
+      },
+    )
     if (octets.byteLength !== size)
       throw new MessageUnreadable(
         `${path} has ${octets.byteLength} octets instead of ${size}: restore it from a backup`,
