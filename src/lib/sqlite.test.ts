@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { preparing } from './prepared.ts'
 import { BrokenDatabase, type Migrations, NewerSchema, openSqlite } from './sqlite.ts'
 
 interface Schema {
@@ -85,4 +86,46 @@ test('the revision is another one after each change, by this connection and by o
       assert.equal(seen.size, id + 2)
       assert.equal(mine.revision(), [...seen].at(-1))
     }
+  }))
+
+test('a change that nobody waits for is committed without a sync, and synced with the next one', () =>
+  inDirectory(async (path) => {
+    let syncs = 0
+    const sync = async () => void syncs++
+    await using db = await openSqlite<Schema>({ path, migrations, sync })
+    await db.writeUnhurried((query) => query.insertInto('note').values({ id: 1, text: 'x' }).execute())
+    await db.synced()
+    assert.equal(syncs, 0)
+    await Promise.all([
+      db.writeUnhurried((query) => query.insertInto('note').values({ id: 2, text: 'x' }).execute()),
+      db.write((query) => query.insertInto('note').values({ id: 3, text: 'x' }).execute()),
+    ])
+    assert.equal(syncs, 1)
+    assert.equal((await db.query.selectFrom('note').selectAll().execute()).length, 3)
+  }))
+
+test('a prepared query sees its own transaction, and nothing of one that is open elsewhere', () =>
+  inDirectory(async (path) => {
+    const prepare = preparing<Schema>()
+    const all = prepare((query, given: { from: number }) =>
+      query.selectFrom('note').selectAll().where('id', '>=', given.from),
+    )
+    const put = prepare((query, given: { id: number }) => query.insertInto('note').values({ id: given.id, text: 'x' }))
+    await using db = await openSqlite<Schema>({ path, migrations })
+    const written = Promise.withResolvers<void>()
+    const looked = Promise.withResolvers<void>()
+    const failing = db.write(async (query) => {
+      await put(query, { id: 1 })
+      assert.equal((await all(query, { from: 0 })).length, 1)
+      written.resolve()
+      await looked.promise
+      throw new Error('mine')
+    })
+    await written.promise
+    const outside = all(db.query, { from: 0 })
+    looked.resolve()
+    await assert.rejects(failing, /mine/)
+    assert.deepEqual(await outside, [])
+    await db.write((query) => put(query, { id: 2 }))
+    assert.deepEqual({ ...(await all(db.query, { from: 2 }))[0] }, { id: 2, text: 'x' })
   }))

@@ -107,6 +107,16 @@ test('a session with keys puts every waiting summary into the index by itself', 
   )
 })
 
+test('what is asked for is opened before what waits', async () => {
+  const { store, raw } = await setUp()
+  for (let i = 0; i < 300; i++) await store.append(ALICE, 'INBOX', mail(`m${i}`))
+  const keys = readingKeys(ALICE)
+  await using session = await store.open(ALICE, keys)
+  const inbox = (await session.mailboxes()).find(({ name }) => name === 'INBOX')!
+  assert.match(Buffer.from((await session.summaries(inbox.id, [1]))[0]!).toString(), /m0/)
+  assert.ok((await raw.waiting(inbox.id, null, 1000)).length >= 150, 'the rest still waits')
+})
+
 test('without keys the mailbox can be listed and kept in order, and nothing be read', async () => {
   const { store } = await setUp()
   const { mailbox, uid } = await store.append(ALICE, 'INBOX', mail())
