@@ -10,7 +10,7 @@ import type { KeptContents } from '../fetch/kept-contents.ts'
 import { type Needs, needsOf } from '../fetch/needs.ts'
 import { type Opened, openedMessages } from '../fetch/opened-messages.ts'
 import { isLasting, LOOKED_AHEAD, uidsAhead } from '../fetch/queued-fetches.ts'
-import { fetchResponse } from '../fetch/response.ts'
+import { sendResponse } from '../fetch/response.ts'
 import { bad, no } from '../imap-error.ts'
 import { COPIED } from '../outgoing.ts'
 import type { SelectedMailbox } from '../selected.ts'
@@ -94,15 +94,9 @@ async function answerAll(
         tally.fetched++
         if (opened.content) kept?.keep(mailbox, opened.uid, opened.content)
         const row = marked.get(opened.uid)
-        const { chunks, undecodable } = fetchResponse(
-          { mailbox, items },
-          row ? { ...opened, row } : opened,
-          row !== undefined,
-        )
-        if (undecodable) missed.undecodable++
-        wire.send(...chunks)
+        const message = row ? { ...opened, row } : opened
+        if (!(await sendResponse(wire, { mailbox, items }, message, row !== undefined))) missed.undecodable++
         if (opened.content && opened.content.length <= COPIED && !kept) release(opened.content)
-        if (wire.congested) await wire.flush()
       }
     }
     // Others get their turn between the groups of a large mailbox.

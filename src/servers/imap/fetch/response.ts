@@ -12,6 +12,7 @@ import {
 import { formatInternalDate } from '#formats/message/date.ts'
 import { previewOf } from '#formats/message/preview.ts'
 import type { SelectedMailbox } from '../selected.ts'
+import type { Wire } from '../wire.ts'
 import { decodedPart } from './binary.ts'
 import type { Opened } from './opened-messages.ts'
 import { partOf, sectionOf } from './section.ts'
@@ -29,39 +30,45 @@ export interface Answering {
   readonly items: readonly FetchItem[]
 }
 
-/** The response, and whether something was left out because nobody knows how it is encoded. */
-export interface Response {
-  readonly chunks: ResponseChunk[]
-  readonly undecodable: boolean
-}
+/** Text that goes out before more of it is written. */
+const PIECE = 16_384
 
-/** Contents are in it as they lie in memory. `seen`: this FETCH has set \Seen, which the client is told with it. */
-export function fetchResponse(answering: Answering, message: OpenMessage, seen: boolean): Response {
+/**
+ * Sends the response, as fast as the client takes it: with enough items in a command it may be any number of times larger than the
+ * message. `seen`: this FETCH has set \Seen, which the client is told with it. Answers false when something was left out because
+ * nobody knows how it is encoded. Contents of up to COPIED octets (outgoing.ts) are needed no more afterwards.
+ */
+export async function sendResponse(
+  wire: Wire,
+  answering: Answering,
+  message: OpenMessage,
+  seen: boolean,
+): Promise<boolean> {
   const { mailbox, items } = answering
-  const chunks: ResponseChunk[] = []
   let text = mailbox.manner.fetch(mailbox.view.indexOf(message.uid), message.uid)
   let before = ''
-  let undecodable = false
-  const add = (attribute: string | Chunks | null) => {
-    if (attribute === null) {
-      undecodable = true
-      return
-    }
+  let whole = true
+  for (const wanted of seen ? [...items, ...alsoTold(answering)] : items) {
+    const attribute = attributeOf(mailbox, wanted, message)
+    whole &&= attribute !== null
+    if (attribute === null) continue
     text += before
     before = ' '
     for (const piece of typeof attribute === 'string' ? [attribute] : attribute) {
       if (typeof piece === 'string') text += piece
       else {
-        chunks.push(text, piece)
+        wire.send(text, piece)
         text = ''
       }
+      if (text.length > PIECE) {
+        wire.send(text)
+        text = ''
+      }
+      if (wire.congested) await wire.flush()
     }
   }
-  for (const wanted of items) add(attributeOf(mailbox, wanted, message))
-  if (seen) for (const wanted of alsoTold(answering)) add(attributeOf(mailbox, wanted, message))
-  if (before === '') return { chunks: [], undecodable }
-  chunks.push(`${text})\r\n`)
-  return { chunks, undecodable }
+  if (before !== '') wire.send(`${text})\r\n`)
+  return whole
 }
 
 /** RFC 7162 §3.1: flags that change are told with their MODSEQ. */

@@ -9,7 +9,7 @@ import { statusOf } from '../commands/status.ts'
 import type { Conversation } from '../conversation.ts'
 import { needsOf } from '../fetch/needs.ts'
 import { openedMessages } from '../fetch/opened-messages.ts'
-import { fetchResponse } from '../fetch/response.ts'
+import { sendResponse } from '../fetch/response.ts'
 import { ConnectionOver } from '../imap-error.ts'
 import type { SelectedMailbox, Telling } from '../selected.ts'
 import { type Known, listChanges, namesIn } from './known-mailboxes.ts'
@@ -168,7 +168,7 @@ export class Notifier implements NewsTeller {
     const { wire } = this.#talk
     for await (const group of openedMessages(mailbox, uids.reverse(), needsOf(items))) {
       for (const opened of group)
-        if (opened.kind === 'open') wire.send(...fetchResponse({ mailbox, items }, opened, false).chunks)
+        if (opened.kind === 'open') await sendResponse(wire, { mailbox, items }, opened, false)
       await wire.flush()
     }
   }
