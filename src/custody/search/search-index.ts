@@ -57,7 +57,7 @@ export class SearchIndex implements AsyncDisposable {
   readonly #large: Set<number>
   /** Not on the disk yet. */
   readonly #fresh = new Set<StoredShard>()
-  #builder = new ShardBuilder()
+  #builder: ShardBuilder | null = null
   #changed = false
   #isOld: boolean
 
@@ -107,6 +107,7 @@ export class SearchIndex implements AsyncDisposable {
 
   /** Takes in a message. What it needs is read at once. It can be found after `flush`. */
   async add(id: number, texts: DocumentTexts): Promise<void> {
+    this.#builder ??= new ShardBuilder()
     if (!this.#builder.add(id, texts)) this.#large.add(id)
     if (this.#builder.documents >= BUILT_DOCUMENTS || this.#builder.size >= BUILT_TOKENS) await this.flush()
   }
@@ -118,9 +119,9 @@ export class SearchIndex implements AsyncDisposable {
   }
 
   async flush(): Promise<void> {
-    if (this.#builder.documents === 0) return
     const builder = this.#builder
-    this.#builder = new ShardBuilder()
+    this.#builder = null
+    if (!builder || builder.documents === 0) return
     const whole = await builder.finish()
     const shard = StoredShard.of(rowOf('', whole), whole, this.#files)
     this.#fresh.add(shard)

@@ -37,7 +37,6 @@ import {
   type Uid,
   type Wanted,
 } from './mail-store.ts'
-import { matchingUids } from './read-search.ts'
 import { SealedIndex } from './sealed-mail-store-index.ts'
 import { unsealContent } from './sealed-mail-store-opener.ts'
 import { readMessages, WHY_CLOSED } from './sealed-mail-store-reading.ts'
@@ -261,6 +260,7 @@ export class SealedAccountMail implements AccountMail {
   }
 
   async verifyText(mailbox: MailboxId, uids: readonly Uid[], query: TextQuery): Promise<readonly Uid[]> {
+    const { matchingUids } = await import('./read-search.ts')
     return matchingUids(this, mailbox, uids, query)
   }
 

@@ -99,7 +99,7 @@ export class Searches implements AsyncDisposable {
     let isKept = false
     for (const search of await this.#all()) {
       if (search.lastUsed + REST_MS <= now) await search.release()
-      else isKept = true
+      isKept ||= search.weight > 0
     }
     if (isKept) this.#rest ??= this.#clock.after(REST_MS, () => void this.#releaseUnused())
   }

@@ -50,7 +50,6 @@ import {
   type Wanted,
 } from './mail-store.ts'
 import { canonicalName, INBOX } from './mailbox-name.ts'
-import { matchingUids, searchByReading } from './read-search.ts'
 import type { AccountScope } from './schema.ts'
 import { SqlAccess } from './sql-access.ts'
 import { readAnnotationOctets, replaceAnnotationOctets } from './sql-annotations.ts'
@@ -252,11 +251,13 @@ export class SqlAccountMail implements IndexedAccountMail {
     )
   }
 
-  textMatches(mailbox: MailboxId, queries: readonly TextQuery[]): Promise<readonly TextMatches[]> {
+  async textMatches(mailbox: MailboxId, queries: readonly TextQuery[]): Promise<readonly TextMatches[]> {
+    const { searchByReading } = await import('./read-search.ts')
     return searchByReading(this, mailbox, queries)
   }
 
   async verifyText(mailbox: MailboxId, uids: readonly Uid[], query: TextQuery): Promise<readonly Uid[]> {
+    const { matchingUids } = await import('./read-search.ts')
     return matchingUids(this, mailbox, uids, query)
   }
 
