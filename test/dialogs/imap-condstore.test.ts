@@ -155,3 +155,36 @@ test(`MODSEQs begin at ${FIRST} here and are larger for everything that comes la
     S: 5 BAD …
   `)
 })
+
+test('new messages come with the MODSEQ up to which all is known then, so that who appended them is not told again', async () => {
+  await using imap = await startImap()
+  await delivered(imap, 1)
+  await using talk = await imap.login()
+  await talk.play(`
+    C: 1 SELECT INBOX (CONDSTORE)
+    S: ...
+    S: 1 OK …
+    C: 2 APPEND INBOX (\\Seen) {${PLAIN.length}}
+    S: + …
+    C> ${PLAIN.replaceAll('\r\n', '\\r\\n')}\\r\\n
+    S: * 2 EXISTS
+    S: * 2 RECENT
+    S: * OK [HIGHESTMODSEQ ${FIRST + 1}] Highest
+    S: 2 OK [APPENDUID 1 2] …
+  `)
+  const mail = await imap.desk.mail(ALICE)
+  await mail.setFlags(1, [1], { mode: 'add', flags: ['\\Deleted'] })
+  await mail.expunge(1)
+  await imap.desk.deliver(ALICE, PLAIN)
+  // FETCH cannot tell what is gone, so not all is known yet.
+  await talk.play(`
+    C: 3 FETCH 2 UID
+    S: * 2 FETCH (UID 2)
+    S: * 3 EXISTS
+    S: * 3 RECENT
+    S: 3 OK …
+    C: 4 NOOP
+    S: * 1 EXPUNGE
+    S: 4 OK …
+  `)
+})

@@ -165,7 +165,7 @@ test('what goes has VANISHED, and changes carry the UID', async () => {
     S: + …
   `)
   const { uid } = await imap.desk.deliver(ALICE, PLAIN)
-  await talk.play('S: * 1 EXISTS\nS: * 1 RECENT')
+  await talk.play('S: * 1 EXISTS\nS: * 1 RECENT\nS: * OK [HIGHESTMODSEQ 24] Highest')
   await mail.setFlags(INBOX, [uid], { mode: 'add', flags: ['\\Deleted'] })
   await talk.play('S: * 1 FETCH (UID 8 FLAGS (\\Deleted \\Recent) MODSEQ (25))')
   await mail.expunge(INBOX)

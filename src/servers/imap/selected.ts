@@ -172,7 +172,8 @@ export class SelectedMailbox implements Onlooker, Disposable {
     if (telling.flags === false) this.#updated.clear()
     const rows = [...this.#updated.values()].filter(({ uid }) => !this.#gone.has(uid))
     this.#updated.clear()
-    const said = expunges + this.tellFlags(rows, telling.uid) + this.#tellNew()
+    const flags = this.tellFlags(rows, telling.uid)
+    const said = expunges + flags + this.#tellNew(telling.flags !== false)
     const { modseq, runs } = this.#image.picture
     // Equal lists are kept once.
     if (modseq === this.#modseq && this.settled && runs.length === this.view.length) this.view.share(runs)
@@ -267,7 +268,7 @@ export class SelectedMailbox implements Onlooker, Disposable {
     return said
   }
 
-  #tellNew(): string {
+  #tellNew(toldFlags: boolean): string {
     const uids = this.#arrived
     if (uids.length === 0) return ''
     this.#arrived = []
@@ -276,7 +277,10 @@ export class SelectedMailbox implements Onlooker, Disposable {
     this.view.append(uids)
     if (!this.manner.rev2) this.#claimRecent(Math.max(mark, known))
     const recent = this.manner.rev2 ? '' : `* ${this.view.recentCount} RECENT\r\n`
-    return `${this.tellKeywords()}* ${this.view.length} EXISTS\r\n${recent}`
+    // A client that takes note of it is not told again of the messages that it has appended itself (RFC 7162 §3.2.1).
+    const reached =
+      toldFlags && this.manner.modseq && this.settled ? `* OK [HIGHESTMODSEQ ${this.#modseq}] Highest\r\n` : ''
+    return `${this.tellKeywords()}* ${this.view.length} EXISTS\r\n${recent}${reached}`
   }
 
   /** Takes note of keywords in a row that the client is about to hear of. */
