@@ -198,7 +198,7 @@ describe('mail readers', needs('mutt', 'neomutt', 'offlineimap', 'fetchmail', 'c
       'INBOX',
       sent.map(({ content }) => content),
     )
-    const options = { ...target('fetchmail'), protocol: 'IMAP', name: 'mail.alpha.test', keep: false } as const
+    const options = { ...target('fetchmail'), name: 'mail.alpha.test' }
     const fetched = await fetchmail(options)
     assert.equal(fetched.code, 0, fetched.output)
     const sorted = (all: readonly Buffer[]) =>

@@ -1,14 +1,17 @@
 /**
- * Random edits on both sides, then mbsync, round after round: Maildirs here, another client there, and a model that knows what both must
- * hold afterwards, to the octet and to the flag.
+ * Random edits on both sides, then a synchronisation, round after round: mbsync with Maildirs here and another client there, InterIMAP
+ * between two accounts; a model knows what both must hold afterwards, to the octet and to the flag.
  */
 import assert from 'node:assert/strict'
 import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { ImapFlow } from 'imapflow'
 import { needs } from '../support/needs.ts'
-import { type Mbsync, mbsync } from '../support/peers/mbsync.ts'
+import { interImap } from '../support/peers/interimap.ts'
+import { mbsync } from '../support/peers/mbsync.ts'
+import type { Ran } from '../support/peers/run.ts'
 import { makeProvider, type Provider } from '../support/provider.ts'
 import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary.ts'
 import { KEYWORDS, type KeptMessage, MaildirSide, type MailSide, ServerSide } from '../support/two-way.ts'
@@ -63,14 +66,19 @@ const rounds = fc.array(fc.array(edit, { minLength: 10, maxLength: 40 }), { minL
 class Model {
   readonly mailboxes = [...FIRST_MAILBOXES]
   readonly messages = new Map<number, KeptMessage>()
+  readonly #owners: readonly (readonly Side[])[]
   #serial = 0
+
+  /** Messages belong to these in turn, and to others in the next round; what is of both sides is not moved or removed, but flagged. */
+  constructor(owners: readonly (readonly Side[])[]) {
+    this.#owners = owners
+  }
 
   /** Plays a round on the sides, and knows what comes of it. */
   async play(edits: readonly Edit[], sides: Readonly<Record<Side, MailSide>>, round: number): Promise<void> {
     // New messages are known to the other side, and mailboxes to both, after the next synchronisation.
     const [known, places] = [[...this.messages.keys()], [...this.mailboxes]]
-    /** One side removes and moves a message in a round; a third of them get flags of both. */
-    const owners = [['near'], ['far'], ['near', 'far']]
+    const ownersOf = (serial: number) => this.#owners[(serial + round) % this.#owners.length]!
     for (const one of edits) {
       const on = sides[one.side]
       if (one.kind === 'create') {
@@ -86,13 +94,11 @@ class Model {
         this.messages.set(serial, message)
         await on.add(message)
       } else {
-        const mine = known.filter(
-          (serial) => this.messages.has(serial) && owners[(serial + round) % 3]!.includes(one.side),
-        )
+        const mine = known.filter((serial) => this.messages.has(serial) && ownersOf(serial).includes(one.side))
         const message = this.messages.get(mine[one.message % mine.length] ?? 0)
         if (message === undefined) continue
         if (one.kind === 'flag') await this.#flag(message, one.flag, on)
-        else if ((message.serial + round) % 3 === 2) continue
+        else if (ownersOf(message.serial).length > 1) continue
         else if (one.kind === 'remove') {
           this.messages.delete(message.serial)
           await on.remove(message.serial)
@@ -121,17 +127,16 @@ const shape = (messages: Iterable<KeptMessage>) =>
     .map(({ serial, mailbox, flags, content }) => `${serial} ${mailbox} ${flags} ${content.toString('latin1')}`)
     .sort()
 
-describe('two-way synchronisation', needs('mbsync'), () => {
+describe('two-way synchronisation', needs('mbsync', 'interimap'), () => {
   let directory: TemporaryDirectory
   let provider: Provider
-  const accounts = Array.from({ length: RUNS }, (_, run) => ({
-    address: `user-${run}@alpha.test`,
-    password: 'correct horse',
-  }))
+  let used = 0
 
   before(async () => {
     directory = await temporaryDirectory('two-way')
     await mkdir(directory.join('provider'))
+    // Each run has its account, and InterIMAP two.
+    const accounts = Array.from({ length: RUNS * 3 }, (_, number) => account(number))
     provider = await makeProvider({ directory: directory.join('provider'), domain: 'alpha.test', accounts })
     await provider.start()
   })
@@ -140,45 +145,66 @@ describe('two-way synchronisation', needs('mbsync'), () => {
     await directory?.[Symbol.asyncDispose]()
   })
 
-  const synchronise = async (client: Mbsync) => {
-    const ran = await client.sync()
-    assert.equal(ran.code, 0, ran.output)
+  const account = (number: number) => ({ address: `user-${number}@alpha.test`, password: 'correct horse' })
+  const nextAccount = () => {
+    const { address: user, password } = account(used++)
+    return { host: provider.host, port: provider.ports.imaps, user, password }
+  }
+  const login = async ({ host, port, user, password }: ReturnType<typeof nextAccount>) => {
+    const auth = { user, pass: password }
+    const flow = new ImapFlow({ host, port, auth, secure: true, tls: { rejectUnauthorized: false }, logger: false })
+    await flow.connect()
+    return flow
   }
 
-  it('ends with the same mail on both sides, whatever was edited where', async (test) => {
-    let run = 0
-    const play = async (edits: readonly (readonly Edit[])[]) => {
-      const { address: user, password } = accounts[run++]!
-      await mkdir(directory.join(user))
-      const target = { host: provider.host, port: provider.ports.imaps }
-      const client = await mbsync({
-        directory: directory.join(user),
-        ...target,
-        user,
-        password,
-        certificate: provider.certificate,
-      })
-      const auth = { user, pass: password }
-      const flow = new ImapFlow({ ...target, auth, secure: true, tls: { rejectUnauthorized: false }, logger: false })
-      await flow.connect()
-      const sides = { near: new MaildirSide(directory.join(user, 'mail')), far: new ServerSide(flow) }
-      const model = new Model()
-      await synchronise(client)
-      for (const [round, some] of edits.entries()) {
-        await model.play(some, sides, round)
-        await synchronise(client)
-        for (const one of [sides.near, sides.far]) {
-          assert.deepEqual((await one.mailboxes()).sort(), [...model.mailboxes].sort())
-          assert.deepEqual(shape(await one.messages()), shape(model.messages.values()))
-        }
-      }
-      await flow.logout()
-      test.diagnostic(
-        `${edits.flat().length} edits: ${model.messages.size} messages, ${model.mailboxes.length} mailboxes`,
-      )
+  const converges = async (
+    model: Model,
+    edits: readonly (readonly Edit[])[],
+    sides: Readonly<Record<Side, MailSide>>,
+    synchronise: () => Promise<Ran>,
+  ): Promise<string> => {
+    const synchronised = async () => {
+      const ran = await synchronise()
+      assert.equal(ran.code, 0, ran.output)
     }
-    // Each run has its account, so a failed one is not tried again in smaller pieces.
-    await fc.assert(fc.asyncProperty(rounds, play), { numRuns: RUNS, endOnFailure: true })
-    assert.equal(run, RUNS)
+    await synchronised()
+    for (const [round, some] of edits.entries()) {
+      await model.play(some, sides, round)
+      await synchronised()
+      for (const one of [sides.near, sides.far]) {
+        assert.deepEqual((await one.mailboxes()).sort(), [...model.mailboxes].sort())
+        assert.deepEqual(shape(await one.messages()), shape(model.messages.values()))
+      }
+    }
+    return `${edits.flat().length} edits: ${model.messages.size} messages, ${model.mailboxes.length} mailboxes`
+  }
+
+  /** A failed run is not tried again in smaller pieces: its account is used up. */
+  const always = (play: (edits: readonly (readonly Edit[])[]) => Promise<void>) =>
+    fc.assert(fc.asyncProperty(rounds, play), { numRuns: RUNS, endOnFailure: true })
+
+  it('with mbsync ends with the same mail in Maildirs and on the server, whatever was edited where', async (test) => {
+    await always(async (edits) => {
+      const far = nextAccount()
+      const place = directory.join(far.user)
+      const client = await mbsync({ directory: place, ...far, certificate: provider.certificate })
+      const flow = await login(far)
+      const sides = { near: new MaildirSide(join(place, 'mail')), far: new ServerSide(flow) }
+      test.diagnostic(await converges(new Model([['near'], ['far'], ['near', 'far']]), edits, sides, client.sync))
+      await flow.logout()
+    })
+  })
+
+  it('with InterIMAP ends with the same mail in two accounts, by QRESYNC alone', async (test) => {
+    await always(async (edits) => {
+      const [local, remote] = [nextAccount(), nextAccount()]
+      const trust = { ca: provider.ca, name: 'mail.alpha.test' }
+      const synchronise = await interImap({ directory: directory.join(local.user), ...trust, local, remote })
+      const flows = [await login(local), await login(remote)] as const
+      const sides = { near: new ServerSide(flows[0]), far: new ServerSide(flows[1]) }
+      // It unites what flags both sides have when both have changed.
+      test.diagnostic(await converges(new Model([['near'], ['far']]), edits, sides, synchronise))
+      for (const flow of flows) await flow.logout()
+    })
   })
 })

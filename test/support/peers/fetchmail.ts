@@ -1,4 +1,4 @@
-/** Fetches an account's mail with fetchmail, each message into a file of its own. */
+/** Takes an account's mail away with fetchmail by IMAP, each message into a file of its own. */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Ran, run } from './run.ts'
@@ -6,7 +6,6 @@ import { type Ran, run } from './run.ts'
 export interface FetchmailOptions {
   /** Made anew by each run. */
   readonly directory: string
-  readonly protocol: 'IMAP' | 'POP3'
   readonly host: string
   readonly port: number
   readonly user: string
@@ -14,8 +13,6 @@ export interface FetchmailOptions {
   readonly ca: string
   /** A name in the server's certificate: it knows none that are addresses. */
   readonly name: string
-  /** Leaves the messages on the server; else they are deleted there. */
-  readonly keep: boolean
 }
 
 export interface Fetched extends Ran {
@@ -32,11 +29,11 @@ export async function fetchmail(options: FetchmailOptions): Promise<Fetched> {
   const quoted = (text: string) => `"${text.replaceAll('\\', '\\x5c').replaceAll('"', '\\x22')}"`
   const config = `set invisible
 set no bouncemail
-poll ${options.host} protocol ${options.protocol} service ${options.port} auth password
+poll ${options.host} protocol IMAP service ${options.port} auth password
   user ${quoted(options.user)} password ${quoted(options.password)}
   ssl sslcertck sslcommonname ${quoted(options.name)} sslcertfile ${quoted(options.ca)}
   mda ${quoted(at('take'))}
-  fetchall pass8bits no rewrite stripcr ${options.keep ? 'keep' : 'no keep'}
+  fetchall pass8bits no rewrite stripcr no keep
 `
   await writeFile(at('fetchmailrc'), config, { mode: 0o600 })
   const ran = await run(
