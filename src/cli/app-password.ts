@@ -83,6 +83,7 @@ export async function list(text: string, options: Options): Promise<void> {
     expires: slot.expires === null ? null : day(slot.expires),
     lastUse: slot.lastUse === null ? null : day(slot.lastUse),
     state: stateOf(slot, now),
+    scram: slot.scram,
   }))
   answer(
     options,
@@ -90,7 +91,7 @@ export async function list(text: string, options: Options): Promise<void> {
     rows.length === 0
       ? 'No app passwords. letterlock app-password add ADDRESS --label PHONE makes one.'
       : tabulate(
-          ['id', 'label', 'for', 'created', 'expires', 'last used (to the hour)', 'state'],
+          ['id', 'label', 'for', 'created', 'expires', 'last used (to the hour)', 'state', 'SCRAM'],
           rows.map((row) => [
             row.id,
             row.label,
@@ -99,6 +100,7 @@ export async function list(text: string, options: Options): Promise<void> {
             row.expires ?? 'never',
             row.lastUse ?? 'never',
             row.state,
+            row.scram ? 'yes' : 'no',
           ]),
         ),
   )

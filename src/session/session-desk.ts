@@ -2,15 +2,17 @@
 import type { SubmissionAgent } from '#agents/submission/submission.ts'
 import type { Account, AccountId, Directory } from '#custody/accounts/directory.ts'
 import {
-  type CredentialUse,
   type Keyring,
   NotWithThisCredential,
   PassphraseNeeded,
+  type ProtocolUse,
   type UnlockedKeys,
 } from '#custody/keyring/keyring.ts'
 import type { AccountMail, MailStore, UnsealingAid } from '#custody/store/mail-store.ts'
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
-import type { Clock } from '#lib/clock.ts'
+import type { Salting } from '#formats/smtp/scram.ts'
+import type { Bytes } from '#lib/bytes.ts'
+import { type Clock, pause } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
 import { overwriteStackSoon } from '#lib/stack.ts'
@@ -18,8 +20,17 @@ import { withAid } from '#privacy/e2e/unsealing-aid.ts'
 import { LoginBrakes } from './login-brakes.ts'
 import { openingNotices } from './openings.ts'
 import type { Resealing } from './resealing.ts'
+import type { ShownProof } from './scram-exchange.ts'
 import { mergeSentCopies } from './sent-copies.ts'
-import type { LoginAttempt, LoginResult, Protocol, SessionDesk, UserSession } from './session.ts'
+import type {
+  LoginAttempt,
+  LoginResult,
+  Protocol,
+  ScramAttempt,
+  ScramBegun,
+  SessionDesk,
+  UserSession,
+} from './session.ts'
 
 export interface SessionDeskOptions {
   readonly directory: Directory
@@ -38,7 +49,7 @@ export interface SessionDeskOptions {
 }
 
 /** What the credential of an app password must be for. */
-const USES: Readonly<Record<Protocol, CredentialUse>> = { imap: 'imap', pop3: 'pop3', submission: 'smtp', jmap: 'jmap' }
+const USES: Readonly<Record<Protocol, ProtocolUse>> = { imap: 'imap', pop3: 'pop3', submission: 'smtp', jmap: 'jmap' }
 
 interface Opened {
   readonly account: Account
@@ -57,14 +68,12 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
     return (await resealing).join(account, mail)
   }
 
-  async function unlock({ user, credential, protocol }: LoginAttempt): Promise<Opened | 'passphrase' | null> {
+  async function unlock(user: string, way: Way): Promise<Opened | 'passphrase' | null> {
     const account = await options.directory.accountByLogin(user)
-    const keys = await options.keyring
-      .unlock(account?.id ?? null, credential, { use: USES[protocol] })
-      .catch((error: unknown) => {
-        if (error instanceof PassphraseNeeded) return 'passphrase' as const
-        throw error
-      })
+    const keys = await way(account?.id ?? null).catch((error: unknown) => {
+      if (error instanceof PassphraseNeeded) return 'passphrase' as const
+      throw error
+    })
     if (!keys) return null
     if (keys === 'passphrase') return account?.state === 'active' ? keys : null
     // Told apart only after the same work as for a wrong password, and looked up again: who is suspended while the credential is
@@ -80,9 +89,9 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
     return { account: present, keys }
   }
 
-  async function login(attempt: LoginAttempt): Promise<LoginResult> {
-    const { protocol, ip } = attempt
-    const name = attempt.user.toLowerCase()
+  /** The same words and counts, whatever the way in. */
+  async function admit({ user, protocol, ip }: Comer, way: Way): Promise<LoginResult> {
+    const name = user.toLowerCase()
     const refused = (outcome: string, why: string): void => {
       options.metrics.count('logins', { protocol, outcome })
       options.logger.warn({ protocol, ip, why }, 'login refused')
@@ -92,7 +101,7 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
         refused('braked', 'too many failures from this address or for this name')
         return { kind: 'unavailable' }
       }
-      const opened = await unlock(attempt)
+      const opened = await unlock(user, way)
       if (!opened) {
         await brakes.count({ kind: 'wrong', ip, name })
         refused('refused', 'wrong credential, unknown or suspended account')
@@ -109,14 +118,70 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
       options.metrics.count('logins', { protocol, outcome: 'unavailable' })
       options.logger.error({ protocol, ip, error: error as Error }, 'login not possible')
       return { kind: 'unavailable' }
+    }
+  }
+
+  async function login(attempt: LoginAttempt): Promise<LoginResult> {
+    const { credential, protocol } = attempt
+    try {
+      return await admit(attempt, (account) => options.keyring.unlock(account, credential, { use: USES[protocol] }))
     } finally {
-      attempt.credential.fill(0)
+      credential.fill(0)
       overwriteStackSoon()
     }
   }
 
-  return { login }
+  function beginScram({ clientFirst, protocol, ip }: ScramAttempt): Promise<ScramBegun> {
+    return import('./scram-exchange.ts').then(({ beginExchange }) =>
+      beginExchange(clientFirst, {
+        termsOf: (user) => evenly(options.clock, TERMS_MS, () => scramTerms({ user, protocol, ip })),
+        enter: (user, shown, signed) => enterByProof({ user, protocol, ip }, shown, signed),
+      }),
+    )
+  }
+
+  async function scramTerms({ user, protocol, ip }: Comer): Promise<Salting | null> {
+    try {
+      const account = await options.directory.accountByLogin(user)
+      return await options.keyring.scramTerms(account?.id ?? null, user)
+    } catch (error) {
+      options.logger.error({ protocol, ip, error: error as Error }, 'login not possible')
+      return null
+    }
+  }
+
+  async function enterByProof(comer: Comer, shown: ShownProof, signed: (signature: Bytes) => void) {
+    const refusal = pause(options.clock, REFUSAL_MS)
+    const result = await admit(comer, async (account) => {
+      const unlocked = await options.keyring.unlockByProof(account, shown, USES[comer.protocol])
+      if (unlocked) signed(unlocked.signature)
+      return unlocked?.keys ?? null
+    })
+    if (result.kind !== 'welcome') await refusal
+    overwriteStackSoon()
+    return result
+  }
+
+  return { login, beginScram }
 }
+
+/**
+ * No slow step hides whether there is such an account, as it does for passwords: whoever waits for an answer waits as long for
+ * everybody. Reading an account's files takes a millisecond or two.
+ */
+const TERMS_MS = 10
+const REFUSAL_MS = 100
+
+async function evenly<T>(clock: Clock, ms: number, work: () => Promise<T>): Promise<T> {
+  const time = pause(clock, ms)
+  const done = await work()
+  await time
+  return done
+}
+
+type Comer = Omit<LoginAttempt, 'credential'>
+/** null: wrong. */
+type Way = (account: AccountId | null) => Promise<UnlockedKeys | null>
 
 interface Desk extends SessionDeskOptions {
   readonly joinResealing: (account: AccountId, mail: AccountMail) => Promise<AsyncDisposable | null>

@@ -9,6 +9,7 @@ import type { AccountMail, MailChanges } from '#custody/store/mail-store.ts'
 import type { Address } from '#formats/message/address.ts'
 import type { Envelope } from '#formats/message/envelope.ts'
 import type { Reply } from '#formats/smtp/reply.ts'
+import type { MalformedScram } from '#formats/smtp/scram.ts'
 import type { Bytes } from '#lib/bytes.ts'
 
 export type Protocol = 'imap' | 'pop3' | 'submission' | 'jmap'
@@ -31,8 +32,29 @@ export type LoginResult =
   /** Too many attempts from here, or our own trouble; try later. */
   | { readonly kind: 'unavailable' }
 
+export interface ScramAttempt {
+  /** The client's first message, decoded. */
+  readonly clientFirst: Buffer
+  readonly protocol: Protocol
+  readonly ip: string
+}
+
+export type ScramBegun =
+  /** `finish` takes the client's last message, once, and wipes it. */
+  | { readonly kind: 'challenge'; readonly challenge: Buffer; finish(clientFinal: Buffer): Promise<ScramFinished> }
+  | { readonly kind: 'unavailable' }
+  | MalformedScram
+
+export type ScramFinished =
+  /** The client wants to see the challenge before it believes that it is welcome. */
+  | { readonly kind: 'welcome'; readonly session: UserSession; readonly challenge: Buffer }
+  | Exclude<LoginResult, { readonly kind: 'welcome' }>
+  | MalformedScram
+
 export interface SessionDesk {
   login(attempt: LoginAttempt): Promise<LoginResult>
+  /** SCRAM-SHA-256 (RFC 7677), for app passwords alone. */
+  beginScram(attempt: ScramAttempt): Promise<ScramBegun>
 }
 
 export interface UserSession extends AsyncDisposable {

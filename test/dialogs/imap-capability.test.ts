@@ -25,6 +25,9 @@ const probe = (says: string | readonly string[], hears: RegExp, state?: Probe['s
 
 const OK = /^t OK/
 const CREDENTIAL = Buffer.from(`\0${ALICE}\0${PASSWORD}`).toString('base64')
+const SCRAM_FIRST = Buffer.from(`n,,n=${ALICE},r=nonce`).toString('base64')
+/** `r=nonce`, as the server goes on with it. */
+const SCRAM_CHALLENGE = /^\+ cj1ub25jZ/
 const SELECTED = 'SELECT INBOX'
 
 const PROBES: Readonly<Record<string, Probe>> = {
@@ -35,6 +38,7 @@ const PROBES: Readonly<Record<string, Probe>> = {
   ENABLE: probe('ENABLE X-NOTHING', /^\* ENABLED/),
   'SASL-IR': probe(`AUTHENTICATE PLAIN ${CREDENTIAL}`, OK, 'before login'),
   'AUTH=PLAIN': probe(['AUTHENTICATE PLAIN', CREDENTIAL], OK, 'before login'),
+  'AUTH=SCRAM-SHA-256': probe(['AUTHENTICATE SCRAM-SHA-256', SCRAM_FIRST], SCRAM_CHALLENGE, 'before login'),
   STARTTLS: probe('STARTTLS', OK, 'plain'),
   LOGINDISABLED: probe(`LOGIN ${ALICE} "${PASSWORD}"`, /^t NO \[PRIVACYREQUIRED\]/, 'plain'),
   IDLE: probe(['IDLE', 'DONE'], OK),

@@ -36,18 +36,19 @@ test('what works is told by state: before TLS, after it, after login', async () 
     C: stls
     S: +OK Begin TLS now
     TLS
-    ${capa('USER', 'SASL PLAIN')}
+    ${capa('USER', 'SASL PLAIN SCRAM-SHA-256')}
     C: STLS
     S: -ERR TLS is on already
     C: AUTH
     S: +OK …
     S: PLAIN
+    S: SCRAM-SHA-256
     S: .
     C: user ${ALICE}
     S: +OK …
     C: pass ${PASSWORD}
     S: +OK Welcome
-    ${capa('USER', 'SASL PLAIN')}
+    ${capa('USER', 'SASL PLAIN SCRAM-SHA-256')}
     C: QUIT
     S: +OK …
     CLOSED

@@ -26,7 +26,7 @@ test('nothing without TLS, nothing without login', async () => {
     TLS
     C: EHLO client.test
     S: ...
-    S: 250 AUTH PLAIN LOGIN
+    S: 250 AUTH PLAIN LOGIN SCRAM-SHA-256
     C: MAIL FROM:<ann@alpha.test>
     S: 530 5.7.0 Authentication required
   `)
@@ -72,7 +72,7 @@ test('TLS from the first octet (RFC 8314)', async () => {
     S: 220 mx.alpha.test ESMTP
     C: EHLO client.test
     S: ...
-    S: 250 AUTH PLAIN LOGIN
+    S: 250 AUTH PLAIN LOGIN SCRAM-SHA-256
     C: AUTH LOGIN
     S: 334 VXNlcm5hbWU6
     C: ${base64('ann@alpha.test')}

@@ -5,6 +5,7 @@ import { createMemoryMailStore } from '#custody/store/memory-mail-store.ts'
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import { wipe } from '#lib/bytes.ts'
 import type { LoginAttempt, LoginResult, SessionDesk, UserSession } from '#session/session.ts'
+import { scramDesk } from './scram.ts'
 
 export interface Delivery {
   readonly mailbox?: string
@@ -14,7 +15,7 @@ export interface Delivery {
 
 export interface TestDesk extends SessionDesk, AsyncDisposable {
   readonly store: MailStore
-  /** Login attempts so far, without their passwords. */
+  /** Login attempts so far, without their passwords; by SCRAM none is shown. */
   readonly attempts: readonly { readonly user: string; readonly credentialLength: number; readonly ip: string }[]
   /** Sessions that are open. */
   readonly open: number
@@ -78,6 +79,15 @@ export async function createTestDesk(users: Readonly<Record<string, string>>, no
       if (desk.answer) return { kind: desk.answer }
       return right ? { kind: 'welcome', session: sessionOf(user) } : { kind: 'refused' }
     },
+    beginScram: ({ clientFirst, ip }) =>
+      scramDesk(
+        clientFirst,
+        (user) => {
+          attempts.push({ user, credentialLength: 0, ip })
+          return users[user] ?? null
+        },
+        (user) => (desk.answer ? { kind: desk.answer } : { kind: 'welcome', session: sessionOf(user) }),
+      ),
     async deliver(user, message, { mailbox = 'INBOX', flags = [], internalDate = now() } = {}) {
       const content = Buffer.isBuffer(message) ? message : Buffer.from(message)
       const summary = encodeSummary(summarize(content))

@@ -9,8 +9,9 @@ import { createLogger, type Logger } from '#lib/log.ts'
 import { noMetrics } from '#lib/metrics.ts'
 import type { SmtpLimits } from '#servers/smtp/limits.ts'
 import { createSmtpServer, type SmtpServer } from '#servers/smtp/server.ts'
-import type { LoginAttempt, LoginResult, UserSession } from '#session/session.ts'
+import type { LoginAttempt, LoginResult, SessionDesk, UserSession } from '#session/session.ts'
 import { connectDialog, type Dialog } from './dialog.ts'
+import { scramDesk } from './scram.ts'
 import { selfSigned } from './tls.ts'
 
 export interface RigOptions {
@@ -93,7 +94,13 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       return options.receive ? await options.receive(mail) : mail.envelope.recipients.map(() => queued(mail))
     },
   }
-  const desk = {
+  const desk: SessionDesk = {
+    beginScram: ({ clientFirst }) =>
+      scramDesk(
+        clientFirst,
+        (user) => (user === 'ann@alpha.test' ? 'correct horse' : null),
+        (user) => ({ kind: 'welcome', session: fakeSession(user, received, sessions.signal) }),
+      ),
     async login({ user, credential }: LoginAttempt): Promise<LoginResult> {
       logins.push({ user, credential: credential.toString(), buffer: credential })
       if (user === 'slow@alpha.test') return { kind: 'unavailable' }

@@ -1,17 +1,19 @@
-/** The way in: from a user and a credential to a session, the same for LOGIN and AUTHENTICATE. */
+/** The way in: from what the desk says to a session, the same for LOGIN and AUTHENTICATE. */
+import type { LoginResult } from '#session/session.ts'
 import type { Conversation } from './conversation.ts'
 import { ConnectionOver, no } from './imap-error.ts'
 
 const PASSPHRASE_WANTED =
   'This account also wants its passphrase, which mail programs cannot ask for: use an app password'
 
-/**
- * Logs in and answers the response code with what works now. The desk delays failures and wipes the credential. Throws NO
- * with the same words whatever was wrong (RFC 5530 §3), and tells what its owner must be told.
- */
+/** Logs in and answers the response code with what works now. The desk wipes the credential. Throws as `enterBy`. */
 export async function enter(talk: Conversation, user: string, credential: Buffer): Promise<string> {
-  const { desk, limits, metrics } = talk.context
-  const result = await desk.login({ user, credential, protocol: 'imap', ip: talk.ip })
+  return enterBy(talk, await talk.context.desk.login({ user, credential, protocol: 'imap', ip: talk.ip }))
+}
+
+/** Throws NO with the same words whatever was wrong (RFC 5530 §3), and tells what its owner must be told. */
+export async function enterBy(talk: Conversation, result: LoginResult): Promise<string> {
+  const { limits, metrics } = talk.context
   metrics.count('imap_logins', { result: result.kind })
   if (result.kind !== 'welcome') {
     talk.failedLogins++

@@ -21,6 +21,6 @@ const ALWAYS = [
 
 export function capabilities({ secure, loggedIn }: CapabilityState): readonly string[] {
   // RFC 2595 §4, §2.3: no password over a wire that anybody can read.
-  if (secure) return [...ALWAYS, 'USER', 'SASL PLAIN']
+  if (secure) return [...ALWAYS, 'USER', 'SASL PLAIN SCRAM-SHA-256']
   return loggedIn ? ALWAYS : [...ALWAYS, 'STLS']
 }

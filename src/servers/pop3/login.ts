@@ -1,6 +1,6 @@
-/** The way in: from a user and a credential to a session and its maildrop, the same for PASS and AUTH. */
+/** The way in: from what the desk says to a session and its maildrop, the same for PASS and AUTH. */
 import { ConnectionOver } from '#servers/imap/imap-error.ts'
-import type { UserSession } from '#session/session.ts'
+import type { LoginResult, UserSession } from '#session/session.ts'
 import type { Conversation, User } from './conversation.ts'
 import { Maildrop } from './maildrop.ts'
 import { no } from './refusal.ts'
@@ -10,13 +10,14 @@ const PASSPHRASE_WANTED =
 /** RFC 2449 §4: a response has 512 octets at most. */
 const NOTICE_LENGTH = 400
 
-/**
- * Logs in and answers what to say. The desk wipes the credential. Throws the same words whatever was wrong with it, and IN-USE
- * when another client has the maildrop.
- */
+/** Logs in and answers what to say. The desk wipes the credential. Throws as `enterBy`. */
 export async function enter(talk: Conversation, user: string, credential: Buffer): Promise<string> {
-  const { desk, limits, metrics } = talk.context
-  const result = await desk.login({ user, credential, protocol: 'pop3', ip: talk.ip })
+  return enterBy(talk, await talk.context.desk.login({ user, credential, protocol: 'pop3', ip: talk.ip }))
+}
+
+/** Throws the same words whatever was wrong with the credential, and IN-USE when another client has the maildrop. */
+export async function enterBy(talk: Conversation, result: LoginResult): Promise<string> {
+  const { limits, metrics } = talk.context
   metrics.count('pop3_logins', { result: result.kind })
   if (result.kind !== 'welcome') {
     talk.failedLogins++

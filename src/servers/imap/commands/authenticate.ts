@@ -4,22 +4,23 @@ import { wipe } from '#lib/bytes.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
 import { bad, ConnectionOver, no } from '../imap-error.ts'
-import { enter } from '../login.ts'
+import { enter, enterBy } from '../login.ts'
 import { parsePlain } from '../sasl-plain.ts'
 
 type Authenticate = Command & { kind: 'authenticate' }
 
-/** RFC 3501 §6.2.2 with the initial response of RFC 4959. PLAIN alone: the password unlocks the mail. */
+/** RFC 3501 §6.2.2 with the initial response of RFC 4959. PLAIN for every password, SCRAM-SHA-256 for app passwords. */
 export async function authenticate(talk: Conversation, command: Authenticate): Promise<Completion> {
   if (!talk.secure) {
     if (command.initialResponse) wipe(command.initialResponse)
     throw no('PRIVACYREQUIRED', 'Start TLS first')
   }
+  if (command.mechanism === 'SCRAM-SHA-256') return byScram(talk, command.initialResponse)
   if (command.mechanism !== 'PLAIN') {
     if (command.initialResponse) wipe(command.initialResponse)
     throw no('CANNOT', 'This mechanism is not supported')
   }
-  const credential = parsePlain(command.initialResponse ?? (await askForResponse(talk)))
+  const credential = parsePlain(command.initialResponse ?? (await askForResponse(talk, '')))
   try {
     // RFC 4616 §2: nobody may act as somebody else here.
     if (credential.authorization !== '' && credential.authorization !== credential.user)
@@ -30,8 +31,17 @@ export async function authenticate(talk: Conversation, command: Authenticate): P
   }
 }
 
-async function askForResponse(talk: Conversation): Promise<Buffer> {
-  talk.wire.send('+ \r\n')
+/** RFC 7677. The server's last message is a challenge, with an empty response (RFC 3501 §6.2.2 has no place beside OK). */
+async function byScram(talk: Conversation, initial: Buffer | null): Promise<Completion> {
+  const { logInByScram } = await import('#session/sasl.ts')
+  const ask = (challenge: Buffer) => askForResponse(talk, challenge.toString('base64'))
+  const result = await logInByScram(talk.context.desk, { protocol: 'imap', ip: talk.ip, initial, ask })
+  if (result.kind === 'malformed') throw bad(`SCRAM: ${result.why}`)
+  return done('Welcome', await enterBy(talk, result))
+}
+
+async function askForResponse(talk: Conversation, challenge: string): Promise<Buffer> {
+  talk.wire.send(`+ ${challenge}\r\n`)
   await talk.wire.flush()
   const line = await talk.input.line()
   if (line === null) throw new ConnectionOver()

@@ -3,7 +3,7 @@ import { decodeBase64, parsePlain } from '#formats/smtp/sasl.ts'
 import { wipe } from '#lib/bytes.ts'
 import { ConnectionOver } from '#servers/imap/imap-error.ts'
 import type { Conversation } from '../conversation.ts'
-import { enter } from '../login.ts'
+import { enter, enterBy } from '../login.ts'
 import { bad, no } from '../refusal.ts'
 
 type Of<K extends Command['kind']> = Extract<Command, { kind: K }>
@@ -30,26 +30,43 @@ export async function pass(talk: Conversation, { password }: Of<'pass'>): Promis
   }
 }
 
-/** RFC 5034 §4. PLAIN alone: the password unlocks the mail. Without a mechanism, old clients ask which there are. */
+/** RFC 5034 §4. PLAIN for every password, SCRAM-SHA-256 for app passwords. Without a mechanism, old clients ask which there are. */
 export async function auth(talk: Conversation, { mechanism, initial }: Of<'auth'>): Promise<string | null> {
   if (mechanism === null) {
     talk.ok('Mechanisms follow')
-    talk.wire.send(talk.secure ? 'PLAIN\r\n.\r\n' : '.\r\n')
+    talk.wire.send(talk.secure ? 'PLAIN\r\nSCRAM-SHA-256\r\n.\r\n' : '.\r\n')
     return null
   }
   try {
     if (!talk.secure) throw needsTls()
+    if (mechanism === 'SCRAM-SHA-256') return await byScram(talk, initial)
     if (mechanism !== 'PLAIN') throw no('This mechanism is not supported')
-    return await logInBy(talk, initial ?? (await askForResponse(talk)))
+    return await logInBy(talk, initial ?? (await askForResponse(talk, '')))
   } finally {
     if (initial) wipe(initial)
   }
 }
 
-async function logInBy(talk: Conversation, encoded: Buffer): Promise<string> {
+/** RFC 7677. The server's last message is a challenge, with an empty response (RFC 5034 §4). */
+async function byScram(talk: Conversation, initial: Buffer | null): Promise<string> {
+  const { logInByScram } = await import('#session/sasl.ts')
+  const first = initial ? decoded(initial) : null
+  const ask = async (challenge: Buffer) => decoded(await askForResponse(talk, challenge.toString('base64')))
+  const { desk } = talk.context
+  const result = await logInByScram(desk, { protocol: 'pop3', ip: talk.ip, initial: first, ask })
+  if (result.kind === 'malformed') throw bad(`SCRAM: ${result.why}`)
+  return enterBy(talk, result)
+}
+
+function decoded(encoded: Buffer): Buffer {
   const message = decodeBase64(encoded)
   wipe(encoded)
   if (!message) throw bad('Not base64')
+  return message
+}
+
+async function logInBy(talk: Conversation, encoded: Buffer): Promise<string> {
+  const message = decoded(encoded)
   try {
     const plain = parsePlain(message)
     if (!plain) throw bad('Not a PLAIN credential')
@@ -62,8 +79,8 @@ async function logInBy(talk: Conversation, encoded: Buffer): Promise<string> {
   }
 }
 
-async function askForResponse(talk: Conversation): Promise<Buffer> {
-  talk.wire.send('+ \r\n')
+async function askForResponse(talk: Conversation, challenge: string): Promise<Buffer> {
+  talk.wire.send(`+ ${challenge}\r\n`)
   const line = await talk.input.line()
   if (line === 'gone' || line === 'late') throw new ConnectionOver()
   if (line === 'too-long') throw bad('The response is too long')

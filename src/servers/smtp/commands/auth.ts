@@ -3,25 +3,30 @@ import { type Reply, reply, SmtpError } from '#formats/smtp/reply.ts'
 import { decodeBase64, parsePlain } from '#formats/smtp/sasl.ts'
 import { wipe } from '#lib/bytes.ts'
 import { pause } from '#lib/clock.ts'
-import type { SessionDesk } from '#session/session.ts'
+import type { LoginResult, SessionDesk } from '#session/session.ts'
 import { type Conversation, outOfOrder } from '../conversation.ts'
 import { Hangup } from '../wire.ts'
 
+const MECHANISMS = { PLAIN: plain, LOGIN: login, 'SCRAM-SHA-256': scram } as const
+type Mechanism = keyof typeof MECHANISMS
+const isKnown = (mechanism: string): mechanism is Mechanism => Object.hasOwn(MECHANISMS, mechanism)
+
 /**
- * AUTH PLAIN and LOGIN (RFC 4954, RFC 4616), only within TLS. Credentials are octets from the wire to the desk, and every
- * buffer that held one is wiped.
+ * AUTH PLAIN, LOGIN and SCRAM-SHA-256 (RFC 4954, RFC 4616, RFC 7677), only within TLS. Credentials are octets from the wire to the
+ * desk, and every buffer that held one is wiped.
  */
 export async function auth(talk: Conversation, command: Extract<Command, { verb: 'AUTH' }>): Promise<Reply> {
   const { mechanism, initialResponse } = command
   try {
-    const desk = deskFor(talk, mechanism)
-    return mechanism === 'PLAIN' ? await plain(talk, desk, initialResponse) : await login(talk, desk, initialResponse)
+    const desk = deskFor(talk)
+    if (!isKnown(mechanism)) throw new SmtpError(reply(504, '5.5.4', 'Unknown mechanism'))
+    return await MECHANISMS[mechanism](talk, desk, initialResponse)
   } finally {
     if (initialResponse) wipe(initialResponse)
   }
 }
 
-function deskFor(talk: Conversation, mechanism: string): SessionDesk {
+function deskFor(talk: Conversation): SessionDesk {
   const { backend } = talk.service
   if (backend.role !== 'submission') throw new SmtpError(reply(502, '5.5.1', 'Logging in is not offered here'))
   // RFC 4954 §6; RFC 8314 §3.3
@@ -29,7 +34,6 @@ function deskFor(talk: Conversation, mechanism: string): SessionDesk {
   if (!talk.helo) throw outOfOrder('Say EHLO first')
   if (talk.session) throw outOfOrder('Logged in already') // RFC 4954 §4
   if (talk.transaction) throw outOfOrder('A message is under way') // RFC 4954 §4
-  if (mechanism !== 'PLAIN' && mechanism !== 'LOGIN') throw new SmtpError(reply(504, '5.5.4', 'Unknown mechanism'))
   return backend.desk
 }
 
@@ -79,11 +83,26 @@ async function login(talk: Conversation, desk: SessionDesk, initial: Buffer | nu
   }
 }
 
-async function enter(talk: Conversation, desk: SessionDesk, user: string, credential: Buffer): Promise<Reply> {
-  const { admission, metrics } = talk.service
+/** The server's last message is a challenge, with an empty response (RFC 4954 §4). */
+async function scram(talk: Conversation, desk: SessionDesk, first: Buffer | null): Promise<Reply> {
   const { ip } = talk.wire
-  if (!admission.mayLogin(ip)) throw unavailable()
-  const result = await desk.login({ user, credential, protocol: 'submission', ip })
+  if (!talk.service.admission.mayLogin(ip)) throw unavailable()
+  const { logInByScram } = await import('#session/sasl.ts')
+  const ask = (challenge: Buffer) => responseTo(talk, challenge.toString('base64'))
+  const initial = first && decodedInitial(first)
+  const result = await logInByScram(desk, { protocol: 'submission', ip, initial, ask })
+  if (result.kind === 'malformed') throw new SmtpError(reply(501, '5.5.2', `SCRAM: ${result.why}`))
+  return enterBy(talk, result)
+}
+
+async function enter(talk: Conversation, desk: SessionDesk, user: string, credential: Buffer): Promise<Reply> {
+  const { ip } = talk.wire
+  if (!talk.service.admission.mayLogin(ip)) throw unavailable()
+  return enterBy(talk, await desk.login({ user, credential, protocol: 'submission', ip }))
+}
+
+async function enterBy(talk: Conversation, result: LoginResult): Promise<Reply> {
+  const { metrics } = talk.service
   metrics.count('smtp_logins', { result: result.kind })
   switch (result.kind) {
     case 'welcome':

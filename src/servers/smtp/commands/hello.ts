@@ -31,6 +31,6 @@ function offers(talk: Conversation): string[] {
   // RFC 3207 §4.2: not offered again within TLS.
   if (!talk.wire.tls && talk.service.tls()) offered.push('STARTTLS')
   // RFC 4954 §4: a mechanism that shows the password needs TLS.
-  if (talk.role === 'submission' && talk.wire.tls && !talk.session) offered.push('AUTH PLAIN LOGIN')
+  if (talk.role === 'submission' && talk.wire.tls && !talk.session) offered.push('AUTH PLAIN LOGIN SCRAM-SHA-256')
   return offered
 }
