@@ -57,6 +57,24 @@ test('what was written is found by the next who opens it, and what is not covere
   assert.deepEqual(await states(index, 'r 2 ', [1, 2, 3, 4]), [NO, YES, NO, OPEN])
 })
 
+test('a large index is never in memory as a whole', async () => {
+  const files = memoryFiles()
+  {
+    await using index = await open(files)
+    for (let id = 1; id <= 300; id += 100) await fill(index, id, id + 99)
+  }
+  const given = { account: 'alice', keys: [key(1)], files, logger: silentLogger }
+  await using whole = await SearchIndex.open(given)
+  await using small = await SearchIndex.open({ ...given, keys: [key(1)], heldOctets: 1 })
+  const ids = Array.from({ length: 300 }, (_, at) => at + 1)
+  for (const text of ['about gard', 'letter', 'r 2']) {
+    const found = await Promise.all([states(small, text, ids), states(small, text, ids)])
+    assert.deepEqual(found, [await states(whole, text, ids), found[0]])
+  }
+  assert.deepEqual(await states(small, 'rivers at', [1, 2]), [NO, YES])
+  assert.ok(small.weight < whole.weight / 2, `${small.weight} of ${whole.weight}`)
+})
+
 test('many small shards become few, and their files go', async () => {
   const files = memoryFiles()
   await using index = await open(files)

@@ -26,6 +26,8 @@ export interface SearchIndexOptions {
   readonly keys: readonly Bytes[]
   readonly files: IndexFiles
   readonly logger: Logger
+  /** Octets; an index that takes more is searched shard by shard, each read when its turn comes. */
+  readonly heldOctets?: number
 }
 
 /** What is known of a message for a query. */
@@ -43,6 +45,7 @@ const UNWRITTEN_OCTETS = 24_000_000
 /** Shards of so many messages, or octets, are closed. */
 const CLOSED_DOCUMENTS = 4096
 const CLOSED_OCTETS = 24_000_000
+const HELD_OCTETS = 160_000_000
 /** So many shards of about one size become one. */
 const MERGED = 4
 
@@ -51,6 +54,7 @@ export class SearchIndex implements AsyncDisposable {
   readonly #logger: Logger
   readonly #account: string
   readonly #generations: number
+  readonly #heldOctets: number
   readonly #set = new ShardSet()
   readonly #covered: IdRuns
   readonly #unreadable: Set<number>
@@ -66,6 +70,7 @@ export class SearchIndex implements AsyncDisposable {
     this.#logger = options.logger
     this.#account = options.account
     this.#generations = options.keys.length
+    this.#heldOctets = options.heldOctets ?? HELD_OCTETS
     for (const row of manifest.shards) this.#set.add(new StoredShard(row, files))
     this.#covered = new IdRuns(manifest.covered)
     const isRetried = manifest.generations !== options.keys.length
@@ -235,18 +240,20 @@ export class SearchIndex implements AsyncDisposable {
     const shards = [...this.#set.shards]
     const size = this.#set.size
     const slots = this.#set.slotsOf(ids)
-    const answers: Uint8Array[] = []
-    for (const query of queries) {
-      const marks = new Uint8Array(size)
-      let base = 0
-      for (const shard of shards) {
-        const { documents } = shard.row
-        await markMatching(await shard.open(), query, marks.subarray(base, base + documents))
-        base += documents
-      }
-      answers.push(Uint8Array.from(ids, (id, index) => marks[slots[index]!] ?? this.#without(id)))
+    const isLarge = shards.reduce((sum, { row }) => sum + row.octets, 0) > this.#heldOctets
+    if (!isLarge) await settledOr(shards.map((shard) => shard.open()))
+    const marks = queries.map(() => new Uint8Array(size))
+    let base = 0
+    for (const shard of shards) {
+      const end = base + shard.row.documents
+      const opened = await shard.open()
+      for (const [index, query] of queries.entries())
+        await markMatching(opened, query, marks[index]!.subarray(base, end))
+      // Nobody else is in the middle of it.
+      if (isLarge && this.#set.users === 1 && !this.#fresh.has(shard)) await shard.shed()
+      base = end
     }
-    return answers
+    return marks.map((marked) => Uint8Array.from(ids, (id, index) => marked[slots[index]!] ?? this.#without(id)))
   }
 
   /** What is known of a message that is in no shard. */
@@ -257,14 +264,15 @@ export class SearchIndex implements AsyncDisposable {
   /** The newest first. */
   async #openAll(): Promise<void> {
     for (;;) {
-      const closed = this.#set.shards.filter((one) => !one.isOpen)
+      const closed = this.#set.shards.filter((one) => !one.hasHead)
       if (closed.length === 0) return
       const newest = closed.toSorted((a, b) => b.row.last - a.row.last)
-      const opened = await Promise.allSettled(newest.map((one) => one.open()))
-      const failed = opened.find((one) => one.status === 'rejected')
-      if (!failed) continue
-      if (!(failed.reason instanceof ShardDamaged)) throw failed.reason
-      await this.#dropDamaged()
+      try {
+        await settledOr(newest.map((one) => one.openHead()))
+      } catch (error) {
+        if (!(error instanceof ShardDamaged)) throw error
+        await this.#dropDamaged()
+      }
     }
   }
 
@@ -287,7 +295,7 @@ export class SearchIndex implements AsyncDisposable {
 
   /** Gives back what memory it can. */
   async release(): Promise<void> {
-    if (this.#set.inUse) return
+    if (this.#set.users > 0) return
     for (const shard of this.#set.shards) if (!this.#fresh.has(shard)) await shard.wipe()
   }
 
@@ -296,6 +304,12 @@ export class SearchIndex implements AsyncDisposable {
     for (const shard of this.#set.shards) await shard.wipe()
     this.#files[Symbol.dispose]()
   }
+}
+
+/** Waits for all of them, and throws what the first one that failed threw. */
+async function settledOr(all: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(all)).find((one) => one.status === 'rejected')
+  if (failed) throw failed.reason
 }
 
 function hasManyDead({ documents }: StoredShard, alive: ReadonlySet<number>): boolean {

@@ -43,8 +43,8 @@ export class ShardSet {
     }
   }
 
-  get inUse(): boolean {
-    return this.#users > 0
+  get users(): number {
+    return this.#users
   }
 
   #settle(): void {

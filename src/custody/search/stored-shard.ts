@@ -74,12 +74,21 @@ export class StoredShard {
     return shard
   }
 
-  get isOpen(): boolean {
-    return this.#head !== null && this.#words !== null
-  }
-
   get documents(): Float64Array {
     return this.#head!.documents
+  }
+
+  get hasHead(): boolean {
+    return this.#head !== null
+  }
+
+  /** Throws ShardDamaged. */
+  async openHead(): Promise<ShardHead> {
+    if (this.#head) return this.#head
+    const head = unpackHead(await this.#part('head'))
+    if (!this.#head) this.weight += weightOf(head)
+    this.#head ??= head
+    return this.#head
   }
 
   /** Throws ShardDamaged. */
@@ -92,12 +101,8 @@ export class StoredShard {
   }
 
   async #openNow(): Promise<SearchedShard> {
-    const [head, words] = await Promise.all([
-      this.#head ?? this.#part('head').then(unpackHead),
-      this.#words ?? this.#part('words').then(unpackWords),
-    ])
-    if (!this.isOpen) this.weight += weightOf(head) + weightOf(words)
-    this.#head = head
+    const [head, words] = await Promise.all([this.openHead(), this.#words ?? this.#part('words').then(unpackWords)])
+    if (!this.#words) this.weight += weightOf(words)
     this.#words = words
     return { head, words, places: () => this.places() }
   }
@@ -130,12 +135,20 @@ export class StoredShard {
 
   /** Nobody may be using it. It can be opened again when it is on the disk. */
   async wipe(): Promise<void> {
-    const places = await this.#places?.catch(() => null)
-    for (const part of [this.#head, this.#words, places]) if (part) wipePart(part)
+    const head = this.#head
     this.#head = null
+    await this.shed()
+    if (head) wipePart(head)
+    this.weight = 0
+  }
+
+  /** Wipes all but the head; the same counts. */
+  async shed(): Promise<void> {
+    const [words, places] = [this.#words, this.#places]
     this.#words = null
     this.#places = null
     this.#opening = null
-    this.weight = 0
+    this.weight = this.#head ? weightOf(this.#head) : 0
+    for (const part of [words, await places?.catch(() => null)]) if (part) wipePart(part)
   }
 }

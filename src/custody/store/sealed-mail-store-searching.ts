@@ -12,11 +12,13 @@ import type { AccountMail, MailboxId, ReadMessage, TextMatches } from './mail-st
 import { messageText } from './read-search.ts'
 
 /** Messages read together, and their octets: all of them are in memory. */
-const GROUP = 32
-const GROUP_OCTETS = 2_000_000
+const GROUP = 64
+const GROUP_OCTETS = 3_000_000
 /** Octets of text parts, and header fields, of a message that is indexed; a larger one is looked at each time. */
 const TEXT_LIMIT = 2_000_000
 const FIELDS_LIMIT = 20_000
+/** What is written down already need not stay in memory while an index is made. */
+const HELD_OCTETS = 100_000_000
 /** Mailboxes whose messages are remembered. */
 const MAILBOXES_KEPT = 16
 const ALL_LIMIT = 5000
@@ -182,6 +184,7 @@ export class AccountSearch implements AsyncDisposable {
     await this.#index.flush()
     const isRest = found.length < GROUP && group.length === found.length
     await this.#index.cover(isRest ? gap.first : group.at(-1)!.content, gap.last)
+    if (this.#index.weight > HELD_OCTETS) await this.#index.release()
     return true
   }
 
