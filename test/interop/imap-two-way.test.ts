@@ -16,7 +16,7 @@ import { makeProvider, type Provider } from '../support/provider.ts'
 import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary.ts'
 import { KEYWORDS, type KeptMessage, MaildirSide, type MailSide, ServerSide } from '../support/two-way.ts'
 
-const RUNS = 3
+const RUNS = 2
 const FIRST_MAILBOXES = ['INBOX', 'Archive', 'Drafts', 'Sent', 'Trash', 'Junk']
 
 type Side = 'near' | 'far'

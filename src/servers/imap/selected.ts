@@ -277,7 +277,7 @@ export class SelectedMailbox implements Onlooker, Disposable {
     this.view.append(uids)
     if (!this.manner.rev2) this.#claimRecent(Math.max(mark, known))
     const recent = this.manner.rev2 ? '' : `* ${this.view.recentCount} RECENT\r\n`
-    // A client that takes note of it is not told again of the messages that it has appended itself (RFC 7162 §3.2.1).
+    // A client that takes note of it is not told again of the messages that it has appended itself (RFC 7162 §3.1.2.1).
     const reached =
       toldFlags && this.manner.modseq && this.settled ? `* OK [HIGHESTMODSEQ ${this.#modseq}] Highest\r\n` : ''
     return `${this.tellKeywords()}* ${this.view.length} EXISTS\r\n${recent}${reached}`
