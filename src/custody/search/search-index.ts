@@ -95,6 +95,11 @@ export class SearchIndex implements AsyncDisposable {
     return this.#set.shards.reduce((sum, { row }) => sum + row.documents, 0)
   }
 
+  /** It lies under a key of an earlier generation. */
+  get isOld(): boolean {
+    return this.#isOld
+  }
+
   /** Which ids have been seen to, whatever came of it. */
   get covered(): Pick<IdRuns, 'gapBelow' | 'has'> {
     return this.#covered
@@ -145,7 +150,7 @@ export class SearchIndex implements AsyncDisposable {
   /** Writes down what is new. */
   async commit(): Promise<void> {
     if (this.#fresh.size > 0) await this.#merge([...this.#fresh], null)
-    if (this.#changed || this.#isOld) await this.#writeManifest()
+    if (this.#changed) await this.#writeManifest()
   }
 
   /** Makes few shards of many, renews what is under an old key, and drops what is not `alive` any more (null: nothing is known). */

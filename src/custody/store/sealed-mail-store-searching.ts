@@ -214,10 +214,10 @@ export class AccountSearch implements AsyncDisposable {
     await nextTurn()
   }
 
-  /** Only after something new: who reads and goes costs nothing. */
+  /** Only after something new, or a new key: who reads and goes costs nothing. */
   async #tidy(isNew: boolean): Promise<void> {
     const session = this.#session
-    if (!session || !isNew) return
+    if (!session || !(isNew || this.#index.isOld)) return
     const indexed = this.#index.documents
     const mayHaveMany = indexed > DEAD_SPARED && indexed > (await session.contents()) * DEAD_SHARE
     await this.#index.tidy(mayHaveMany ? await everyContent(session.searchable) : null, () => this.#session === null)
