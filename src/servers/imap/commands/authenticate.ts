@@ -31,7 +31,7 @@ export async function authenticate(talk: Conversation, command: Authenticate): P
   }
 }
 
-/** RFC 7677. The server's last message is a challenge, with an empty response (RFC 3501 §6.2.2 has no place beside OK). */
+/** RFC 5802 §5, RFC 7677 §2. The server's last message is a challenge with an empty response: OK has no place for it (RFC 3501 §6.2.2). */
 async function byScram(talk: Conversation, initial: Buffer | null): Promise<Completion> {
   const { logInByScram } = await import('#session/sasl.ts')
   const ask = (challenge: Buffer) => askForResponse(talk, challenge.toString('base64'))

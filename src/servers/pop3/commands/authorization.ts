@@ -47,7 +47,7 @@ export async function auth(talk: Conversation, { mechanism, initial }: Of<'auth'
   }
 }
 
-/** RFC 7677. The server's last message is a challenge, with an empty response (RFC 5034 §4). */
+/** RFC 5802 §5, RFC 7677 §2. The server's last message is a challenge, with an empty response (RFC 5034 §4). */
 async function byScram(talk: Conversation, initial: Buffer | null): Promise<string> {
   const { logInByScram } = await import('#session/sasl.ts')
   const first = initial ? decoded(initial) : null

@@ -83,7 +83,7 @@ async function login(talk: Conversation, desk: SessionDesk, initial: Buffer | nu
   }
 }
 
-/** The server's last message is a challenge, with an empty response (RFC 4954 §4). */
+/** RFC 5802 §5, RFC 7677 §2. The server's last message is a challenge, with an empty response (RFC 4954 §4). */
 async function scram(talk: Conversation, desk: SessionDesk, first: Buffer | null): Promise<Reply> {
   const { ip } = talk.wire
   if (!talk.service.admission.mayLogin(ip)) throw unavailable()
