@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers/promises'
 import { connectDialog } from '../support/dialog.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { PLAIN } from '../support/imap-messages.ts'
-import { ALICE, PASSWORD, startImap } from '../support/imap-server.ts'
+import { ALICE, BOB, PASSWORD, startImap } from '../support/imap-server.ts'
 
 test('a browser is sent away at its first line', async () => {
   await using imap = await startImap()
@@ -83,7 +83,8 @@ test('a search nested without end is refused', async () => {
   await using talk = await imap.login()
   await talk.play('C: 1 SELECT INBOX\nS: ...\nS: 1 OK …')
   talk.send(`2 SEARCH ${'NOT ('.repeat(5000)}ALL${')'.repeat(5000)}\r\n3 SEARCH ${'NOT '.repeat(5000)}ALL\r\n`)
-  talk.send(`4 SEARCH ${'BODY a '.repeat(201)}\r\n5 SEARCH ${'SEEN '.repeat(5001)}\r\n`)
+  const words = Array.from({ length: 201 }, (_, index) => `BODY a${index}`)
+  talk.send(`4 SEARCH ${words.join(' ')}\r\n5 SEARCH ${'SEEN '.repeat(5001)}\r\n`)
   await talk.play('S: 2 BAD …\nS: 3 BAD …\nS: 4 NO [LIMIT] …\nS: 5 NO [LIMIT] …')
 })
 
@@ -176,16 +177,49 @@ test('a command that is never finished ends the connection', async () => {
 })
 
 test('appends of all clients together take only so much memory', async () => {
-  await using imap = await startImap({ limits: { appendMemory: 100_000 } })
+  await using imap = await startImap({ limits: { appendMemory: 150_000 } })
   await using first = await imap.login()
   await using second = await imap.login()
-  await first.play('C: 1 APPEND INBOX {90000}\nS: + …')
-  first.send(Buffer.alloc(80_000, 'a'))
-  await second.play('C: 1 APPEND INBOX {90000}\nS: + …')
-  second.send(Buffer.alloc(80_000, 'a'))
+  await first.play('C: 1 APPEND INBOX {190000}\nS: + …')
+  first.send(Buffer.alloc(150_000, 'a'))
+  await second.play('C: 1 APPEND INBOX {190000}\nS: + …')
+  second.send(Buffer.alloc(150_000, 'a'))
   // Whoever comes second has to go; the other one goes on.
   const lines = await Promise.all([first, second].map((talk) => Promise.race([talk.line(), pauseFor(talk)])))
   assert.equal(lines.filter((line) => line?.startsWith('* BYE [UNAVAILABLE]')).length, 1)
+})
+
+test('who fills the memory of appends turns nobody away, and has less of it than there is', async () => {
+  const limits = { appendMemory: 250_000, appendMemoryPerAccount: 150_000, messageSize: 200_000 }
+  await using imap = await startImap({ limits })
+  await using eve = await imap.login()
+  await using bob = await imap.login(BOB)
+  await eve.play('C: 1 APPEND INBOX {190000}\nS: + …')
+  eve.send(Buffer.alloc(180_000, 'a'))
+  await using other = await imap.login()
+  await other.play('C: 1 APPEND INBOX {190000}\nS: + …')
+  other.send(Buffer.alloc(180_000, 'a'))
+  const lines = await Promise.all([eve, other].map((talk) => Promise.race([talk.line(), pauseFor(talk)])))
+  assert.equal(lines.filter((line) => line?.startsWith('* BYE [UNAVAILABLE]')).length, 1)
+  await bob.play(`C: 1 NOOP\nS: 1 OK …\nC: 2 APPEND INBOX {150000}\nS: + …\nC: ${'a'.repeat(150_000)}\nS: 2 OK …`)
+})
+
+test('a few URLs do not stand for more than a message may hold', async () => {
+  await using imap = await startImap({ limits: { messageSize: 100_000, appendMemoryPerAccount: 150_000 } })
+  await imap.desk.deliver(ALICE, Buffer.alloc(60_000, 'x\r\n'))
+  await imap.desk.deliver(ALICE, Buffer.alloc(90_000, 'y\r\n'))
+  await using talk = await imap.login()
+  const once = 'CATENATE (URL "/INBOX;UID=1")'
+  await talk.play(`
+    C: 1 APPEND INBOX ${once} ${once}
+    S: 1 NO [TOOBIG] …
+    C: 2 APPEND INBOX CATENATE (URL "/INBOX;UID=2")
+    S: 2 NO [LIMIT] …
+    C: 3 APPEND INBOX ${once}
+    S: 3 OK …
+    C: 4 APPEND INBOX ${once}
+    S: 4 OK …
+  `)
 })
 
 async function pauseFor(talk: { socket: { destroyed: boolean } }): Promise<string> {

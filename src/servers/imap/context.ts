@@ -7,6 +7,7 @@ import type { SessionDesk } from '#session/session.ts'
 import type { KeptContents } from './fetch/kept-contents.ts'
 import type { ImapLimits } from './limits.ts'
 import type { MailboxImages } from './mailbox-image.ts'
+import type { MemoryShares, ReceivingMemory } from './memory-shares.ts'
 import type { RecentMarks } from './recent.ts'
 
 export interface ServerContext {
@@ -19,6 +20,8 @@ export interface ServerContext {
   readonly recent: RecentMarks
   readonly images: MailboxImages
   readonly kept: KeptContents
-  /** Octets of commands that clients have begun and not yet ended. */
-  readonly receiving: { octets: number }
+  /** Octets of large commands that clients have begun, and that are being done. */
+  readonly receiving: ReceivingMemory
+  /** Octets of large contents that clients have not taken yet. */
+  readonly fetching: MemoryShares
 }

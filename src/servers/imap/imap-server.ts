@@ -24,6 +24,7 @@ import type { ServerContext } from './context.ts'
 import { KeptContents } from './fetch/kept-contents.ts'
 import { defaultImapLimits, type ImapLimits } from './limits.ts'
 import { MailboxImages } from './mailbox-image.ts'
+import { MemoryShares, ReceivingMemory } from './memory-shares.ts'
 import { RecentMarks } from './recent.ts'
 
 export interface ImapServerOptions {
@@ -58,7 +59,9 @@ export function createImapServer(options: ImapServerOptions): ImapServer {
   const { recent, images } = shared.get(desk) ?? { recent: new RecentMarks(clock.now()), images: new MailboxImages() }
   shared.set(desk, { recent, images })
   const kept = new KeptContents(limits.keptContents)
-  const context: ServerContext = { ...options, limits, recent, images, kept, receiving: { octets: 0 } }
+  const receiving = new ReceivingMemory(limits.appendMemory, limits.appendMemoryPerAccount)
+  const fetching = new MemoryShares(limits.fetchMemoryPerAccount)
+  const context: ServerContext = { ...options, limits, recent, images, kept, receiving, fetching }
   const listeners = new Set<Server>()
   const connections = new Set<Connection>()
 

@@ -2,10 +2,14 @@
  * What the client says, as commands. Asks for literals, and gives up on clients that never log in, that fall silent, or that
  * take forever over one command.
  */
+import type { AccountId } from '#custody/accounts/directory.ts'
 import type { FetchCommand, ReaderEvent } from '#formats/imap/command.ts'
 import { CommandReader } from '#formats/imap/parser.ts'
 import type { ServerContext } from './context.ts'
 import type { Wire } from './wire.ts'
+
+/** A command of this size does without a share of the memory: only messages are larger, and whoever sends none is never turned away. */
+const SMALL = 65_536
 
 export type Said = Exclude<ReaderEvent, { kind: 'continue' }> | { readonly kind: 'gone' | 'late' }
 
@@ -16,12 +20,15 @@ export class Input {
   readonly #context: ServerContext
   readonly #reader = new CommandReader({ authenticated: false, appendOctets: 0 })
   readonly #loginUntil: number
-  #loggedIn = false
+  /** null before login. */
+  #account: AccountId | null = null
   /** What was read ahead of its turn: FETCH commands, and at most one thing else at the end. */
   #ahead: ReaderEvent[] = []
   /** Octets of a command that is not yet whole, and since when. */
   #begun = 0
   #begunAt = 0
+  /** Its share of the memory. */
+  #shared = 0
 
   constructor(wire: Wire, context: ServerContext) {
     this.#wire = wire
@@ -30,8 +37,8 @@ export class Input {
   }
 
   /** From now on there is time, and messages may come. */
-  loggedIn(): void {
-    this.#loggedIn = true
+  loggedIn(account: AccountId): void {
+    this.#account = account
     this.#reader.limits = { authenticated: true, appendOctets: this.#context.limits.messageSize }
   }
 
@@ -47,15 +54,14 @@ export class Input {
     this.#settle()
   }
 
-  /** The next command. What is left to send goes out before this waits. */
+  /** The next command; the one before it has been done. What is left to send goes out before this waits. */
   async next(): Promise<Said> {
+    this.#settle()
     for (;;) {
       const event = this.#ahead.shift() ?? this.#reader.next()
       if (event?.kind === 'continue') this.#wire.send('+ Go ahead\r\n')
-      else if (event) {
-        this.#settle()
-        return event
-      } else {
+      else if (event) return event
+      else {
         const octets = await this.#wait()
         if (octets === null) return { kind: 'gone' }
         if (octets === 'late') return { kind: 'late' }
@@ -106,24 +112,28 @@ export class Input {
   /** Milliseconds that the client may stay silent. */
   #patience(): number {
     const { clock, limits } = this.#context
-    if (!this.#loggedIn) return this.#loginUntil - clock.now()
+    if (this.#account === null) return this.#loginUntil - clock.now()
     if (this.#begun === 0) return limits.autologout
     const until = this.#begunAt + limits.stall + (this.#begun / limits.pace) * 1000
     return Math.min(limits.stall, until - clock.now())
   }
 
-  /** Takes note of octets that came; false when all clients together have sent more than fits. */
+  /** Takes note of octets that came; false when the clients of the account, or all together, have sent more than fits. */
   #count(octets: number): boolean {
-    const { clock, limits, receiving } = this.#context
+    const { clock, receiving } = this.#context
     if (this.#begun === 0) this.#begunAt = clock.now()
     this.#begun += octets
-    receiving.octets += octets
-    return receiving.octets <= limits.appendMemory
+    const more = Math.max(this.#begun - SMALL, 0) - this.#shared
+    if (more <= 0 || this.#account === null) return true
+    if (!receiving.take(this.#account, more)) return false
+    this.#shared += more
+    return true
   }
 
   #settle(): void {
-    this.#context.receiving.octets -= this.#begun
     this.#begun = 0
+    if (this.#shared > 0) this.#context.receiving.give(this.#account!, this.#shared)
+    this.#shared = 0
   }
 }
 

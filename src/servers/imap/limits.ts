@@ -20,6 +20,10 @@ export interface ImapLimits {
   readonly messageSize: number
   /** Octets of messages being received by APPEND over all connections. */
   readonly appendMemory: number
+  /** And over those of one account. */
+  readonly appendMemoryPerAccount: number
+  /** Octets of large messages on their way to the clients of one account. */
+  readonly fetchMemoryPerAccount: number
   /** Octets of contents kept for clients that read messages piece by piece, over all connections. */
   readonly keptContents: number
 }
@@ -37,5 +41,7 @@ export const defaultImapLimits: ImapLimits = {
   pace: 1024,
   messageSize: 50 * 1024 * 1024,
   appendMemory: 512 * 1024 * 1024,
+  appendMemoryPerAccount: 200 * 1024 * 1024,
+  fetchMemoryPerAccount: 200 * 1024 * 1024,
   keptContents: 128 * 1024 * 1024,
 }

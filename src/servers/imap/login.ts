@@ -29,7 +29,7 @@ export async function enterBy(talk: Conversation, result: LoginResult): Promise<
     if (talk.wire.over) throw new ConnectionOver()
     if (!talk.admission.login(session.account.id)) throw no('LIMIT', 'Too many connections of this account')
     talk.user = { session, mail }
-    talk.input.loggedIn()
+    talk.input.loggedIn(session.account.id)
   } catch (error) {
     await session[Symbol.asyncDispose]()
     throw error

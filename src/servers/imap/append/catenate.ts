@@ -13,28 +13,33 @@ interface Source {
   readonly summary: MessageSummary
 }
 
-/** Puts messages together for one APPEND, and opens each message that URLs name once. */
-export class Catenation {
+/**
+ * Puts messages together for one APPEND, and opens each message that URLs name once. A few octets of command stand for as much as a
+ * message may hold, so all messages of the command together are no larger than one, and have their share of the memory until disposed.
+ */
+export class Catenation implements Disposable {
   readonly #talk: Conversation
   readonly #sources = new Map<string, Source>()
   #opened = 0
+  #joined = 0
+  #shared = 0
 
   constructor(talk: Conversation) {
     this.#talk = talk
   }
 
-  /** Throws NO with BADURL or TOOBIG. */
+  /** Throws NO with BADURL, TOOBIG or LIMIT. */
   async join(pieces: readonly CatenatedPiece[]): Promise<Buffer> {
     const { messageSize } = this.#talk.context.limits
     const parts: Buffer[] = []
-    let octets = 0
     for (const piece of pieces) {
       const part = piece.kind === 'text' ? piece.octets : await this.#resolve(piece.url)
       parts.push(part)
-      octets += part.length
+      this.#joined += part.length
       // RFC 4469 §4.2
-      if (octets > messageSize) throw no('TOOBIG', 'The message would be too large')
+      if (this.#joined > messageSize) throw no('TOOBIG', 'The message would be too large')
     }
+    this.#share(parts.reduce((sum, { length }) => sum + length, 0))
     return Buffer.concat(parts)
   }
 
@@ -64,10 +69,23 @@ export class Catenation {
     this.#opened += octets.byteLength
     // Small parts of many large messages would cost more than any message may.
     if (this.#opened > 2 * this.#talk.context.limits.messageSize) throw no('TOOBIG', 'The messages are too large')
+    this.#share(octets.byteLength)
     const content = asBuffer(octets)
     const source = { content, summary: summarize(content) }
     this.#sources.set(key, source)
     return source
+  }
+
+  #share(octets: number): void {
+    const { context, session } = this.#talk
+    if (!context.receiving.take(session.account.id, octets))
+      throw no('LIMIT', 'Other messages are being kept, try again later')
+    this.#shared += octets
+  }
+
+  [Symbol.dispose](): void {
+    this.#talk.context.receiving.give(this.#talk.session.account.id, this.#shared)
+    this.#sources.clear()
   }
 }
 

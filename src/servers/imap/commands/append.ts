@@ -1,6 +1,7 @@
 import { type Appended, type Mailbox, type NewMessage, NoSuchMailbox } from '#custody/store/mail-store.ts'
 import type { AppendedMessage, Command } from '#formats/imap/command.ts'
 import { compactSequence, formatSequenceSet } from '#formats/imap/sequence-set.ts'
+import type { Catenation } from '../append/catenate.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
 import { bad, no } from '../imap-error.ts'
@@ -12,7 +13,9 @@ import { bad, no } from '../imap-error.ts'
  */
 export async function append(talk: Conversation, command: Command & { kind: 'append' }): Promise<Completion> {
   const mailbox = await talk.existing(command.mailbox, 'TRYCREATE')
-  const messages = await messagesOf(talk, command.messages)
+  const joined = command.messages.some(({ content }) => !Buffer.isBuffer(content))
+  using catenation = joined ? new (await import('../append/catenate.ts')).Catenation(talk) : null
+  const messages = await messagesOf(talk, command.messages, catenation)
   const appended = await keep(talk, mailbox, messages).catch((error) => {
     throw error instanceof NoSuchMailbox ? no('TRYCREATE', 'There is no such mailbox') : error
   })
@@ -31,10 +34,12 @@ async function keep(
   return messages.length === 1 ? [await mail.append(id, messages[0]!)] : mail.appendAll(id, messages)
 }
 
-async function messagesOf(talk: Conversation, given: readonly AppendedMessage[]): Promise<readonly NewMessage[]> {
+async function messagesOf(
+  talk: Conversation,
+  given: readonly AppendedMessage[],
+  catenation: Catenation | null,
+): Promise<readonly NewMessage[]> {
   const { session, context } = talk
-  const joined = given.some(({ content }) => !Buffer.isBuffer(content))
-  const catenation = joined ? new (await import('../append/catenate.ts')).Catenation(talk) : null
   const messages: NewMessage[] = []
   for (const { content: pieces, utf8, flags, internalDate } of given) {
     // RFC 6855 §4
