@@ -30,8 +30,10 @@ export async function fetch(talk: Conversation, command: FetchCommand): Promise<
   const items = itemsOf(talk, command)
   const chosen = await chosenMessages(mailbox, command)
   talk.wire.send(chosen.vanished)
-  await complain(mailbox, command, await answerAll(talk, command, chosen, items))
-  return done('Fetched')
+  const missed = await answerAll(talk, command, chosen, items)
+  await complain(mailbox, command, missed)
+  // RFC 2180 §4.1.2, RFC 5530 §3: the client learns which by EXPUNGE, which must not be sent now. Not NO, at which clients give up.
+  return command.uid || missed.gone.length === 0 ? done('Fetched') : done('Some messages are gone', 'EXPUNGEISSUED')
 }
 
 /** RFC 3501 §6.4.8: UID FETCH always answers with the UID, but for UIDFETCH, which has it in front. */
@@ -129,6 +131,4 @@ async function complain(mailbox: SelectedMailbox, { uid: byUid }: FetchCommand, 
   if (unreadable > 0) throw no('CONTACTADMIN', `${unreadable} of these messages cannot be read`)
   // RFC 3516 §4.3
   if (undecodable > 0) throw no('UNKNOWN-CTE', `${undecodable} of these messages have a part in an unknown encoding`)
-  // RFC 2180 §4.1: the client learns of it by EXPUNGE, which must not be sent now.
-  if (gone.length > 0 && !byUid) throw no('EXPUNGEISSUED', 'Some of these messages are gone')
 }
