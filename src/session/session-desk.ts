@@ -21,6 +21,7 @@ import { LoginBrakes } from './login-brakes.ts'
 import { openingNotices } from './openings.ts'
 import type { Resealing } from './resealing.ts'
 import type { ShownProof } from './scram-exchange.ts'
+import { ScramOffers } from './scram-offers.ts'
 import { mergeSentCopies } from './sent-copies.ts'
 import type {
   LoginAttempt,
@@ -59,6 +60,7 @@ interface Opened {
 export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
   const { failedLogins } = options
   const brakes = typeof failedLogins === 'number' ? new LoginBrakes(failedLogins) : failedLogins
+  const offers = new ScramOffers(() => options.clock.now())
   let resealing: Promise<Resealing> | null = null
 
   /** null when there is nothing to re-seal: then its code is not even loaded. */
@@ -157,12 +159,16 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
       if (unlocked) signed(unlocked.signature)
       return unlocked?.keys ?? null
     })
+    if (result.kind === 'welcome') offers.worked(comer.ip)
+    else if (result.kind === 'refused') offers.failed(comer.ip)
     if (result.kind !== 'welcome') await refusal
     overwriteStackSoon()
     return result
   }
 
-  return { login, beginScram }
+  const offersScram = (ip: string) => options.keyring.scramIsUsed && offers.suits(ip)
+
+  return { login, offersScram, beginScram }
 }
 
 /**

@@ -53,6 +53,8 @@ export type ScramFinished =
 
 export interface SessionDesk {
   login(attempt: LoginAttempt): Promise<LoginResult>
+  /** Whether to offer SCRAM-SHA-256 to a client from there; it is taken from everybody. */
+  offersScram(ip: string): boolean
   /** SCRAM-SHA-256 (RFC 7677), for app passwords alone. */
   beginScram(attempt: ScramAttempt): Promise<ScramBegun>
 }

@@ -133,6 +133,22 @@ test('submission: the whole exchange, and what is no exchange', async () => {
   await talk.play(`C: MAIL FROM:<${ANN}>\nS: 250 …`)
 })
 
+test('where nobody has an app password it is not offered, and taken all the same', async () => {
+  await using imap = await startImap()
+  await using pop3 = await startPop3()
+  for (const { desk } of [imap, pop3]) desk.offers = false
+  await using byImap = await imap.connect()
+  await byImap.play(`
+    C: 0 CAPABILITY
+    S: * CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE SASL-IR AUTH=PLAIN
+    S: 0 OK …
+  `)
+  assert.match(await playScram(byImap, new ScramClient(ALICE, PASSWORD), IMAP), /^1 OK /)
+  await using byPop3 = await pop3.connect()
+  await byPop3.play('C: AUTH\nS: +OK …\nS: PLAIN\nS: .\nC: CAPA\nS: ...\nS: SASL PLAIN\nS: .')
+  assert.equal(await playScram(byPop3, new ScramClient(ALICE, PASSWORD), POP3), '+OK Welcome')
+})
+
 test('not before TLS', async () => {
   await using rig = await startRig({ role: 'submission' })
   await using talk = await rig.connect()

@@ -21,6 +21,8 @@ export interface TestDesk extends SessionDesk, AsyncDisposable {
   readonly open: number
   /** Set to answer every login with this. */
   answer: 'refused' | 'passphrase' | 'unavailable' | null
+  /** Set to false where nobody has an app password. */
+  offers: boolean
   /** What sessions that begin now tell their owner. */
   notices: readonly string[]
   deliver(user: string, message: Buffer | string, delivery?: Delivery): Promise<Appended>
@@ -67,6 +69,7 @@ export async function createTestDesk(users: Readonly<Record<string, string>>, no
     store,
     attempts,
     answer: null,
+    offers: true,
     notices: [],
     wrap: (mail) => mail,
     get open() {
@@ -79,6 +82,7 @@ export async function createTestDesk(users: Readonly<Record<string, string>>, no
       if (desk.answer) return { kind: desk.answer }
       return right ? { kind: 'welcome', session: sessionOf(user) } : { kind: 'refused' }
     },
+    offersScram: () => desk.offers,
     beginScram: ({ clientFirst, ip }) =>
       scramDesk(
         clientFirst,

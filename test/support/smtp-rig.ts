@@ -95,6 +95,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     },
   }
   const desk: SessionDesk = {
+    offersScram: () => true,
     beginScram: ({ clientFirst }) =>
       scramDesk(
         clientFirst,

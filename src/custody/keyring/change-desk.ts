@@ -8,6 +8,7 @@ import type { AccountFiles } from './account-files.ts'
 import type { OwnerSecrets } from './keyring.ts'
 import { checkLength } from './refusals.ts'
 import type { RevocationDesk } from './revocations.ts'
+import type { ScramMark } from './scram-mark.ts'
 import type { ServiceKey } from './service-key.ts'
 import type { VaultProcess } from './vault-process.ts'
 
@@ -19,6 +20,7 @@ export interface ChangeDesk {
   readonly directory: Directory
   readonly revocations: RevocationDesk
   readonly serviceKey: ServiceKey
+  readonly scramMark: ScramMark
   readonly clock: Clock
   /** On the disk when it resolves; nothing is changed before. `actor` is who asked: the owner, by a credential, or the operator. */
   readonly record: (event: AuditEvent, detail?: AuditDetail, actor?: 'owner' | 'operator') => Promise<void>

@@ -6,6 +6,7 @@
  * Files below the data directory, all for their owner alone, each replaced whole (write, fsync, rename, fsync of the folder):
  *
  *   keys/service.key                            seals the generic revocations; made at the first need
+ *   keys/scram                                  is there since an app password can be used by SCRAM (scram-mark.ts)
  *   accounts/ID/keyslots.a, keyslots.b          two copies of the keyslot table (vault/protocol/slot-table.ts), written one
  *                                               after the other; the newer whole one counts and repairs the other
  *   accounts/ID/keyslots.lock                   held while a process changes the account's keys
@@ -151,6 +152,8 @@ export interface Keyring extends AsyncDisposable {
     credential: Buffer,
     how?: { readonly use?: CredentialUse; readonly passphrase?: Buffer },
   ): Promise<UnlockedKeys | null>
+  /** Whether an app password was ever made here that can be used by SCRAM. */
+  readonly scramIsUsed: boolean
   /**
    * What a client needs to know before it can prove that it has an app password (RFC 5802 §5.1), for any name that is typed; stable, and
    * in nothing different where there is no such account (null).

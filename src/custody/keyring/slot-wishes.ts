@@ -35,7 +35,7 @@ export async function addAppPassword(
   owner: OwnerSecrets,
   wish: AppPasswordWish,
 ): Promise<{ readonly id: string; readonly password: Secret<string> } | null> {
-  const { account, files, vault, clock, record } = desk
+  const { account, files, vault, clock, record, scramMark } = desk
   const created = clock.now()
   const scope = checkWish(wish, created)
   const secrets = ownerOf(owner)
@@ -53,6 +53,7 @@ export async function addAppPassword(
       scope,
       ...(expires === null ? {} : { expires: new Date(expires).toISOString() }),
     })
+    await scramMark.set()
     await files.writeTable(answer.table)
     return { id: answer.slot, password: revealed(answer.secret) }
   })

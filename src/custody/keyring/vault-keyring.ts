@@ -37,6 +37,7 @@ import { VaultGone } from './keyring.ts'
 import { LastUses } from './last-uses.ts'
 import type { VaultPlacement } from './launch.ts'
 import { RevocationDesk } from './revocations.ts'
+import { ScramMark } from './scram-mark.ts'
 import { termsToldTo } from './scram-salts.ts'
 import { ServiceKey } from './service-key.ts'
 import { largeContentsGate } from './unlocked-handle.ts'
@@ -95,6 +96,7 @@ class FileKeyring implements VaultKeyring {
   readonly #options: KeyringOptions
   readonly #vault: VaultProcess
   readonly #serviceKey: ServiceKey
+  readonly #scramMark: ScramMark
   readonly #revocations: RevocationDesk
   readonly #lastUses: LastUses
   readonly #handles: HeldHandles
@@ -103,6 +105,7 @@ class FileKeyring implements VaultKeyring {
   constructor(options: KeyringOptions) {
     this.#options = options
     this.#serviceKey = new ServiceKey(options.dataDir)
+    this.#scramMark = new ScramMark(options.dataDir)
     this.#revocations = new RevocationDesk(this.#serviceKey)
     this.#lastUses = new LastUses(options.dataDir, options.logger)
     this.#vault = new VaultProcess({
@@ -132,8 +135,9 @@ class FileKeyring implements VaultKeyring {
       const address = known ? { address: formatAddress(known.address) } : {}
       await this.#options.audit.record({ event, account, ...address, actor, detail })
     }
-    const [vault, revocations, serviceKey] = [this.#vault, this.#revocations, this.#serviceKey]
-    return { account, files, vault, directory, revocations, serviceKey, clock, record }
+    const [vault, revocations] = [this.#vault, this.#revocations]
+    const [serviceKey, scramMark] = [this.#serviceKey, this.#scramMark]
+    return { account, files, vault, directory, revocations, serviceKey, scramMark, clock, record }
   }
 
   create(account: AccountId, address: Address, password: Buffer, algorithm: KeyAlgorithm): Promise<NewKeys> {
@@ -155,6 +159,10 @@ class FileKeyring implements VaultKeyring {
       this.#options.metrics.count('unlocks', { outcome: handle ? 'unlocked' : 'wrong' })
       return handle
     })
+  }
+
+  get scramIsUsed(): boolean {
+    return this.#scramMark.isSet
   }
 
   scramTerms(account: AccountId | null, name: string): Promise<ScramTerms> {

@@ -22,6 +22,8 @@ const row = (name: string, rfcs: number | readonly number[], shown: Shown, gives
   gives,
 })
 
+const SCRAM = 'AUTH=SCRAM-SHA-256'
+
 export const CAPABILITIES: readonly Capability[] = [
   row('IMAP4rev1', 3501, 'always', 'the protocol'),
   row('IMAP4rev2', 9051, 'always', 'its successor, for clients that enable it'),
@@ -30,7 +32,7 @@ export const CAPABILITIES: readonly Capability[] = [
   row('ENABLE', 5161, 'always', 'a client turns on what it understands'),
   row('SASL-IR', 4959, 'before login', 'the first answer of AUTHENTICATE comes with the command'),
   row('AUTH=PLAIN', 4616, 'with TLS', 'login with a password or an app password'),
-  row('AUTH=SCRAM-SHA-256', [5802, 7677], 'with TLS', 'login with an app password that is not shown'),
+  row(SCRAM, [5802, 7677], 'with TLS', 'login with an app password that is not shown, where there are such'),
   row('STARTTLS', 3501, 'before TLS', 'a plain connection becomes a secure one'),
   // RFC 3501 §6.2.3, §11.1: no password over a wire that anybody can read.
   row('LOGINDISABLED', 3501, 'before TLS', 'no password before TLS'),
@@ -75,16 +77,18 @@ export const CAPABILITIES: readonly Capability[] = [
 export interface CapabilityState {
   readonly secure: boolean
   readonly loggedIn: boolean
+  /** App passwords may be used by SCRAM. */
+  readonly scram: boolean
   /** Octets. */
   readonly appendLimit: number
 }
 
 /** The capabilities of a connection in this state, with blanks between. */
-export function capabilities({ secure, loggedIn, appendLimit }: CapabilityState): string {
+export function capabilities({ secure, loggedIn, scram, appendLimit }: CapabilityState): string {
   const before: Shown = secure ? 'with TLS' : 'before TLS'
   const isShown = ({ shown }: Capability) =>
     shown === 'always' || (loggedIn ? shown === 'after login' : shown === 'before login' || shown === before)
-  return CAPABILITIES.filter(isShown)
+  return CAPABILITIES.filter((one) => isShown(one) && (scram || one.name !== SCRAM))
     .map(({ name }) => (name === 'APPENDLIMIT=' ? name + appendLimit : name))
     .join(' ')
 }

@@ -9,6 +9,7 @@ import type { UserSession } from '#session/session.ts'
 import { capabilities } from './capabilities.ts'
 import type { ServerContext } from './context.ts'
 import type { Enabled } from './enabled.ts'
+import { LargeContents } from './fetch/large-contents.ts'
 import { QueuedFetches } from './fetch/queued-fetches.ts'
 import { bad, ConnectionOver, no } from './imap-error.ts'
 import type { Input } from './input.ts'
@@ -102,7 +103,8 @@ export class Conversation {
   /** What works now. */
   get capabilities(): string {
     const appendLimit = this.context.limits.messageSize
-    return capabilities({ secure: this.secure, loggedIn: this.user !== null, appendLimit })
+    const scram = this.secure && !this.user && this.context.desk.offersScram(this.ip)
+    return capabilities({ secure: this.secure, loggedIn: this.user !== null, scram, appendLimit })
   }
 
   untagged(text: string): void {
@@ -123,7 +125,7 @@ export class Conversation {
   /** Throws NoSuchMailbox. */
   async select(mailbox: Mailbox, readOnly: boolean): Promise<SelectedMailbox> {
     const { account, changes } = this.session
-    const { images, recent } = this.context
+    const { images, recent, fetching, limits } = this.context
     this.selected = await SelectedMailbox.open({
       mail: this.mail,
       account: account.id,
@@ -133,6 +135,7 @@ export class Conversation {
       enabled: this.enabled,
       mailbox: mailbox.id,
       readOnly,
+      contents: new LargeContents(fetching, account.id, limits.messageSize),
     })
     return this.selected
   }

@@ -3,6 +3,8 @@
 export interface CapabilityState {
   readonly secure: boolean
   readonly loggedIn: boolean
+  /** Of AUTH. */
+  readonly mechanisms: readonly string[]
 }
 
 const ALWAYS = [
@@ -19,8 +21,8 @@ const ALWAYS = [
   'IMPLEMENTATION Letterlock',
 ]
 
-export function capabilities({ secure, loggedIn }: CapabilityState): readonly string[] {
+export function capabilities({ secure, loggedIn, mechanisms }: CapabilityState): readonly string[] {
   // RFC 2595 §4, §2.3: no password over a wire that anybody can read.
-  if (secure) return [...ALWAYS, 'USER', 'SASL PLAIN SCRAM-SHA-256']
+  if (secure) return [...ALWAYS, 'USER', `SASL ${mechanisms.join(' ')}`]
   return loggedIn ? ALWAYS : [...ALWAYS, 'STLS']
 }

@@ -58,6 +58,12 @@ export class Conversation {
     return this.user.maildrop
   }
 
+  /** What AUTH is offered with. */
+  get mechanisms(): readonly string[] {
+    if (!this.secure) return []
+    return this.context.desk.offersScram(this.ip) ? ['PLAIN', 'SCRAM-SHA-256'] : ['PLAIN']
+  }
+
   ok(text: string): void {
     this.wire.send(`+OK ${text}\r\n`)
   }

@@ -34,7 +34,7 @@ export async function pass(talk: Conversation, { password }: Of<'pass'>): Promis
 export async function auth(talk: Conversation, { mechanism, initial }: Of<'auth'>): Promise<string | null> {
   if (mechanism === null) {
     talk.ok('Mechanisms follow')
-    talk.wire.send(talk.secure ? 'PLAIN\r\nSCRAM-SHA-256\r\n.\r\n' : '.\r\n')
+    talk.wire.send([...talk.mechanisms, '.\r\n'].join('\r\n'))
     return null
   }
   try {

@@ -5,7 +5,7 @@ import { bad, no, refusalOf } from '../refusal.ts'
 /** RFC 2449 §5. */
 export async function capa(talk: Conversation): Promise<null> {
   talk.ok('What works here')
-  const all = capabilities({ secure: talk.secure, loggedIn: talk.user !== null })
+  const all = capabilities({ secure: talk.secure, loggedIn: talk.user !== null, mechanisms: talk.mechanisms })
   talk.wire.send(`${all.join('\r\n')}\r\n.\r\n`)
   return null
 }

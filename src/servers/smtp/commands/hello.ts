@@ -17,7 +17,7 @@ export function hello(talk: Conversation, { verb, name }: Hello): Reply {
 }
 
 function offers(talk: Conversation): string[] {
-  const { limits } = talk.service
+  const { limits, backend } = talk.service
   const offered = [
     'PIPELINING', // RFC 2920
     `SIZE ${limits.messageSize}`, // RFC 1870
@@ -31,6 +31,8 @@ function offers(talk: Conversation): string[] {
   // RFC 3207 §4.2: not offered again within TLS.
   if (!talk.wire.tls && talk.service.tls()) offered.push('STARTTLS')
   // RFC 4954 §4: a mechanism that shows the password needs TLS.
-  if (talk.role === 'submission' && talk.wire.tls && !talk.session) offered.push('AUTH PLAIN LOGIN SCRAM-SHA-256')
+  if (backend.role === 'submission' && talk.wire.tls && !talk.session) {
+    offered.push(`AUTH PLAIN LOGIN${backend.desk.offersScram(talk.wire.ip) ? ' SCRAM-SHA-256' : ''}`)
+  }
   return offered
 }
