@@ -4,7 +4,8 @@
  * asked directly.
  */
 import type { Compilable, CompiledQuery } from 'kysely'
-import { type Query, runDirectly } from './sqlite.ts'
+import type { Query } from './sqlite.ts'
+import { runDirectly } from './sqlite-statements.ts'
 
 class Place {
   readonly name: string
