@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { createMemoryMailStore } from '#custody/store/memory-mail-store.ts'
 import type { Enabled } from './enabled.ts'
+import { LargeContents } from './fetch/large-contents.ts'
 import { MailboxImages } from './mailbox-image.ts'
+import { MemoryShares } from './memory-shares.ts'
 import { RecentMarks } from './recent.ts'
 import { SelectedMailbox } from './selected.ts'
 
@@ -31,6 +33,7 @@ async function account(messages: number) {
       enabled: new Set<Enabled>(enabled),
       mailbox: inbox,
       readOnly,
+      contents: new LargeContents(new MemoryShares(1_000), ACCOUNT, 1_000),
     })
   return { store, mail, inbox, deliver, recent, select }
 }

@@ -15,6 +15,7 @@ import type {
   Uid,
 } from '#custody/store/mail-store.ts'
 import type { Enabled } from './enabled.ts'
+import type { LargeContents } from './fetch/large-contents.ts'
 import type { MailboxImage, MailboxImages, Onlooker, Picture } from './mailbox-image.ts'
 import { MailboxView } from './mailbox-view.ts'
 import { Manner } from './manner.ts'
@@ -40,6 +41,7 @@ export interface SelectedOptions {
   readonly enabled: ReadonlySet<Enabled>
   readonly mailbox: MailboxId
   readonly readOnly: boolean
+  readonly contents: LargeContents
 }
 
 const NOTHING = () => {}
@@ -51,6 +53,8 @@ export class SelectedMailbox implements Onlooker, Disposable {
   readonly mail: AccountMail
   readonly id: MailboxId
   readonly readOnly: boolean
+  /** What of its messages is on the way to the client. */
+  readonly contents: LargeContents
   readonly view: MailboxView
   readonly manner: Manner
   readonly uidValidity: number
@@ -91,6 +95,7 @@ export class SelectedMailbox implements Onlooker, Disposable {
     this.mail = options.mail
     this.id = options.mailbox
     this.readOnly = options.readOnly
+    this.contents = options.contents
     this.manner = new Manner(options.enabled)
     this.view = new MailboxView(runs)
     this.uidValidity = uidValidity

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AccountMail, MessageRow, ReadMessage, Wanted } from '#custody/store/mail-store.ts'
 import { decodeSummary, encodeSummary, summarize } from '#formats/message/summary.ts'
+import { MemoryShares } from '../memory-shares.ts'
 import type { SelectedMailbox } from '../selected.ts'
+import { LargeContents } from './large-contents.ts'
 import { type Opened, openedMessages } from './opened-messages.ts'
 
 const message = (uid: number) => Buffer.from(`Subject: ${uid}\r\n\r\nbody ${uid}\r\n`)
@@ -36,12 +38,14 @@ async function mailboxOf(count: number, broken: Readonly<Record<number, 'gone' |
       })
     },
   } as unknown as AccountMail
+  const shares = new MemoryShares(100_000_000)
   const selected = {
     mail,
     id: 1,
+    contents: new LargeContents(shares, 'alice', 50_000_000),
     rows: async (uids: readonly number[]) => uids.map((uid) => rows[uid - 1]!),
   } as unknown as SelectedMailbox
-  return { selected, reading, uids: rows.map(({ uid }) => uid) }
+  return { selected, shares, reading, uids: rows.map(({ uid }) => uid) }
 }
 
 async function collect(groups: AsyncIterable<readonly Opened[]>): Promise<Opened[]> {
@@ -122,4 +126,36 @@ test('summaries of messages with thousands of parts are read few at a time', asy
     asked.slice(2).every((count) => count <= 11),
     asked.join(),
   )
+})
+
+test('large contents are in memory as many as the account may have, for all of its readers', async () => {
+  const { selected, shares } = await mailboxOf(3, {}, 40_000_000)
+  const { messages } = selected.mail
+  let most = 0
+  let now = 0
+  selected.mail.messages = async (...question) => {
+    most = Math.max(most, ++now)
+    return (await messages(...question)).map((one) => one && { ...one, content: Buffer.allocUnsafeSlow(40_000_000) })
+  }
+  const readAll = async (uids: readonly number[]) => {
+    for await (const group of openedMessages(selected, uids, { summary: false, content: true })) {
+      await new Promise(setImmediate)
+      now -= group.length
+    }
+  }
+  await Promise.all([readAll([1, 2, 3]), readAll([1]), readAll([2]), readAll([2, 3]), readAll([3])])
+  assert.equal(most, 2)
+  // Whoever stops in the middle gives back what was read for it.
+  for await (const _ of openedMessages(selected, [1, 2, 3], { summary: false, content: true })) break
+  await new Promise(setImmediate)
+  await new Promise(setImmediate)
+  assert.ok(shares.take('alice', 100_000_000))
+})
+
+test('small contents wait for nobody', async () => {
+  const { selected, shares } = await mailboxOf(3, {})
+  assert.ok(shares.take('alice', 100_000_000))
+  const some = await collect(openedMessages(selected, [1], { summary: false, content: true }))
+  const all = await collect(openedMessages(selected, [1, 2, 3], { summary: false, content: true }))
+  assert.equal(some.length + all.length, 4)
 })

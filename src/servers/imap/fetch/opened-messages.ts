@@ -7,6 +7,7 @@ import { previewOf } from '#formats/message/preview.ts'
 import { BadSummary, decodeSummary, type MessageSummary } from '#formats/message/summary.ts'
 import { asBuffer, type Bytes } from '#lib/bytes.ts'
 import type { SelectedMailbox } from '../selected.ts'
+import type { Room } from './large-contents.ts'
 import type { Needs } from './needs.ts'
 
 /** What is not needed is null. */
@@ -58,15 +59,33 @@ export async function* openedMessages(
   atHand: AtHand = {},
 ): AsyncGenerator<readonly Opened[]> {
   const pace: Pace = { size: FIRST_GROUP * 8 }
-  let ahead: Promise<readonly Unread[]> | null = null
-  for await (const group of groupsOf(mailbox, uids, needs, { pace, rows: atHand.rows ?? null })) {
-    const next = readGroup(mailbox, group, needs, atHand.content ?? null)
-    // It is awaited a round later, or never when the command ends before.
-    next.catch(() => {})
-    if (ahead) yield* decoded(mailbox, await ahead, needs, pace)
-    ahead = next
+  let ahead: Promise<ReadGroup> | null = null
+  try {
+    for await (const group of groupsOf(mailbox, uids, needs, { pace, rows: atHand.rows ?? null })) {
+      const last: Promise<ReadGroup> | null = ahead
+      ahead = readGroup(mailbox, group, needs, atHand.content ?? null)
+      // It is awaited a round later, or never when the command ends before.
+      ahead.catch(() => {})
+      if (last) yield* lent(mailbox, last, needs, pace)
+    }
+    const last = ahead
+    ahead = null
+    if (last) yield* lent(mailbox, last, needs, pace)
+  } finally {
+    ahead?.then(({ room }) => room?.[Symbol.dispose]()).catch(() => {})
   }
-  if (ahead) yield* decoded(mailbox, await ahead, needs, pace)
+}
+
+/** What is lent is given back when the next group is asked for. */
+async function* lent(
+  mailbox: SelectedMailbox,
+  group: Promise<ReadGroup>,
+  needs: Needs,
+  pace: Pace,
+): AsyncGenerator<readonly Opened[]> {
+  const { messages, room } = await group
+  using _room = room
+  yield* decoded(mailbox, messages, needs, pace)
 }
 
 /** How many messages are asked for next, where they have no contents. */
@@ -111,7 +130,35 @@ async function* groupsBySize(
 /** A message whose summary is still encoded. */
 type Unread = Exclude<Opened, { kind: 'open' }> | (Clear & { readonly kind: 'open'; readonly encoded: Bytes | null })
 
+interface ReadGroup {
+  readonly messages: readonly Unread[]
+  /** Until the client has been sent them. */
+  readonly room: Room | null
+}
+
 async function readGroup(
+  mailbox: SelectedMailbox,
+  group: Group,
+  needs: Needs,
+  kept: Buffer | null,
+): Promise<ReadGroup> {
+  if (needs.content !== true || kept !== null)
+    return { messages: await askFor(mailbox, group, needs, kept), room: null }
+  const sum = (rows: readonly (MessageRow | null)[]) => rows.reduce((octets, row) => octets + (row?.paddedSize ?? 0), 0)
+  const room = await mailbox.contents.room(
+    group.rows ? sum(group.rows) : async () => sum(await mailbox.rows(group.uids)),
+  )
+  try {
+    const messages = await askFor(mailbox, group, needs, null)
+    room.shrink(messages.reduce((octets, one) => octets + (one.kind === 'open' ? (one.content?.length ?? 0) : 0), 0))
+    return { messages, room }
+  } catch (error) {
+    room[Symbol.dispose]()
+    throw error
+  }
+}
+
+async function askFor(
   mailbox: SelectedMailbox,
   { uids, rows: known }: Group,
   needs: Needs,

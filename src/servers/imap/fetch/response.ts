@@ -11,6 +11,7 @@ import {
 } from '#formats/imap/writer.ts'
 import { formatInternalDate } from '#formats/message/date.ts'
 import { previewOf } from '#formats/message/preview.ts'
+import type { Bytes } from '#lib/bytes.ts'
 import type { SelectedMailbox } from '../selected.ts'
 import type { Wire } from '../wire.ts'
 import { decodedPart } from './binary.ts'
@@ -32,6 +33,8 @@ export interface Answering {
 
 /** Text that goes out before more of it is written. */
 const PIECE = 16_384
+/** Of a large content. */
+const SLICE = 2 * 1_048_576
 
 /**
  * Sends the response, as fast as the client takes it: with enough items in a command it may be any number of times larger than the
@@ -57,8 +60,9 @@ export async function sendResponse(
     for (const piece of typeof attribute === 'string' ? [attribute] : attribute) {
       if (typeof piece === 'string') text += piece
       else {
-        wire.send(text, piece)
+        wire.send(text)
         text = ''
+        await sendContent(wire, piece)
       }
       if (text.length > PIECE) {
         wire.send(text)
@@ -69,6 +73,14 @@ export async function sendResponse(
   }
   if (before !== '') wire.send(`${text})\r\n`)
   return whole
+}
+
+/** In slices: TLS holds once more what it is handed, and others wait while it encrypts that. */
+async function sendContent(wire: Wire, content: Bytes): Promise<void> {
+  for (let start = 0; start < content.length; start += SLICE) {
+    if (wire.congested) await wire.flush()
+    wire.send(content.subarray(start, start + SLICE))
+  }
 }
 
 /** RFC 7162 §3.1: flags that change are told with their MODSEQ. */
