@@ -18,6 +18,8 @@ export interface DovecotOptions {
   readonly directory: string
   readonly users: readonly DovecotUser[]
   readonly mailCrypt: boolean
+  /** Lines at the end of its configuration. */
+  readonly more?: string
 }
 
 export interface Dovecot extends AsyncDisposable {
@@ -48,7 +50,7 @@ interface Places {
   readonly key: string
 }
 
-function configuration(places: Places, mailCrypt: boolean): string {
+function configuration(places: Places, { mailCrypt, more = '' }: DovecotOptions): string {
   const { directory, host } = places
   const crypt = `
 mail_plugins = $mail_plugins mail_crypt
@@ -108,6 +110,7 @@ service stats {
   client_limit = 10000
 }
 ${mailCrypt ? crypt : ''}
+${more}
 `
 }
 
@@ -130,7 +133,7 @@ export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
   const { ca, certificate, key } = await makeCertificate(path('tls'), ['dovecot.test', host])
   const config = path('dovecot.conf')
   const places = { directory, host, lmtpPort, imapPort, imapsPort, certificate, key }
-  await writeFile(config, configuration(places, options.mailCrypt))
+  await writeFile(config, configuration(places, options))
   await writeFile(path('users'), options.users.map((user) => passwordLine(user, directory, options.mailCrypt)).join(''))
   const log = () => readFile(path('dovecot.log'), 'utf8').catch(() => '')
   const ready = [lmtpPort, imapPort, imapsPort].map((port) => ({ host, port }))
