@@ -9,8 +9,9 @@ import {
   PassphraseNeeded,
   type UnlockedKeys,
 } from '#custody/keyring/keyring.ts'
-import type { AccountMail, MailStore, ReadingKeys, UnsealingAid } from '#custody/store/mail-store.ts'
+import type { AccountMail, MailStore, ReadingKeys } from '#custody/store/mail-store.ts'
 import { createMemoryMailStore } from '#custody/store/memory-mail-store.ts'
+import type { UnsealingAid } from '#custody/store/unsealing-aid.ts'
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import { reply } from '#formats/smtp/reply.ts'
 import { silentLogger } from '#lib/log.ts'

@@ -8,7 +8,8 @@ import {
   type ProtocolUse,
   type UnlockedKeys,
 } from '#custody/keyring/keyring.ts'
-import type { AccountMail, MailStore, UnsealingAid } from '#custody/store/mail-store.ts'
+import type { AccountMail, MailStore } from '#custody/store/mail-store.ts'
+import type { UnsealingAid } from '#custody/store/unsealing-aid.ts'
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import type { Salting } from '#formats/smtp/scram.ts'
 import type { Bytes } from '#lib/bytes.ts'

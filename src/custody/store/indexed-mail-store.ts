@@ -154,7 +154,29 @@ export interface Searchable {
   readonly files: IndexFiles
 }
 
+/** The pages of an account's index. */
+export interface Pages {
+  /** Those that are there. */
+  read(ids: readonly PageId[]): Promise<ReadonlyMap<PageId, Bytes>>
+  /** Ascending, above `after`. */
+  after(after: PageId, limit: number): Promise<readonly PageId[]>
+  /** Contents whose entry is in the page, by number; what else it holds is of messages that are gone. */
+  contentsOf(page: PageId): Promise<readonly ContentId[]>
+  /** Those with few entries, or with entries that nobody needs any more; the oldest first. */
+  untidy(limit: number): Promise<readonly PageId[]>
+  /**
+   * Keeps pages; what they were made of goes. Changes no MODSEQ, tells nobody, and is not waited for: after a power cut
+   * summaries and pages may be as they were before.
+   */
+  keep(pages: readonly NewPage[]): Promise<void>
+  /** Names the index key that all pages are known to be under; null when that is not known. */
+  keyName(): Promise<string | null>
+  nameKey(name: string): Promise<void>
+}
+
 export interface IndexedAccountMail extends AccountMail {
+  readonly contents: Contents
+  readonly pages: Pages
   readonly searchable: Searchable
   /** Where the annotations of a mailbox, or (null) of the account, lie as octets. Its methods throw NoSuchMailbox. */
   annotationPlace(mailbox: MailboxId | null): AnnotationPlace
@@ -162,27 +184,10 @@ export interface IndexedAccountMail extends AccountMail {
   waiting(mailbox: MailboxId, before: Uid | null, limit: number): Promise<readonly Uid[]>
   /** In the order asked for; null for a uid that is gone. */
   parts(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly (IndexedParts | null)[]>
-  /** Those that are there. */
-  pages(ids: readonly PageId[]): Promise<ReadonlyMap<PageId, Bytes>>
-  /** Ascending, above `after`. */
-  pagesAfter(after: PageId, limit: number): Promise<readonly PageId[]>
-  /** Contents whose entry is in the page, by number; what else it holds is of messages that are gone. */
-  contentsOf(page: PageId): Promise<readonly ContentId[]>
-  /** Pages with few entries, or with entries that nobody needs any more; the oldest first. */
-  untidyPages(limit: number): Promise<readonly PageId[]>
-  /**
-   * Keeps pages; what they were made of goes. Changes no MODSEQ, tells nobody, and is not waited for: after a power cut
-   * summaries and pages may be as they were before.
-   */
-  keepPages(pages: readonly NewPage[]): Promise<void>
-  /** Names the index key that all pages are known to be under; null when that is not known. */
-  indexKeyName(): Promise<string | null>
-  nameIndexKey(name: string): Promise<void>
   /** For each of the names whether it is kept (`cameSealed`). */
   knowsSealed(names: readonly Bytes[]): Promise<readonly boolean[]>
   /** Those of `uids` that are there and not \Seen. */
   unseen(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly Uid[]>
-  readonly contents: Contents
 }
 
 export interface IndexedMailStore extends MailStore {

@@ -9,12 +9,10 @@ import {
 } from './annotations.ts'
 import { applyFlags, DELETED, encodeFlags, SEEN, sameFlags } from './flags.ts'
 import type {
-  ContentId,
   Contents,
   IndexedAccountMail,
   IndexedParts,
-  NewPage,
-  PageId,
+  Pages,
   SealedMessage,
   Searchable,
 } from './indexed-mail-store.ts'
@@ -67,11 +65,13 @@ const LISTED: Change = { kind: 'mailboxes' }
 export class MemoryAccountMail implements IndexedAccountMail {
   readonly #account: MemoryAccount
   readonly contents: Contents
+  readonly pages: Pages
   readonly searchable: Searchable
 
   constructor(account: MemoryAccount) {
     this.#account = account
     this.searchable = new MemorySearchable(account)
+    this.pages = account.pages
     this.contents = new MemoryContents(account)
   }
 
@@ -355,41 +355,12 @@ export class MemoryAccountMail implements IndexedAccountMail {
     })
   }
 
-  async pages(ids: readonly PageId[]): Promise<ReadonlyMap<PageId, Bytes>> {
-    const { pages } = this.#account
-    return new Map(ids.flatMap((id) => (pages.get(id) ? [[id, pages.get(id)!]] : [])))
-  }
-
-  async pagesAfter(after: PageId, limit: number): Promise<readonly PageId[]> {
-    return this.#account.pages.after(after, limit)
-  }
-
-  async contentsOf(page: PageId): Promise<readonly ContentId[]> {
-    return this.#account.pages.contentsOf(page)
-  }
-
-  async untidyPages(limit: number): Promise<readonly PageId[]> {
-    return this.#account.pages.untidy(limit)
-  }
-
-  async keepPages(pages: readonly NewPage[]): Promise<void> {
-    for (const page of pages) this.#account.pages.keep(page)
-  }
-
   async unseen(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly Uid[]> {
     const messages = this.#account.mailboxes.get(mailbox)?.messages
     return uids.filter((uid) => {
       const message = messages?.get(uid)
       return message !== undefined && (message.flags.system & SEEN) === 0
     })
-  }
-
-  async indexKeyName(): Promise<string | null> {
-    return this.#account.indexKeyName
-  }
-
-  async nameIndexKey(name: string): Promise<void> {
-    this.#account.indexKeyName = name
   }
 
   async coverage(): Promise<Coverage> {

@@ -67,7 +67,6 @@ export class MemoryAccount {
   readonly #delivered = new Map<string, Appended>()
   limit: number | null = null
   resealing: ResealingState = 'off'
-  indexKeyName: string | null = null
   /** Hex. */
   readonly sealedNames = new Set<string>()
   /** Encoded; of the account itself under null. */

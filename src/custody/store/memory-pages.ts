@@ -1,6 +1,6 @@
 import type { Bytes } from '#lib/bytes.ts'
 import { PAGE_ENTRIES } from './index-pages.ts'
-import type { ContentId, NewPage, PageId } from './indexed-mail-store.ts'
+import type { ContentId, NewPage, PageId, Pages } from './indexed-mail-store.ts'
 
 /** As much of a message as its page concerns. */
 interface PagedMessage {
@@ -10,11 +10,12 @@ interface PagedMessage {
 }
 
 /** The pages of one account's index. */
-export class MemoryPages {
+export class MemoryPages implements Pages {
   readonly #messages: () => readonly PagedMessage[]
   readonly #octets = new Map<PageId, Bytes>()
   readonly #untidy = new Set<PageId>()
   #last: PageId = 0
+  #keyName: string | null = null
 
   constructor(messages: () => readonly PagedMessage[]) {
     this.#messages = messages
@@ -27,24 +28,41 @@ export class MemoryPages {
     return id
   }
 
-  get(id: PageId): Bytes | undefined {
-    return this.#octets.get(id)
+  async read(ids: readonly PageId[]): Promise<ReadonlyMap<PageId, Bytes>> {
+    const wanted = new Set(ids)
+    return new Map([...this.#octets].filter(([id]) => wanted.has(id)))
   }
 
-  after(after: PageId, limit: number): readonly PageId[] {
+  async after(after: PageId, limit: number): Promise<readonly PageId[]> {
     return [...this.#octets.keys()].filter((id) => id > after).slice(0, limit)
   }
 
-  untidy(limit: number): readonly PageId[] {
+  async untidy(limit: number): Promise<readonly PageId[]> {
     return [...this.#untidy].sort((a, b) => a - b).slice(0, limit)
   }
 
-  contentsOf(page: PageId): readonly ContentId[] {
+  async contentsOf(page: PageId): Promise<readonly ContentId[]> {
+    return this.#contentsOf(page)
+  }
+
+  #contentsOf(page: PageId): readonly ContentId[] {
     const inside = this.#messages().filter((message) => message.page === page)
     return [...new Set(inside.map(({ content }) => content.id))]
   }
 
-  keep({ contents, from, seal }: NewPage): void {
+  async keep(pages: readonly NewPage[]): Promise<void> {
+    for (const page of pages) this.#keep(page)
+  }
+
+  async keyName(): Promise<string | null> {
+    return this.#keyName
+  }
+
+  async nameKey(name: string): Promise<void> {
+    this.#keyName = name
+  }
+
+  #keep({ contents, from, seal }: NewPage): void {
     const page = this.add(seal)
     const wanted = new Set(contents)
     const moved = new Set<ContentId>()
@@ -62,7 +80,7 @@ export class MemoryPages {
   settle(pages: Iterable<PageId | null>): void {
     for (const page of pages) {
       if (page === null) continue
-      if (this.contentsOf(page).length > 0) this.#untidy.add(page)
+      if (this.#contentsOf(page).length > 0) this.#untidy.add(page)
       else {
         this.#octets.delete(page)
         this.#untidy.delete(page)

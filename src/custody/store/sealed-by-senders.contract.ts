@@ -20,8 +20,9 @@ import {
 } from '../../../test/support/sealed-letters.ts'
 import { ChangingKeys } from './changing-keys.contract.ts'
 import type { IndexedMailStore } from './indexed-mail-store.ts'
-import type { AccountMail, NewMessage, ReadingKeys, ScanVerdict, Signers, UnsealingAid } from './mail-store.ts'
+import type { AccountMail, NewMessage, ReadingKeys } from './mail-store.ts'
 import { createSealedMailStore } from './sealed-mail-store.ts'
+import type { ScanVerdict, Signers, UnsealingAid } from './unsealing-aid.ts'
 
 export const ACCOUNT = 'bob00000000000000000001'
 export const NOW = SIGNED + 86_400_000

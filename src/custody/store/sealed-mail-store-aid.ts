@@ -3,7 +3,7 @@
 import type { Bytes } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
-import type { ScanVerdict, Signers, UnsealingAid } from './mail-store.ts'
+import type { ScanVerdict, Signers, UnsealingAid } from './unsealing-aid.ts'
 
 export type OwnKeys = Awaited<ReturnType<UnsealingAid['own']>>
 

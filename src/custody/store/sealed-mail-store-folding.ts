@@ -143,10 +143,10 @@ export class Folding {
   async #renew(mailboxes: readonly MailboxId[]): Promise<void> {
     const { inner, pages } = this.#means
     const records = await this.#means.records()
-    if (!records.hasOlder || (await inner.indexKeyName()) === records.name) return
+    if (!records.hasOlder || (await inner.pages.keyName()) === records.name) return
     for (let after: PageId = 0; ; ) {
       if (this.#isOver) return
-      const ids: readonly PageId[] = await inner.pagesAfter(after, PAGES_AT_ONCE)
+      const ids: readonly PageId[] = await inner.pages.after(after, PAGES_AT_ONCE)
       if (ids.length === 0) break
       after = ids[ids.length - 1]!
       for (const id of ids) {
@@ -160,7 +160,7 @@ export class Folding {
     }
     const { renewAnnotations } = await import('./sealed-mail-store-annotations.ts')
     for (const mailbox of [null, ...mailboxes]) if (!this.#isOver) await renewAnnotations(inner, records, mailbox)
-    await inner.nameIndexKey(records.name)
+    await inner.pages.nameKey(records.name)
   }
 
   async #keep(entries: readonly NewEntry[]): Promise<void> {
@@ -181,7 +181,8 @@ export class Folding {
   async #tidy(): Promise<void> {
     const { inner } = this.#means
     const untidy: Untidy[] = []
-    for (const id of await inner.untidyPages(PAGES_AT_ONCE)) untidy.push({ id, contents: await inner.contentsOf(id) })
+    for (const id of await inner.pages.untidy(PAGES_AT_ONCE))
+      untidy.push({ id, contents: await inner.pages.contentsOf(id) })
     for (const group of gathered(untidy)) {
       if (this.#isOver) return
       const entries = await this.#entriesOf(group)

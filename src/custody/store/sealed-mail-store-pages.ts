@@ -89,7 +89,7 @@ export class SealedPages implements Disposable {
       else unknown.push(id)
     }
     if (unknown.length === 0) return
-    const octets = await inner.pages(unknown)
+    const octets = await inner.pages.read(unknown)
     for (const id of unknown) {
       const sealed = octets.get(id)
       const page = sealed ? records.openPage(id, sealed) : 'gone'
@@ -116,7 +116,7 @@ export class SealedPages implements Disposable {
       const pages = groups.map(
         ({ contents, from, plain }): NewPage => ({ contents, from, seal: (id) => records.sealPage(id, plain) }),
       )
-      if (pages.length > 0) await this.#means.inner.keepPages(pages)
+      if (pages.length > 0) await this.#means.inner.pages.keep(pages)
     } finally {
       for (const { plain } of groups) wipe(plain)
     }
@@ -162,7 +162,7 @@ export async function entryIn(
   records: IndexRecords,
   { page, content }: { readonly page: PageId | null; readonly content: ContentId },
 ): Promise<Buffer | null> {
-  const octets = page !== null && (await inner.pages([page])).get(page)
+  const octets = page !== null && (await inner.pages.read([page])).get(page)
   const opened = octets && records.openPage(page!, octets)
   if (!opened || typeof opened === 'string') return null
   const [found] = copiesOf(opened, page!, [content])

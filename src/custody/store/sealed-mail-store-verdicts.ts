@@ -1,9 +1,9 @@
 /** Whose signatures stand around messages: asks for the authors' certificates, each author once, and judges. */
 import { issuersOf, judgeSignatures } from '#formats/pgp-mime/judge.ts'
 import type { SignatureVerdict } from '#formats/pgp-mime/protection.ts'
-import type { Signers } from './mail-store.ts'
 import type { OwnKeys, PatientAid } from './sealed-mail-store-aid.ts'
 import type { Signed } from './sealed-mail-store-kept.ts'
+import type { Signers } from './unsealing-aid.ts'
 
 export interface SignedLayer extends Signed {
   readonly author: string | null

@@ -62,10 +62,10 @@ test('after a change of key they are brought under the new one', async () => {
   }
   await keys.change()
   const raw = await inner.open(ACCOUNT, null)
-  const before = await raw.indexKeyName()
+  const before = await raw.pages.keyName()
   {
     await using _session = await store.open(ACCOUNT, keys.reading())
-    while ((await raw.indexKeyName()) === before) await nextTurn()
+    while ((await raw.pages.keyName()) === before) await nextTurn()
   }
   // Without the older key.
   await using mail = await store.open(ACCOUNT, keys.reading(1))

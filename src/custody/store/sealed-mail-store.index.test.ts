@@ -52,16 +52,16 @@ test('records under older keys open without a public-key operation, and are rene
     const session = keys.reading()
     await readAll(store, session)
     assert.equal(session.operations, 0)
-    const before = await raw.indexKeyName()
-    await fold(store, keys, async () => (await raw.indexKeyName()) !== before)
+    const before = await raw.pages.keyName()
+    await fold(store, keys, async () => (await raw.pages.keyName()) !== before)
     // Without the older index keys: the records are under the newest one.
     const { sessionKeys, indexKey } = keys.reading()
     const newest = { operations: 0, indexKeys: [], sessionKeys, indexKey }
     await readAll(store, newest)
   }
-  const pages = await raw.pagesAfter(0, 1000)
+  const pages = await raw.pages.after(0, 1000)
   await readAll(store, keys.reading())
-  assert.deepEqual(await raw.pagesAfter(0, 1000), pages, 'what is renewed is not renewed again')
+  assert.deepEqual(await raw.pages.after(0, 1000), pages, 'what is renewed is not renewed again')
   assert.deepEqual(log.lines, [])
 })
 

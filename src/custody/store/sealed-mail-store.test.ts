@@ -100,7 +100,7 @@ test('a session with keys puts every waiting summary into the index by itself', 
   const parts = (await raw.parts(inbox.id, [1, 64, 100])).map((one) => one!)
   assert.ok(parts.every(({ page, summary }) => page !== null && !summary))
   assert.ok(new Set(parts.map(({ page }) => page)).size <= 2, 'messages share pages')
-  const pages = await raw.pages(parts.map(({ page }) => page!))
+  const pages = await raw.pages.read(parts.map(({ page }) => page!))
   assert.ok(
     [...pages.values()].every((page) => page.byteLength % 512 === 29),
     'sizes of pages are rounded',
@@ -182,10 +182,10 @@ async function folded() {
   }
   const parts = (await made.raw.parts(mailbox, [1, 2])).map((one) => one!)
   const contents = parts.map(({ content }) => content)
-  const page = Buffer.from((await made.raw.pages([parts[0]!.page!])).get(parts[0]!.page!)!)
+  const page = Buffer.from((await made.raw.pages.read([parts[0]!.page!])).get(parts[0]!.page!)!)
   const forge = async (octets: Uint8Array, of = contents) => {
     const from = [...new Set((await made.raw.parts(mailbox, [1, 2])).map((one) => one!.page))]
-    await made.raw.keepPages([{ contents: of, from, seal: () => octets }])
+    await made.raw.pages.keep([{ contents: of, from, seal: () => octets }])
   }
   return { ...made, mailbox, contents, page, forge }
 }
@@ -231,7 +231,7 @@ test('a page of a newer version is left alone, and read around', async () => {
   }
   assert.match(lines[0]!, /newer version/)
   assert.deepEqual((await raw.parts(mailbox, [1]))[0], before)
-  assert.ok(newer.equals((await raw.pages([before!.page!])).get(before!.page!)!))
+  assert.ok(newer.equals((await raw.pages.read([before!.page!])).get(before!.page!)!))
 })
 
 test('a content put in the place of another does not open', async () => {
@@ -284,14 +284,14 @@ test('small pages are gathered, and what belonged to messages that are gone goes
     await store.append(ALICE, 'INBOX', mail(`m${uid}`))
     await session.summaries(inbox, [uid])
   }
-  while ((await raw.pagesAfter(0, 100)).length > 20) await new Promise((resolve) => setImmediate(resolve))
+  while ((await raw.pages.after(0, 100)).length > 20) await new Promise((resolve) => setImmediate(resolve))
   await session.setFlags(inbox, [1, 2, 3], { mode: 'add', flags: ['\\Deleted'] })
   await session.expunge(inbox)
   await session[Symbol.asyncDispose]()
   await using later = await store.open(ALICE, readingKeys(ALICE))
-  while ((await raw.pagesAfter(0, 100)).length > 1) await new Promise((resolve) => setImmediate(resolve))
-  const [page] = await raw.pagesAfter(0, 100)
-  assert.equal((await raw.contentsOf(page!)).length, 37)
+  while ((await raw.pages.after(0, 100)).length > 1) await new Promise((resolve) => setImmediate(resolve))
+  const [page] = await raw.pages.after(0, 100)
+  assert.equal((await raw.pages.contentsOf(page!)).length, 37)
   assert.match(Buffer.from((await later.summaries(inbox, [20]))[0]!).toString(), /m20/)
 })
 

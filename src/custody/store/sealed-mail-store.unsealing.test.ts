@@ -165,7 +165,7 @@ for (const [name, make] of [
       const [entry] = await new Opener(reading).entries([parts!.summary!])
       const records = new IndexRecords(ACCOUNT, await reading.indexKey())
       const page = encodePage([{ content: parts!.content, entry: entry as Uint8Array, isSettled: false }])
-      await raw.keepPages([{ contents: [parts!.content], from: [null], seal: (id) => records.sealPage(id, page) }])
+      await raw.pages.keep([{ contents: [parts!.content], from: [null], seal: (id) => records.sealPage(id, page) }])
       const { highestModseq } = await raw.status(mailbox)
       const [before] = await raw.facts(mailbox, [1])
       await using mail = await login()
@@ -392,7 +392,7 @@ for (const [name, make] of [
       const before = await read()
       const parts = (await raw.parts(inbox, [1, 2])).map((one) => one!)
       const contents = parts.map(({ content }) => content)
-      await raw.keepPages([{ contents, from: parts.map(({ page }) => page), seal: () => Buffer.of(1) }])
+      await raw.pages.keep([{ contents, from: parts.map(({ page }) => page), seal: () => Buffer.of(1) }])
       assert.deepEqual(await read(), before)
       await using mail = await login()
       assert.deepEqual(

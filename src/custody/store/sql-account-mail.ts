@@ -16,8 +16,7 @@ import type {
   Contents,
   IndexedAccountMail,
   IndexedParts,
-  NewPage,
-  PageId,
+  Pages,
   SealedMessage,
   Searchable,
 } from './indexed-mail-store.ts'
@@ -57,6 +56,7 @@ import { appendAllTo, appendTo } from './sql-append.ts'
 import { copyMessages, moveMessages, renameInbox } from './sql-changes.ts'
 import { SqlContents } from './sql-contents.ts'
 import { setFlags } from './sql-flags.ts'
+import { SqlIndexPages } from './sql-index-pages.ts'
 import {
   addMailbox,
   addSuperiors,
@@ -77,17 +77,10 @@ import {
   type StoredMessage,
 } from './sql-messages.ts'
 import { readCertainOverview, readOverview } from './sql-overview.ts'
-import { keepPages, readContentsOf, readPages, readPagesAfter, readUntidy } from './sql-pages.ts'
 import { findContent, readParts, readSummaries, readWaiting } from './sql-parts.ts'
 import { readQuota } from './sql-quota.ts'
 import { readVanished, removeMailbox, removeMessages } from './sql-removal.ts'
-import {
-  readIndexKeyName,
-  readPlainCoverage,
-  readResealing,
-  writeIndexKeyName,
-  writeResealing,
-} from './sql-resealing.ts'
+import { readPlainCoverage, readResealing, writeResealing } from './sql-resealing.ts'
 import { readRows } from './sql-rows.ts'
 import { knowsSealedNames } from './sql-sealed-names.ts'
 import { SqlSearchable } from './sql-searchable.ts'
@@ -96,6 +89,7 @@ const LISTED: Change = { kind: 'mailboxes' }
 
 export class SqlAccountMail implements IndexedAccountMail {
   readonly contents: Contents
+  readonly pages: Pages
   readonly searchable: Searchable
   readonly #access: SqlAccess
   readonly #account: AccountId
@@ -105,6 +99,7 @@ export class SqlAccountMail implements IndexedAccountMail {
   constructor(databases: AccountDatabases, account: AccountId, hub: ChangeHub, now: () => number) {
     this.#access = new SqlAccess(databases, account)
     this.searchable = new SqlSearchable(this.#access, databases.paths(account).search, now)
+    this.pages = new SqlIndexPages(this.#access)
     this.contents = new SqlContents(this.#access, (...mailboxes) => this.#notify(...mailboxes))
     this.#account = account
     this.#hub = hub
@@ -355,39 +350,11 @@ export class SqlAccountMail implements IndexedAccountMail {
     return this.#access.read((scope) => readParts(scope, mailbox, uids))
   }
 
-  pages(ids: readonly PageId[]): Promise<ReadonlyMap<PageId, Bytes>> {
-    return this.#access.read((scope) => readPages(scope, ids))
-  }
-
-  pagesAfter(after: PageId, limit: number): Promise<readonly PageId[]> {
-    return this.#access.read((scope) => readPagesAfter(scope, after, limit))
-  }
-
-  contentsOf(page: PageId): Promise<readonly ContentId[]> {
-    return this.#access.read((scope) => readContentsOf(scope, page))
-  }
-
-  untidyPages(limit: number): Promise<readonly PageId[]> {
-    return this.#access.read((scope) => readUntidy(scope, limit))
-  }
-
-  keepPages(pages: readonly NewPage[]): Promise<void> {
-    return this.#access.writeUnhurried((scope) => keepPages(scope, pages))
-  }
-
   unseen(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly Uid[]> {
     return this.#access.read(async (scope) => {
       const found = await messagesOf(scope, mailbox, uids)
       return found.filter(({ flags }) => (flags & SEEN) === 0).map(({ uid }) => uid)
     })
-  }
-
-  indexKeyName(): Promise<string | null> {
-    return this.#access.read(readIndexKeyName)
-  }
-
-  nameIndexKey(name: string): Promise<void> {
-    return this.#access.write((scope) => writeIndexKeyName(scope, name))
   }
 
   async sealedAmong(): Promise<readonly string[]> {

@@ -111,7 +111,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
           const contents = parts.map(({ content }) => content)
           const from = [...new Set(parts.map(({ page }) => page))]
           const page = { contents, from, seal: () => Buffer.from(contents.join()) }
-          return side.mail.keepPages(contents.length > 0 ? [page] : [])
+          return side.mail.pages.keep(contents.length > 0 ? [page] : [])
         },
     ),
   },
@@ -141,13 +141,13 @@ async function view({ mail }: Side): Promise<unknown> {
     }),
   )
   const pages = await Promise.all(
-    (await mail.pagesAfter(0, 1000)).map(async (id) => [
+    (await mail.pages.after(0, 1000)).map(async (id) => [
       id,
-      text((await mail.pages([id])).get(id)!),
-      [...(await mail.contentsOf(id))].sort((a, b) => a - b),
+      text((await mail.pages.read([id])).get(id)!),
+      [...(await mail.pages.contentsOf(id))].sort((a, b) => a - b),
     ]),
   )
-  const untidy = await mail.untidyPages(1000)
+  const untidy = await mail.pages.untidy(1000)
   return { mailboxes, pages, untidy, subscriptions: await mail.subscriptions(), used: (await mail.quota()).used }
 }
 

@@ -6,7 +6,7 @@ import type { Logger } from '#lib/log.ts'
 import { threadEnvironment } from '#lib/thread-environment.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { ChangesMade } from './change-hub.ts'
-import type { ReadingKeys, Sealing, UnsealingAid } from './mail-store.ts'
+import type { ReadingKeys, Sealing } from './mail-store.ts'
 import {
   type AidFacts,
   type Call,
@@ -19,6 +19,7 @@ import {
   unpackError,
   type WorkerSetting,
 } from './store-wire.ts'
+import type { UnsealingAid } from './unsealing-aid.ts'
 
 /** What the stores of several processes over the same data tell each other. */
 export interface Sharing {

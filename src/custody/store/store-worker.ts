@@ -19,7 +19,6 @@ import type {
   ReadingKeys,
   ReadMessage,
   Sealing,
-  UnsealingAid,
 } from './mail-store.ts'
 import { packMessages } from './packed-messages.ts'
 import { columnBuffers, packFoundRows, packRows } from './row-columns.ts'
@@ -39,6 +38,7 @@ import {
   unpackError,
   type WorkerSetting,
 } from './store-wire.ts'
+import type { UnsealingAid } from './unsealing-aid.ts'
 
 interface Value {
   readonly value: unknown

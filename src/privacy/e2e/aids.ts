@@ -1,5 +1,5 @@
 import type { AccountId } from '#custody/accounts/directory.ts'
-import type { UnsealingAid } from '#custody/store/mail-store.ts'
+import type { UnsealingAid } from '#custody/store/unsealing-aid.ts'
 import { once } from '#lib/once.ts'
 import type { DiscovererSource } from '../discovery/discovery.ts'
 import type { Scanner } from '../scanning/scanning.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { Signers } from '#custody/store/mail-store.ts'
+import type { Signers } from '#custody/store/unsealing-aid.ts'
 import { withRevocation } from '#formats/openpgp/revocation.ts'
 import type { Discoverer, Discovery } from '#privacy/discovery/discovery.ts'
 import { discoveryLab, startLabWeb } from '../../../test/support/discovery-lab.ts'

@@ -4,7 +4,7 @@
  * author's provider that somebody reads.
  */
 import type { AccountId } from '#custody/accounts/directory.ts'
-import type { Signers } from '#custody/store/mail-store.ts'
+import type { Signers } from '#custody/store/unsealing-aid.ts'
 import { type Address, parseAddress } from '#formats/message/address.ts'
 import type { Clock } from '#lib/clock.ts'
 import { Busy, WorkGate } from '#lib/work-gate.ts'

@@ -3,7 +3,8 @@
  * one, and few have such mail, so what answers is loaded when it is asked.
  */
 import type { AccountId, Directory } from '#custody/accounts/directory.ts'
-import type { ReadingKeys, ScanVerdict, UnsealingAid } from '#custody/store/mail-store.ts'
+import type { ReadingKeys } from '#custody/store/mail-store.ts'
+import type { ScanVerdict, UnsealingAid } from '#custody/store/unsealing-aid.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { FindSigners } from './signers.ts'

@@ -10,7 +10,7 @@
  * Must never: log or keep what a message says, copy it, or send it out of this machine and its own network: to scanners it
  * goes in clear.
  */
-import type { ScanVerdict } from '#custody/store/mail-store.ts'
+import type { ScanVerdict } from '#custody/store/unsealing-aid.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Endpoint } from '#lib/endpoint.ts'
