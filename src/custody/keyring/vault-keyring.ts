@@ -38,7 +38,6 @@ import { LastUses } from './last-uses.ts'
 import type { VaultPlacement } from './launch.ts'
 import { RevocationDesk } from './revocations.ts'
 import { ScramMark } from './scram-mark.ts'
-import { termsToldTo } from './scram-salts.ts'
 import { ServiceKey } from './service-key.ts'
 import { largeContentsGate } from './unlocked-handle.ts'
 import { type UnlockingDuties, unlockByProof, unlockWith } from './unlocking.ts'
@@ -89,6 +88,7 @@ const ownKeys = () => import('./own-keys.ts')
 const modes = () => import('./custody-modes.ts')
 const keyRevocation = () => import('./key-revocation.ts')
 const escrow = () => import('./escrow.ts')
+const salts = () => import('./scram-salts.ts')
 
 const secretsOf = ({ password, passphrase }: OwnerSecrets) => (passphrase ? [password, passphrase] : [password])
 
@@ -165,8 +165,8 @@ class FileKeyring implements VaultKeyring {
     return this.#scramMark.isSet
   }
 
-  scramTerms(account: AccountId | null, name: string): Promise<ScramTerms> {
-    return termsToldTo(name, account === null ? null : this.#desk(account), this.#serviceKey)
+  async scramTerms(account: AccountId | null, name: string): Promise<ScramTerms> {
+    return (await salts()).termsToldTo(name, account === null ? null : this.#desk(account), this.#serviceKey)
   }
 
   unlockByProof(account: AccountId | null, shown: ScramProof, use: ProtocolUse) {
