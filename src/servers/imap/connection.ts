@@ -6,14 +6,14 @@ import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import type { Command } from '#formats/imap/command.ts'
 import type { Admission } from '#servers/line/admission.ts'
+import { ConnectionOver } from '#servers/line/connection-over.ts'
+import { Wire } from '#servers/line/wire.ts'
 import { perform } from './commands/dispatch.ts'
 import type { ServerContext } from './context.ts'
 import { Conversation } from './conversation.ts'
-import { ConnectionOver } from './imap-error.ts'
 import { Input } from './input.ts'
 import { refusalOf } from './refusal.ts'
 import type { Telling } from './selected.ts'
-import { Wire } from './wire.ts'
 
 /** What browsers and scanners say first; no IMAP client has such tags. */
 const HTTP_VERBS: ReadonlySet<string> = new Set([

@@ -5,17 +5,18 @@ import { type AccountMail, type Mailbox, NoSuchMailbox } from '#custody/store/ma
 import { formatMailbox } from '#formats/imap/writer.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Admission } from '#servers/line/admission.ts'
+import { ConnectionOver } from '#servers/line/connection-over.ts'
+import type { Wire } from '#servers/line/wire.ts'
 import type { UserSession } from '#session/session.ts'
 import { capabilities } from './capabilities.ts'
 import type { ServerContext } from './context.ts'
 import type { Enabled } from './enabled.ts'
 import { LargeContents } from './fetch/large-contents.ts'
 import { QueuedFetches } from './fetch/queued-fetches.ts'
-import { bad, ConnectionOver, no } from './imap-error.ts'
+import { bad, no } from './imap-error.ts'
 import type { Input } from './input.ts'
 import type { NewsTeller } from './notify/news-teller.ts'
 import { SelectedMailbox, type Telling } from './selected.ts'
-import type { Wire } from './wire.ts'
 
 export interface User {
   readonly session: UserSession

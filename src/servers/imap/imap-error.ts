@@ -17,8 +17,3 @@ export const no = (code: string | null, text: string): ImapError => new ImapErro
 
 /** The command is not IMAP, or not in this state (RFC 3501 §7.1.3). */
 export const bad = (text: string): ImapError => new ImapError('BAD', null, text)
-
-/** The client is gone or must go; nothing more can be said to it. */
-export class ConnectionOver extends Error {
-  override readonly name = 'ConnectionOver'
-}

@@ -5,8 +5,8 @@
 import type { AccountId } from '#custody/accounts/directory.ts'
 import type { FetchCommand, ReaderEvent } from '#formats/imap/command.ts'
 import { CommandReader } from '#formats/imap/parser.ts'
+import type { Wire } from '#servers/line/wire.ts'
 import type { ServerContext } from './context.ts'
-import type { Wire } from './wire.ts'
 
 /** A command of this size does without a share of the memory: only messages are larger, and whoever sends none is never turned away. */
 const SMALL = 65_536

@@ -1,7 +1,9 @@
 /** The way in: from what the desk says to a session, the same for LOGIN and AUTHENTICATE. */
+
+import { ConnectionOver } from '#servers/line/connection-over.ts'
 import type { LoginResult } from '#session/session.ts'
 import type { Conversation } from './conversation.ts'
-import { ConnectionOver, no } from './imap-error.ts'
+import { no } from './imap-error.ts'
 
 const PASSPHRASE_WANTED =
   'This account also wants its passphrase, which mail programs cannot ask for: use an app password'

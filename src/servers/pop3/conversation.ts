@@ -1,9 +1,9 @@
 /** The state of one connection, as commands see it (RFC 1939 §3): who is logged in, with which maildrop, and how to answer. */
 import type { Bytes } from '#lib/bytes.ts'
 import type { Logger } from '#lib/log.ts'
-import { ConnectionOver } from '#servers/imap/imap-error.ts'
-import type { Wire } from '#servers/imap/wire.ts'
 import type { Admission } from '#servers/line/admission.ts'
+import { ConnectionOver } from '#servers/line/connection-over.ts'
+import type { Wire } from '#servers/line/wire.ts'
 import type { UserSession } from '#session/session.ts'
 import type { ServerContext } from './context.ts'
 import type { Input } from './input.ts'

@@ -1,8 +1,8 @@
 /** What the client says, as commands; gives up on clients that never log in, or that fall silent. */
 import { AUTH_LINE_CAP, type Command, parseCommand } from '#formats/pop3/command.ts'
 import { wipe } from '#lib/bytes.ts'
-import type { Wire } from '#servers/imap/wire.ts'
 import { Input as Lines } from '#servers/line/input.ts'
+import type { Wire } from '#servers/line/wire.ts'
 import type { ServerContext } from './context.ts'
 
 export type Said = Command | { readonly kind: 'gone' } | { readonly kind: 'late' }

@@ -1,5 +1,5 @@
 /** The way in: from what the desk says to a session and its maildrop, the same for PASS and AUTH. */
-import { ConnectionOver } from '#servers/imap/imap-error.ts'
+import { ConnectionOver } from '#servers/line/connection-over.ts'
 import type { LoginResult, UserSession } from '#session/session.ts'
 import type { Conversation, User } from './conversation.ts'
 import { Maildrop } from './maildrop.ts'

@@ -1,9 +1,10 @@
 import type { Command } from '#formats/imap/command.ts'
 import { decodeSaslBase64 } from '#formats/imap/sasl-base64.ts'
 import { wipe } from '#lib/bytes.ts'
+import { ConnectionOver } from '#servers/line/connection-over.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
-import { bad, ConnectionOver, no } from '../imap-error.ts'
+import { bad, no } from '../imap-error.ts'
 import { enter, enterBy } from '../login.ts'
 import { parsePlain } from '../sasl-plain.ts'
 

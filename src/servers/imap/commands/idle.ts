@@ -1,6 +1,7 @@
+import { ConnectionOver } from '#servers/line/connection-over.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
-import { bad, ConnectionOver } from '../imap-error.ts'
+import { bad } from '../imap-error.ts'
 
 const TELLING = { expunge: true, uid: false } as const
 

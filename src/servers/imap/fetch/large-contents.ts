@@ -3,8 +3,8 @@
  * Those that are copied when they are sent (outgoing.ts) are so small that they wait for nothing.
  */
 import type { AccountId } from '#custody/accounts/directory.ts'
+import { COPIED } from '#servers/line/outgoing.ts'
 import type { MemoryShares } from '../memory-shares.ts'
-import { COPIED } from '../outgoing.ts'
 
 export class LargeContents {
   readonly #shares: MemoryShares

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FetchItem } from '#formats/imap/fetch-item.ts'
 import { summarize } from '#formats/message/summary.ts'
+import type { Wire } from '#servers/line/wire.ts'
 import { Manner } from '../manner.ts'
 import type { SelectedMailbox } from '../selected.ts'
-import type { Wire } from '../wire.ts'
 import { sendResponse } from './response.ts'
 
 const CONTENT = Buffer.from(`Subject: large\r\n\r\n${'x'.repeat(100_000)}\r\n`)

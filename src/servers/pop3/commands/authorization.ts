@@ -1,7 +1,7 @@
 import type { Command } from '#formats/pop3/command.ts'
 import { decodeBase64, parsePlain } from '#formats/smtp/sasl.ts'
 import { wipe } from '#lib/bytes.ts'
-import { ConnectionOver } from '#servers/imap/imap-error.ts'
+import { ConnectionOver } from '#servers/line/connection-over.ts'
 import type { Conversation } from '../conversation.ts'
 import { enter, enterBy } from '../login.ts'
 import { bad, no } from '../refusal.ts'

@@ -10,7 +10,7 @@ import { type SecureContext, TLSSocket } from 'node:tls'
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import type { Clock } from '#lib/clock.ts'
 import { overwriteStackSoon } from '#lib/stack.ts'
-import { ConnectionOver } from './imap-error.ts'
+import { ConnectionOver } from './connection-over.ts'
 import { Outgoing } from './outgoing.ts'
 
 /** What may have come and not been read before the kernel has to hold the rest. */
