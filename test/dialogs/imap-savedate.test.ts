@@ -1,6 +1,7 @@
 /** SAVEDATE (RFC 8514): when a message came into its mailbox. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { systemClock } from '#lib/clock.ts'
 import { PLAIN } from '../support/imap-messages.ts'
 import { ALICE, startImap } from '../support/imap-server.ts'
 
@@ -8,7 +9,7 @@ const LONG_AGO = Date.UTC(2001, 0, 1)
 
 test('it is not INTERNALDATE, and a copy has its own', async () => {
   await using imap = await startImap()
-  await imap.desk.deliver(ALICE, PLAIN, { internalDate: LONG_AGO })
+  await imap.desk.deliver(ALICE, PLAIN, { internalDate: LONG_AGO, savedDate: systemClock.now() })
   await using talk = await imap.login()
   const lines = await talk.play(`
     C: s SELECT INBOX

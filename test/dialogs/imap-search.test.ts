@@ -25,13 +25,10 @@ async function mailbox(): Promise<{ imap: ImapFixture; talk: Dialog; reads: numb
   return { imap, talk, reads }
 }
 
-/** No index knows anything: what summaries do not tell is opened, and noted in `opened`. All messages were saved now. */
+/** No index knows anything: what summaries do not tell is opened, and noted in `opened`. */
 function unindexed(mail: AccountMail, opened: number[]): AccountMail {
   const verifyText = mail.verifyText.bind(mail)
-  const facts = mail.facts.bind(mail)
   return Object.assign(mail, {
-    facts: async (id: number, uids: readonly number[]) =>
-      (await facts(id, uids)).map((found) => found && { ...found, savedDate: NOW }),
     textMatches: async (id: number, queries: readonly TextQuery[]) => {
       const open = Uint32Array.from((await mail.list(id)).map(({ uid }) => uid))
       return queries.map(() => ({ yes: new Uint32Array(), open }))
@@ -73,9 +70,9 @@ test('keys that the flags, numbers and dates decide', async () => {
     '*': '4',
     '3:9': '3 4',
     'UID 1,4:*': '1 4',
-    'SAVEDBEFORE 20-Nov-2026': '',
+    'SAVEDBEFORE 20-Nov-2026': '1 2',
     'SAVEDON 20-Nov-2026 3': '3',
-    'SAVEDSINCE 20-Nov-2026': '1 2 3 4',
+    'SAVEDSINCE 20-Nov-2026': '3 4',
     SAVEDATESUPPORTED: '1 2 3 4',
     'NOT SAVEDATESUPPORTED': '',
     'EMAILID Mnone': '',

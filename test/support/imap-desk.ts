@@ -4,6 +4,7 @@ import type { AccountMail, Appended, MailStore } from '#custody/store/mail-store
 import { createMemoryMailStore } from '#custody/store/memory-mail-store.ts'
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import { wipe } from '#lib/bytes.ts'
+import { systemClock } from '#lib/clock.ts'
 import type { LoginAttempt, LoginResult, SessionDesk, UserSession } from '#session/session.ts'
 import { scramDesk } from './scram.ts'
 
@@ -11,6 +12,8 @@ export interface Delivery {
   readonly mailbox?: string
   readonly flags?: readonly string[]
   readonly internalDate?: number
+  /** When it came into the mailbox; left out: at its internal date. */
+  readonly savedDate?: number
 }
 
 export interface TestDesk extends SessionDesk, AsyncDisposable {
@@ -36,7 +39,8 @@ export interface TestDesk extends SessionDesk, AsyncDisposable {
 
 /** `users` maps what is typed as user to its password; the local-part is the account's id. */
 export async function createTestDesk(users: Readonly<Record<string, string>>, now: () => number): Promise<TestDesk> {
-  const store = createMemoryMailStore()
+  let coming: number | null = null
+  const store = createMemoryMailStore({ ...systemClock, now: () => coming ?? now() })
   const accountOf = (user: string) => user.split('@')[0]!
   for (const user of Object.keys(users)) await store.create(accountOf(user))
   const attempts: { user: string; credentialLength: number; ip: string }[] = []
@@ -92,10 +96,17 @@ export async function createTestDesk(users: Readonly<Record<string, string>>, no
         },
         (user) => (desk.answer ? { kind: desk.answer } : { kind: 'welcome', session: sessionOf(user) }),
       ),
-    async deliver(user, message, { mailbox = 'INBOX', flags = [], internalDate = now() } = {}) {
+    async deliver(
+      user,
+      message,
+      { mailbox = 'INBOX', flags = [], internalDate = now(), savedDate = internalDate } = {},
+    ) {
       const content = Buffer.isBuffer(message) ? message : Buffer.from(message)
       const summary = encodeSummary(summarize(content))
-      return store.append(accountOf(user), mailbox, { content, summary, internalDate, flags })
+      coming = savedDate
+      const appended = store.append(accountOf(user), mailbox, { content, summary, internalDate, flags })
+      coming = null
+      return appended
     },
     mail: (user) => store.open(accountOf(user), null),
     endSessions(user) {

@@ -9,7 +9,7 @@ import type { UidRuns } from './uid-runs.ts'
 
 /** Mailboxes remembered; the one longest unused is forgotten first. */
 const REMEMBERED = 100_000
-/** Rows looked at together, from the newest backwards. */
+/** Messages looked at together, from the newest backwards. */
 const PAGE = 64
 
 export class RecentMarks {
@@ -17,7 +17,7 @@ export class RecentMarks {
   readonly #marks = new Map<string, number>()
 
   constructor(started: number) {
-    // Internal dates are kept to the second.
+    // Dates are kept to the second.
     this.#started = started - (started % 1000)
   }
 
@@ -38,9 +38,10 @@ export class RecentMarks {
   async #lastOld(mail: AccountMail, mailbox: MailboxId, uids: UidRuns): Promise<number> {
     for (let end = uids.length; end > 0; end -= PAGE) {
       const page = uids.slice(Math.max(0, end - PAGE), end).toArray()
-      const rows = await mail.rows(mailbox, page)
-      const old = rows.findLast((row) => row !== null && row.internalDate < this.#started)
-      if (old) return old.uid
+      // Not by internal dates: mail that is brought along from elsewhere has old ones.
+      const facts = await mail.facts(mailbox, page)
+      const old = facts.findLastIndex((one) => one !== null && one.savedDate < this.#started)
+      if (old >= 0) return page[old]!
     }
     return 0
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { createMemoryMailStore } from '#custody/store/memory-mail-store.ts'
+import { systemClock } from '#lib/clock.ts'
 import type { Enabled } from './enabled.ts'
 import { LargeContents } from './fetch/large-contents.ts'
 import { MailboxImages } from './mailbox-image.ts'
@@ -14,12 +15,20 @@ const ALL = { expunge: true, uid: false } as const
 const LATER = { expunge: false, uid: false } as const
 
 async function account(messages: number) {
-  const store = createMemoryMailStore()
+  let coming = 1_000_000
+  const store = createMemoryMailStore({ ...systemClock, now: () => coming })
   await store.create(ACCOUNT)
   const mail = await store.open(ACCOUNT, null)
   const inbox = (await mail.mailboxes()).find(({ name }) => name === 'INBOX')!.id
-  const deliver = (flags: readonly string[] = [], internalDate = 1_000_000) =>
-    store.append(ACCOUNT, 'INBOX', { content: Buffer.from('x'), summary: Buffer.from('s'), internalDate, flags })
+  const deliver = (flags: readonly string[] = [], at = 1_000_000) => {
+    coming = at
+    return store.append(ACCOUNT, 'INBOX', {
+      content: Buffer.from('x'),
+      summary: Buffer.from('s'),
+      internalDate: 0,
+      flags,
+    })
+  }
   for (let i = 0; i < messages; i++) await deliver()
   const recent = new RecentMarks(2_000_000)
   const images = new MailboxImages()
