@@ -78,7 +78,7 @@ test('a line without end ends the connection', async () => {
   await talk.play('S: * BYE …\nCLOSED')
 })
 
-test('a search nested without end is refused', async () => {
+test('a search nested without end, or with too many keys, is refused', async () => {
   await using imap = await startImap()
   await using talk = await imap.login()
   await talk.play('C: 1 SELECT INBOX\nS: ...\nS: 1 OK …')

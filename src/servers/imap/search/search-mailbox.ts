@@ -34,7 +34,7 @@ export async function* searchMailbox(
   const plan = new SearchPlan(key)
   const search = new Search(ground, plan)
   const { length } = ground.mailbox.view
-  const largest = Math.max(1, Math.min(LARGEST_PAGE, Math.floor(AT_ONCE / plan.leaves.length)))
+  const largest = Math.max(1, Math.min(LARGEST_PAGE, Math.floor(AT_ONCE / plan.keys)))
   let size = Math.min(FIRST_PAGE, largest)
   for (let done = 0; done < length; ) {
     const count = Math.min(size, length - done)

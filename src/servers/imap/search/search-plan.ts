@@ -26,17 +26,24 @@ type Node =
   | { readonly kind: 'not'; readonly member: Node }
   | { readonly kind: 'and' | 'or'; readonly members: readonly Node[] }
 
-const MOST_LEAVES = 5_000
+const MOST_KEYS = 5_000
+/** Different ones. */
 const MOST_TEXTS = 200
 
 export class SearchPlan {
   readonly leaves: Leaf[] = []
   readonly texts: TextLeaf[] = []
   readonly #root: Node
+  #keys = 0
 
   /** Throws NO for a search beyond reason. */
   constructor(key: SearchKey) {
     this.#root = this.#plan(key)
+  }
+
+  /** How many keys there are to judge a message by: as many as the client wrote. */
+  get keys(): number {
+    return this.#keys
   }
 
   from(source: Source): readonly Leaf[] {
@@ -55,6 +62,7 @@ export class SearchPlan {
 
   /** The tree is as deep as SEARCH_DEPTH at most. */
   #plan(key: SearchKey): Node {
+    if (++this.#keys > MOST_KEYS) throw tooMany()
     switch (key.kind) {
       case 'not':
         return { kind: 'not', member: this.#plan(key.key) }
@@ -67,7 +75,7 @@ export class SearchPlan {
         return { kind: 'leaf', leaf: this.#textLeaf(key) }
       default: {
         const leaf = { key, source: sourceOf(key), truths: openTruths(0) }
-        if (this.leaves.push(leaf) > MOST_LEAVES) throw tooMany()
+        this.leaves.push(leaf)
         return { kind: 'leaf', leaf }
       }
     }
