@@ -9,6 +9,7 @@ wanted='
 sq=sq sqop=sqop gosop=gosop gpg=gnupg gpgconf=gpgconf
 nginx=nginx-light dirmngr=dirmngr swaks=swaks perl:Net::SSLeay=libnet-ssleay-perl curl=curl mbsync=isync mutt=mutt
 thunderbird=thunderbird certutil=libnss3-tools neomutt=neomutt offlineimap=offlineimap3 fetchmail=fetchmail mpop=mpop getmail=getmail6 interimap=interimap
+gsasl=gsasl msmtp=msmtp /usr/share/doc/libsasl2-modules=libsasl2-modules
 postfix=postfix dovecot=dovecot-core /usr/lib/dovecot/imap=dovecot-imapd /usr/lib/dovecot/lmtp=dovecot-lmtpd
 unbound=unbound knotd=knot kzonesign=knot-dnssecutils delv=bind9-dnsutils
 rspamd=rspamd clamd=clamav-daemon /usr/lib/gnupg/gpg-wks-client=gpg-wks-client
