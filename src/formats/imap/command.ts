@@ -52,6 +52,8 @@ export interface QresyncParameters {
 export interface SelectCommand {
   readonly kind: 'select' | 'examine'
   readonly mailbox: string
+  /** What the client called it, where that is not what it is called (RFC 9051 §6.3.2). */
+  readonly written?: string
   /** RFC 7162 §3.1.8 */
   readonly condstore: boolean
   readonly qresync: QresyncParameters | null

@@ -75,7 +75,7 @@ function parseReturn(cursor: Cursor) {
 
 export function parseSelect(cursor: Cursor, kind: SelectCommand['kind']): SelectCommand {
   cursor.space()
-  const mailbox = cursor.mailbox()
+  const { name, written } = cursor.mailboxAsWritten()
   let condstore = false
   let qresync: QresyncParameters | null = null
   if (cursor.skipSpaces() && !cursor.isEnd()) {
@@ -85,7 +85,7 @@ export function parseSelect(cursor: Cursor, kind: SelectCommand['kind']): Select
       else cursor.fail('CONDSTORE or QRESYNC')
     })
   }
-  return { kind, mailbox, condstore, qresync }
+  return { kind, mailbox: name, condstore, qresync, ...(written === null ? {} : { written }) }
 }
 
 // RFC 7162 §7 select-param

@@ -54,13 +54,14 @@ test('refuses what is no date', () => {
   ]
   for (const text of [...texts, `3 Nov 2026 12:00 ${' '.repeat(300)}`]) assert.equal(parseDate(text), null, text)
   for (const text of ['1-Feb-94', '30-Feb-1994', '1 Feb 1994', '']) assert.equal(parseImapDay(text), null, text)
-  for (const text of ['3-Nov-2026 12:00:00 +0000', '03-Nov-2026 12:00:00', ''])
+  for (const text of ['003-Nov-2026 12:00:00 +0000', '03-Nov-2026 12:00:00', ''])
     assert.equal(parseInternalDate(text), null)
 })
 
 test('writes INTERNALDATE with the width that RFC 3501 asks for', () => {
   assert.equal(formatInternalDate(NOON), ' 3-Nov-2026 12:00:00 +0000')
   assert.equal(parseInternalDate('17-Jul-1996 02:44:25 -0700'), Date.UTC(1996, 6, 17, 9, 44, 25))
+  for (const day of [' 3', '3', '03']) assert.equal(parseInternalDate(`${day}-Nov-2026 12:00:00 +0000`), NOON)
 })
 
 test('a day is the day where the date was written', () => {

@@ -85,9 +85,9 @@ export function formatInternalDate(time: number): string {
   return `${String(day).padStart(2)}-${month}-${year} ${clock} +0000`
 }
 
-/** RFC 3501 §9 `date-time` without its quotes, or null. */
+/** RFC 3501 §9 `date-time` without its quotes, or null. Some clients leave out the blank before a single digit. */
 export function parseInternalDate(text: string): number | null {
-  const match = /^([ 0-3][0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}:[0-9]{2}:[0-9]{2}) ([+-][0-9]{4})$/.exec(text)
+  const match = /^([ 0-3]?[0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}:[0-9]{2}:[0-9]{2}) ([+-][0-9]{4})$/.exec(text)
   if (!match) return null
   const month = MONTH_NUMBERS.get(match[2]!.toLowerCase())
   const clock = readClock(match[4]!)

@@ -1,4 +1,5 @@
 import type { QresyncParameters, SelectCommand } from '#formats/imap/command.ts'
+import { formatList } from '#formats/imap/mailbox-response.ts'
 import { formatSequenceSet, resolveSequence } from '#formats/imap/sequence-set.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
@@ -39,7 +40,12 @@ export async function select(talk: Conversation, command: SelectCommand): Promis
   talk.untagged(`OK [HIGHESTMODSEQ ${selected.modseq}] Highest`)
   // RFC 8474 §4.3
   talk.untagged(`OK [MAILBOXID (${mailboxId(mailbox)})] Ok`)
-  if (manner.rev2) talk.untagged(`LIST () "${DELIMITER}" ${talk.name(mailbox.name)}`)
+  if (manner.rev2) {
+    const listed = { attributes: [], delimiter: DELIMITER, name: talk.name(mailbox.name) }
+    // RFC 9051 §6.3.2; INBOX is the same name in any case.
+    const isOther = command.written !== undefined && mailbox.name !== 'INBOX'
+    talk.untagged(formatList(isOther ? { ...listed, oldName: talk.name(command.written) } : listed))
+  }
   if (command.qresync?.uidValidity === selected.uidValidity) await resync(talk, selected, command.qresync)
   return readOnly ? done('Selected for reading', 'READ-ONLY') : done('Selected', 'READ-WRITE')
 }
