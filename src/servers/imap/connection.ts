@@ -7,6 +7,8 @@ import { setImmediate } from 'node:timers/promises'
 import type { Command } from '#formats/imap/command.ts'
 import type { Admission } from '#servers/line/admission.ts'
 import { ConnectionOver } from '#servers/line/connection-over.ts'
+import type { LineConnection } from '#servers/line/line-server.ts'
+import { HTTP_VERBS, PATIENCE_AFTER_LOGIN, TURN } from '#servers/line/manners.ts'
 import { Wire } from '#servers/line/wire.ts'
 import { perform } from './commands/dispatch.ts'
 import type { ServerContext } from './context.ts'
@@ -15,18 +17,7 @@ import { Input } from './input.ts'
 import { refusalOf } from './refusal.ts'
 import type { Telling } from './selected.ts'
 
-/** What browsers and scanners say first; no IMAP client has such tags. */
-const HTTP_VERBS: ReadonlySet<string> = new Set([
-  ...['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'CONNECT', 'DELETE', 'PATCH', 'TRACE'],
-])
-
-/** Commands of one client after which others get their turn. */
-const TURN = 64
-
-/** After login, a client may get this many times as much wrong in a row. */
-const PATIENCE_AFTER_LOGIN = 10
-
-export class Connection {
+export class Connection implements LineConnection {
   /** Resolves when everything of it is over. */
   readonly done: Promise<void>
   readonly #context: ServerContext
@@ -66,8 +57,9 @@ export class Connection {
     }
   }
 
-  /** Says goodbye: now to a client that waits, otherwise once its command is done. */
-  leave(text: string): void {
+  /** The server stops. Says goodbye: now to a client that waits, otherwise once its command is done. */
+  leave(): void {
+    const text = 'The server is shutting down'
     if (this.#input.waiting) this.#talk.leave(text)
     else this.#talk.leaveAfter(text)
   }

@@ -12,12 +12,12 @@
  * RFCs: 3501 and 9051, 5530 (response codes), 2180 (mailboxes that several clients change), 8314 (TLS), and those of the
  * extensions, each of which has its row in capabilities.ts.
  */
-import { createServer, type Server, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
-import { type Clock, pause } from '#lib/clock.ts'
+import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
-import { ConnectionCounts } from '#servers/line/admission.ts'
+import { LineServer } from '#servers/line/line-server.ts'
 import type { SessionDesk } from '#session/session.ts'
 import { Connection } from './connection.ts'
 import type { ServerContext } from './context.ts'
@@ -52,68 +52,19 @@ export interface ImapServer {
 const shared = new WeakMap<SessionDesk, { readonly recent: RecentMarks; readonly images: MailboxImages }>()
 
 export function createImapServer(options: ImapServerOptions): ImapServer {
-  const { clock, desk, logger, metrics } = options
-  const label = { tls: options.implicitTls ? 'implicit' : 'starttls' }
+  const { clock, desk } = options
   const limits: ImapLimits = { ...defaultImapLimits, ...options.limits }
-  const counts = new ConnectionCounts(limits)
   const { recent, images } = shared.get(desk) ?? { recent: new RecentMarks(clock.now()), images: new MailboxImages() }
   shared.set(desk, { recent, images })
   const kept = new KeptContents(limits.keptContents)
   const receiving = new ReceivingMemory(limits.appendMemory, limits.appendMemoryPerAccount)
   const fetching = new MemoryShares(limits.fetchMemoryPerAccount)
   const context: ServerContext = { ...options, limits, recent, images, kept, receiving, fetching }
-  const listeners = new Set<Server>()
-  const connections = new Set<Connection>()
-
-  const accept = async (socket: Socket, implicitTls: boolean): Promise<void> => {
-    const ip = socket.remoteAddress
-    const admission = ip === undefined ? null : counts.admit(ip)
-    if (!admission) {
-      metrics.count('imap_connections', { result: 'refused' })
-      socket.on('error', () => {})
-      if (!implicitTls) socket.write('* BYE [UNAVAILABLE] Too many connections\r\n')
-      socket.destroySoon()
-      return
-    }
-    metrics.count('imap_connections', { result: 'accepted' })
-    metrics.gauge('imap_connections_open', counts.all, label)
-    const connection = new Connection(socket, ip!, implicitTls, admission, context)
-    connections.add(connection)
-    try {
-      await connection.run()
-    } finally {
-      connections.delete(connection)
-      admission.leave()
-      metrics.gauge('imap_connections_open', counts.all, label)
-    }
-  }
-
-  const serve = (socket: Socket, implicitTls: boolean): Promise<void> =>
-    accept(socket, implicitTls).catch((error) => logger.error({ error }, 'imap connection failed'))
-
-  return {
-    serve: (socket) => serve(socket, options.implicitTls),
-    async listen(host, port, implicitTls = options.implicitTls) {
-      const listener = createServer((socket) => void serve(socket, implicitTls))
-      await new Promise<void>((resolve, reject) => {
-        listener.once('error', reject)
-        listener.listen(port, host, resolve)
-      })
-      listener.on('error', (error) => logger.error({ error }, 'imap listener failed'))
-      listeners.add(listener)
-      const address = listener.address()
-      return typeof address === 'object' && address ? address.port : port
-    },
-    async stop(graceMs) {
-      for (const listener of listeners) listener.close()
-      listeners.clear()
-      for (const connection of connections) connection.leave('The server is shutting down')
-      const over = Promise.all([...connections].map((connection) => connection.done))
-      const waiting = new AbortController()
-      await Promise.race([over, pause(clock, graceMs, waiting.signal).catch(() => {})])
-      waiting.abort()
-      for (const connection of connections) connection.destroy()
-      await over
-    },
-  }
+  return new LineServer({
+    ...options,
+    protocol: 'imap',
+    limits,
+    refusal: '* BYE [UNAVAILABLE] Too many connections\r\n',
+    connect: (...client) => new Connection(...client, context),
+  })
 }

@@ -1,12 +1,10 @@
 /** The way in: from what the desk says to a session, the same for LOGIN and AUTHENTICATE. */
 
 import { ConnectionOver } from '#servers/line/connection-over.ts'
+import { PASSPHRASE_WANTED } from '#servers/line/manners.ts'
 import type { LoginResult } from '#session/session.ts'
 import type { Conversation } from './conversation.ts'
 import { no } from './imap-error.ts'
-
-const PASSPHRASE_WANTED =
-  'This account also wants its passphrase, which mail programs cannot ask for: use an app password'
 
 /** Logs in and answers the response code with what works now. The desk wipes the credential. Throws as `enterBy`. */
 export async function enter(talk: Conversation, user: string, credential: Buffer): Promise<string> {

@@ -7,6 +7,8 @@ import { setImmediate } from 'node:timers/promises'
 import type { Command } from '#formats/pop3/command.ts'
 import type { Admission } from '#servers/line/admission.ts'
 import { ConnectionOver } from '#servers/line/connection-over.ts'
+import type { LineConnection } from '#servers/line/line-server.ts'
+import { HTTP_VERBS, PATIENCE_AFTER_LOGIN, TURN } from '#servers/line/manners.ts'
 import { Wire } from '#servers/line/wire.ts'
 import { perform } from './commands/dispatch.ts'
 import type { ServerContext } from './context.ts'
@@ -14,21 +16,10 @@ import { Conversation } from './conversation.ts'
 import { Input } from './input.ts'
 import { refusalOf } from './refusal.ts'
 
-/** What browsers and scanners say first. */
-const HTTP_VERBS: ReadonlySet<string> = new Set([
-  ...['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'CONNECT', 'DELETE', 'PATCH', 'TRACE'],
-])
-
-/** Commands of one client after which others get their turn. */
-const TURN = 64
-
-/** After login, a client may get this many times as much wrong in a row. */
-const PATIENCE_AFTER_LOGIN = 10
-
 /** A client that vanished without a word would keep the maildrop locked: its host is asked. */
 const KEEPALIVE = 60_000
 
-export class Connection {
+export class Connection implements LineConnection {
   /** Resolves when everything of it is over. */
   readonly done: Promise<void>
   readonly #context: ServerContext

@@ -1,12 +1,11 @@
 /** The way in: from what the desk says to a session and its maildrop, the same for PASS and AUTH. */
 import { ConnectionOver } from '#servers/line/connection-over.ts'
+import { PASSPHRASE_WANTED } from '#servers/line/manners.ts'
 import type { LoginResult, UserSession } from '#session/session.ts'
 import type { Conversation, User } from './conversation.ts'
 import { Maildrop } from './maildrop.ts'
 import { no } from './refusal.ts'
 
-const PASSPHRASE_WANTED =
-  'This account also wants its passphrase, which mail programs cannot ask for: use an app password'
 /** RFC 2449 §4: a response has 512 octets at most. */
 const NOTICE_LENGTH = 400
 

@@ -1,7 +1,7 @@
 /**
  * The POP3 server (RFC 1939), over implicit TLS and STLS: for mail programs that fetch mail and keep it themselves.
  *
- * This file listens, and loads the rest with the first client: most providers have few or none. A connection (connection.ts)
+ * This file loads the rest with the first client: most providers have few or none. A connection (connection.ts)
  * reads one command after the other and hands it to its file under commands/. The maildrop (maildrop.ts) is INBOX as it was at login;
  * what a person may do comes from the session desk alone.
  *
@@ -12,16 +12,15 @@
  *
  * RFCs: 1939, 2449 (CAPA and response codes), 2595 (STLS), 3206 (AUTH and SYS response codes), 5034 (AUTH), 6856 (UTF8), 8314 (TLS).
  */
-import { createServer, type Server, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import { type Claims, createClaims } from '#lib/claims.ts'
-import { type Clock, pause } from '#lib/clock.ts'
+import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
 import { once } from '#lib/once.ts'
-import { ConnectionCounts } from '#servers/line/admission.ts'
+import { LineServer } from '#servers/line/line-server.ts'
 import type { SessionDesk } from '#session/session.ts'
-import type { Connection } from './connection.ts'
 import type { ServerContext } from './context.ts'
 import { KnownSizes } from './known-sizes.ts'
 import { defaultPop3Limits, type Pop3Limits } from './limits.ts'
@@ -54,96 +53,20 @@ type Shared = Pick<ServerContext, 'locks' | 'sizes'>
 const sharedBy = new WeakMap<SessionDesk, Shared>()
 
 export function createPop3Server(options: Pop3ServerOptions): Pop3Server {
-  return new LazyPop3Server(options)
-}
-
-class LazyPop3Server implements Pop3Server {
-  readonly #options: Pop3ServerOptions
-  readonly #counts: ConnectionCounts
-  readonly #context: ServerContext
-  readonly #listeners = new Set<Server>()
-  readonly #connections = new Set<Connection>()
-  readonly #load = once(() => import('./connection.ts'))
-  #stopping = false
-
-  constructor(options: Pop3ServerOptions) {
-    const { desk } = options
-    const limits: Pop3Limits = { ...defaultPop3Limits, ...options.limits }
-    const shared: Shared = sharedBy.get(desk) ?? {
-      locks: options.locks ?? createClaims(),
-      sizes: new KnownSizes(),
-    }
-    sharedBy.set(desk, shared)
-    this.#options = options
-    this.#counts = new ConnectionCounts(limits)
-    this.#context = { ...options, limits, ...shared }
+  const { desk } = options
+  const limits: Pop3Limits = { ...defaultPop3Limits, ...options.limits }
+  const shared: Shared = sharedBy.get(desk) ?? {
+    locks: options.locks ?? createClaims(),
+    sizes: new KnownSizes(),
   }
-
-  async listen(host: string, port: number, implicitTls = this.#options.implicitTls): Promise<number> {
-    const { logger } = this.#options
-    const listener = createServer((socket) => void this.serve(socket, implicitTls))
-    await new Promise<void>((resolve, reject) => {
-      listener.once('error', reject)
-      listener.listen(port, host, resolve)
-    })
-    listener.on('error', (error) => logger.error({ error }, 'pop3 listener failed'))
-    this.#listeners.add(listener)
-    const address = listener.address()
-    return typeof address === 'object' && address ? address.port : port
-  }
-
-  async serve(socket: Socket, implicitTls = this.#options.implicitTls): Promise<void> {
-    try {
-      await this.#accept(socket, implicitTls)
-    } catch (error) {
-      socket.destroy()
-      this.#options.logger.error({ error: error as Error }, 'pop3 connection failed')
-    }
-  }
-
-  async #accept(socket: Socket, implicitTls: boolean): Promise<void> {
-    const { metrics } = this.#options
-    const ip = socket.remoteAddress
-    const admission = ip === undefined ? null : this.#counts.admit(ip)
-    socket.on('error', () => {})
-    metrics.count('pop3_connections', { result: admission ? 'accepted' : 'refused' })
-    if (!admission) {
-      if (!implicitTls) socket.write('-ERR [SYS/TEMP] Too many connections\r\n')
-      socket.destroySoon()
-      return
-    }
-    this.#gauge()
-    try {
-      const { Connection } = await this.#load()
-      if (this.#stopping || socket.destroyed) {
-        socket.destroy()
-        return
-      }
-      const connection = new Connection(socket, ip!, implicitTls, admission, this.#context)
-      this.#connections.add(connection)
-      await connection.run()
-      this.#connections.delete(connection)
-    } finally {
-      admission.leave()
-      this.#gauge()
-    }
-  }
-
-  #gauge(): void {
-    const label = { tls: this.#options.implicitTls ? 'implicit' : 'starttls' }
-    this.#options.metrics.gauge('pop3_connections_open', this.#counts.all, label)
-  }
-
-  async stop(graceMs: number): Promise<void> {
-    this.#stopping = true
-    for (const listener of this.#listeners) listener.close()
-    this.#listeners.clear()
-    for (const connection of this.#connections) connection.leave()
-    const over = Promise.all([...this.#connections].map((connection) => connection.done))
-    const waiting = new AbortController()
-    await Promise.race([over, pause(this.#options.clock, graceMs, waiting.signal).catch(() => {})])
-    waiting.abort()
-    for (const connection of this.#connections) connection.destroy()
-    await over
-  }
+  sharedBy.set(desk, shared)
+  const context: ServerContext = { ...options, limits, ...shared }
+  const load = once(() => import('./connection.ts'))
+  return new LineServer({
+    ...options,
+    protocol: 'pop3',
+    limits,
+    refusal: '-ERR [SYS/TEMP] Too many connections\r\n',
+    connect: async (...client) => new (await load()).Connection(...client, context),
+  })
 }

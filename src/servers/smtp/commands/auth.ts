@@ -3,6 +3,7 @@ import { type Reply, reply, SmtpError } from '#formats/smtp/reply.ts'
 import { decodeBase64, parsePlain } from '#formats/smtp/sasl.ts'
 import { wipe } from '#lib/bytes.ts'
 import { pause } from '#lib/clock.ts'
+import { PASSPHRASE_WANTED } from '#servers/line/manners.ts'
 import type { LoginResult, SessionDesk } from '#session/session.ts'
 import { type Conversation, outOfOrder } from '../conversation.ts'
 import { Hangup } from '../wire.ts'
@@ -120,9 +121,6 @@ async function enterBy(talk: Conversation, result: LoginResult): Promise<Reply> 
 }
 
 const unavailable = () => new SmtpError(reply(454, '4.7.0', 'Temporary authentication failure, try later'))
-
-const PASSPHRASE_WANTED =
-  'This account also wants its passphrase, which mail programs cannot ask for: use an app password'
 
 /** The same words whatever was wrong. */
 function refused(talk: Conversation): Promise<Reply> {
