@@ -14,6 +14,7 @@ import { needs } from '../support/needs.ts'
 import { eventually } from '../support/peers/run.ts'
 import { pidsOf } from '../support/processes.ts'
 import { makeProvider, type Provider } from '../support/provider.ts'
+import { ScramClient } from '../support/scram.ts'
 import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary.ts'
 
 /** Begins every password, so that one search finds all of them; the rest of each says which it is. */
@@ -36,6 +37,8 @@ describe('what is left in memory', needs('root', 'prlimit'), () => {
   let provider: Provider
   let ca: string
   let indexKey: Buffer
+  /** Of exchanges by SCRAM, right and cut off. */
+  const exchanged: Record<string, string | Uint8Array> = {}
 
   const imap = async () => {
     const line = await MailLine.to(provider.host, provider.ports.imaps, ca)
@@ -127,6 +130,40 @@ describe('what is left in memory', needs('root', 'prlimit'), () => {
     await never.say(reply, 'NOOP\r\n', `AUTH PLAIN ${base64(`\0${alice.address}\0${password('never')}`)}`)
   })
 
+  it('is no proof of an app password, nor the key that comes out of it', async () => {
+    const added = ['app-password', 'add', bob.address, '--label', 'phone', '--password-stdin']
+    const made = await provider.json<{ password: string }>(added, { input: `${bob.password}\n` })
+    exchanged['app password'] = made.password
+    const keep = (which: string, { secrets }: ScramClient) => {
+      for (const [name, octets] of Object.entries(secrets)) exchanged[`${name}, ${which}`] = octets
+    }
+    const begin = (line: MailLine, client: ScramClient) =>
+      line.say(goAhead, `a AUTHENTICATE SCRAM-SHA-256 ${client.first}\r\n`)
+    using line = await imap()
+    const byImap = new ScramClient(bob.address, made.password)
+    const first = await begin(line, byImap)
+    const last = await line.say(goAhead, `${byImap.final(first.trim().slice(2))}\r\n`)
+    assert.ok(byImap.believes(last.trim().slice(2)))
+    assert.match(await line.say(tagged, '\r\n'), /^a OK/m)
+    await line.say(tagged, 'a LOGOUT\r\n')
+    keep('IMAP', byImap)
+    using second = await smtp()
+    const bySmtp = new ScramClient(bob.address, made.password)
+    const answer = await second.say(challenge, `AUTH SCRAM-SHA-256 ${bySmtp.first}\r\n`)
+    await second.say(challenge, `${bySmtp.final(answer.trim().slice(4))}\r\n`)
+    assert.match(await second.say(reply, '\r\n'), /^235/m)
+    keep('SMTP', bySmtp)
+    using never = await imap()
+    const cut = new ScramClient(bob.address, made.password)
+    const proved = cut.final((await begin(never, cut)).trim().slice(2))
+    await never.say(/^/, proved)
+    keep('cut off', cut)
+    using refused = await imap()
+    const wrong = new ScramClient(bob.address, made.password)
+    await refused.say(tagged, `${wrong.final((await begin(refused, wrong)).trim().slice(2))}AAAA\r\n`)
+    keep('with a longer end', wrong)
+  })
+
   it('is no secret of what an owner does at the command line while it runs', async () => {
     const secrets = (...lines: string[]) => ({ input: lines.map((line) => `${line}\n`).join('') })
     const change = ['account', 'password', alice.address, '--password-stdin']
@@ -169,7 +206,11 @@ describe('what is left in memory', needs('root', 'prlimit'), () => {
     const codes = Object.fromEntries([...provider.recoveryCodes].map(([address, code]) => [`code of ${address}`, code]))
     const bare = Object.entries(codes).map(([name, code]) => [`${name}, bare`, code.replaceAll('-', '')] as const)
     const secrets = { ...numbers, indexKey, ...codes, ...Object.fromEntries(bare) }
-    const needles = new Map([...marked, ...rawly(secrets)])
+    const formed = ([name, one]: [string, string | Uint8Array]): [string, Buffer[]] => [
+      name,
+      formsOf(name, one).map(({ octets }) => octets),
+    ]
+    const needles: Needles = new Map([...marked, ...rawly(secrets), ...Object.entries(exchanged).map(formed)])
     assert.deepEqual(await searchOthers(needles), [])
     assert.deepEqual(await searchMemory((await processes()).vault, needles), [], 'not even in the vault')
   })

@@ -34,6 +34,8 @@ export class ScramClient {
   readonly #password: string
   readonly #header: string
   #expected = ''
+  /** What the server must not keep of the last answer. */
+  secrets: Readonly<Record<string, Buffer>> = {}
 
   constructor(user: string, password: string, header = 'n,,') {
     this.#bare = `n=${user.replaceAll('=', '=3D').replaceAll(',', '=2C')},r=fyko+d2lbbFgONRv9qkxdawL`
@@ -55,7 +57,9 @@ export class ScramClient {
     const terms = { salt: Buffer.from(salt!, 'base64'), iterations: Number(iterations) }
     const keys = scramKeys(Buffer.from(this.#password), terms)
     this.#expected = `v=${base64(serverSignature(keys, authMessage))}`
-    return base64(`${withoutProof},p=${base64(proofOf(keys, authMessage))}`)
+    const proof = proofOf(keys, authMessage)
+    this.secrets = { proof, clientKey: keys.clientKey }
+    return base64(`${withoutProof},p=${base64(proof)}`)
   }
 
   /** Whether the server has shown that it knows the password's keys. */

@@ -4,6 +4,9 @@
  *
  * An account with a separate passphrase has a password slot that only proves, and a passphrase slot that opens to both together:
  * the password alone logs in nowhere, and a stolen table must be guessed for both at once.
+ *
+ * An app password can be shown by a SCRAM proof instead, which costs no slow step either; the keyring and the desk see to it that
+ * strangers wait as long for every answer.
  */
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import { SealBroken } from './aead.ts'
