@@ -64,7 +64,7 @@ else:
     m = poplib.POP3('localhost', port)
     assert 'STLS' in m.capa() and 'USER' not in m.capa()
     m.stls(context=context)
-assert m.capa()['SASL'] == ['PLAIN'] and m.capa()['EXPIRE'] == ['NEVER']
+assert m.capa()['SASL'] == ['PLAIN', 'SCRAM-SHA-256'] and m.capa()['EXPIRE'] == ['NEVER']
 m.utf8()
 m.user('${ALICE}')
 m.pass_(password)
