@@ -5,26 +5,21 @@
  * The peer is Dovecot without encryption, over the same Maildir, its own index warm; ours imports it. `--messages=N` changes the amount of
  * work, `--rounds=N` how often each side has its turn, `--crypt=yes` adds Dovecot with mail_crypt, whose searches take minutes.
  */
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Dovecot, startDovecot } from '../test/support/peers/dovecot.ts'
-import { eventually, run as runCommand } from '../test/support/peers/run.ts'
+import { startDovecot } from '../test/support/peers/dovecot.ts'
+import { eventually } from '../test/support/peers/run.ts'
 import { cpuMs, memoryMB } from '../test/support/processes.ts'
-import { type Provider, startProvider } from '../test/support/provider.ts'
-import { Reader } from '../test/support/reader.ts'
+import type { Provider } from '../test/support/provider.ts'
+import type { Reader } from '../test/support/reader.ts'
 import { corpus } from './corpus.ts'
 import { type BenchAccount, benchAccounts } from './driver/mail-server.ts'
+import { type ImapSide, login, type MaildirMessage, startOverMaildirs, timed } from './driver/over-maildirs.ts'
 import { workDirectory } from './driver/work-directory.ts'
 import { median, percentile } from './harness.ts'
 import type { Benchmark, Reporter } from './reporter.ts'
 
 const [account] = benchAccounts(1) as [BenchAccount]
-
-interface Server {
-  readonly name: string
-  readonly host: string
-  readonly port: number
-}
 
 /** The corpus again and again, each message with a word of its own, nearly all with a phrase, a few with another. */
 function* messages(count: number): Generator<Buffer> {
@@ -43,23 +38,11 @@ function* messages(count: number): Generator<Buffer> {
   }
 }
 
-async function writeMaildir(path: string, count: number): Promise<void> {
-  for (const name of ['cur', 'new', 'tmp']) await mkdir(join(path, name), { recursive: true })
-  let number = 0
+function* read(count: number): Generator<MaildirMessage> {
   for (const message of messages(count)) {
-    const name = `${1_700_000_000 + number}.M${number}P1.bench:2,S`
-    await writeFile(join(path, 'cur', name), message.toString('latin1').replaceAll('\r\n', '\n'), 'latin1')
-    number++
+    const octets = Buffer.from(message.toString('latin1').replaceAll('\r\n', '\n'), 'latin1')
+    yield { octets, flags: 'S' }
   }
-}
-
-const login = (server: Server) =>
-  Reader.login({ host: server.host, port: server.port, user: account.address, password: account.password })
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const started = performance.now()
-  await work()
-  return performance.now() - started
 }
 
 const texts = {
@@ -118,8 +101,8 @@ interface Built {
   readonly seconds: number
 }
 
-async function build(report: Reporter, provider: Provider, server: Server, count: number): Promise<Built> {
-  await using reader = await login(server)
+async function build(report: Reporter, provider: Provider, server: ImapSide, count: number): Promise<Built> {
+  await using reader = await login(server, account)
   await reader.command('EXAMINE INBOX')
   const folded = await timed(() => reader.command('FETCH 1:* (RFC822.SIZE)'))
   report.note(`first listing: ${(folded / 1000).toFixed(1)} s`)
@@ -143,55 +126,44 @@ async function indexOctets(directory: string): Promise<number> {
 }
 
 /** Through IMAP, because mail_crypt encrypts what it saves. */
-async function fillCrypt(server: Server, count: number): Promise<void> {
-  await using reader = await login(server)
+async function fillCrypt(server: Pick<ImapSide, 'host' | 'port'>, count: number): Promise<void> {
+  await using reader = await login(server, account)
   for (const message of messages(count))
     await reader.command(`APPEND INBOX (\\Seen) {${message.length}+}\r\n${message.toString('latin1')}`)
 }
 
 async function searchCrypt(report: Reporter, directory: string, count: number): Promise<number> {
+  await mkdir(directory)
   await using dovecot = await startDovecot({ directory, users: [account], mailCrypt: true })
-  const server = serverOf(dovecot, 'Dovecot mail_crypt')
+  const server = { host: dovecot.host, port: dovecot.imapsPort }
   report.note(`appending ${count} messages to Dovecot with mail_crypt`)
   await fillCrypt(server, count)
-  await using reader = await login(server)
+  await using reader = await login(server, account)
   await reader.command('EXAMINE INBOX')
   return timed(() => reader.command('SEARCH BODY "rare4711word"'))
-}
-
-function serverOf({ host, imapsPort }: Dovecot, name: string): Server {
-  return { name, host, port: imapsPort }
 }
 
 async function run(report: Reporter, options: ReadonlyMap<string, string>): Promise<void> {
   const count = Number(options.get('messages') ?? 10_000)
   const rounds = Number(options.get('rounds') ?? 3)
   await using work = await workDirectory('imap-search')
-  const at = (name: string) => join(work.path, name)
-  for (const name of ['dovecot', 'crypt']) await mkdir(at(name), { recursive: true })
-  await using dovecot = await startDovecot({ directory: at('dovecot'), users: [account], mailCrypt: false })
-  const peer = serverOf(dovecot, 'Dovecot')
-  const maildir = join(dovecot.mail, account.address, 'Maildir')
-  await writeMaildir(maildir, count)
-  await using provider = await startProvider({ directory: at('ours'), domain: 'bench.test', accounts: [account] })
-  const ours: Server = { name: 'Letterlock', host: provider.host, port: provider.ports.imaps }
-  await provider.command(['import', account.address, '--from', `maildir:${maildir}`], { timeoutMs: 3_600_000 })
-  await runCommand('chown', ['-R', 'nobody:nogroup', dovecot.mail])
+  await using servers = await startOverMaildirs(report, work.path, new Map([[account, read(count)]]))
+  const { ours, peer, provider, directory } = servers
   const built = await build(report, provider, ours, count)
   report.figure({ figure: 'indexed per CPU second', unit: 'messages', better: 'higher', ours: built.perCpuSecond })
   report.figure({ figure: 'until all is indexed', unit: 's', better: 'lower', ours: built.seconds })
-  const octets = await indexOctets(at('ours'))
+  const octets = await indexOctets(directory)
   report.figure({ figure: 'index on the disk', unit: 'kB', better: 'lower', ours: octets / 1000 })
   await measure(report, { ours, peer, provider, rounds })
   if (options.get('crypt') === 'yes') {
-    const ms = await searchCrypt(report, at('crypt'), count)
+    const ms = await searchCrypt(report, join(work.path, 'crypt'), count)
     report.note(`BODY with mail_crypt: ${(ms / 1000).toFixed(1)} s`)
   }
 }
 
 interface Sides {
-  readonly ours: Server
-  readonly peer: Server
+  readonly ours: ImapSide
+  readonly peer: ImapSide
   readonly provider: Provider
   readonly rounds: number
 }
@@ -200,14 +172,14 @@ async function measure(report: Reporter, { ours, peer, provider, rounds }: Sides
   const lower = { unit: 'ms', better: 'lower' } as const
   const first: number[] = []
   for (let turn = 0; turn < rounds; turn++) {
-    await using reader = await login(ours)
+    await using reader = await login(ours, account)
     await reader.command('EXAMINE INBOX')
     first.push(await timed(() => reader.command('SEARCH BODY "kind regards"')))
   }
   const before = memoryMB([provider.pid]).rss
-  await using reader = await login(ours)
+  await using reader = await login(ours, account)
   await reader.command('EXAMINE INBOX')
-  await using peerReader = await login(peer)
+  await using peerReader = await login(peer, account)
   await peerReader.command('EXAMINE INBOX')
   const [times, peerTimes] = [noTimes(), noTimes()]
   const warm = await searchAll(reader, noTimes())

@@ -6,37 +6,21 @@
  * `--rounds=N` how often each side has its turn.
  */
 import { randomInt } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { startDovecot } from '../test/support/peers/dovecot.ts'
-import { run as runCommand } from '../test/support/peers/run.ts'
 import { cpuMs } from '../test/support/processes.ts'
-import { type Provider, startProvider } from '../test/support/provider.ts'
-import { Reader } from '../test/support/reader.ts'
-import { benchAccounts } from './driver/mail-server.ts'
+import type { Reader } from '../test/support/reader.ts'
+import { type BenchAccount, benchAccounts } from './driver/mail-server.ts'
+import { type ImapSide, login, type MaildirMessage, startOverMaildirs, timed } from './driver/over-maildirs.ts'
 import { workDirectory } from './driver/work-directory.ts'
 import { median, percentile } from './harness.ts'
 import type { Benchmark, Reporter } from './reporter.ts'
 
-const [small, large] = benchAccounts(2) as [Account, Account]
-type Account = ReturnType<typeof benchAccounts>[number]
-
-interface Server {
-  readonly name: string
-  readonly host: string
-  readonly port: number
-  readonly pid: number
-}
-
-/** Files of one folder are slow to make one by one, and fast enough some hundred at a time. */
-const AT_ONCE = 256
+const [small, large] = benchAccounts(2) as [BenchAccount, BenchAccount]
 
 /** Small messages, most of them read, some with a keyword that Dovecot keeps as a letter. */
-async function writeMaildir(path: string, messages: number): Promise<void> {
-  for (const name of ['cur', 'new', 'tmp']) await mkdir(join(path, name), { recursive: true })
-  const text = (number: number) =>
-    [
+function* messages(count: number): Generator<MaildirMessage> {
+  for (let number = 0; number < count; number++) {
+    const lines = [
       `From: Author ${number % 50} <author${number % 50}@corpus.test>`,
       'To: Reader <reader@corpus.test>',
       `Subject: Message ${number}`,
@@ -45,25 +29,10 @@ async function writeMaildir(path: string, messages: number): Promise<void> {
       '',
       `This is message ${number}. ${'A line of text that says little. '.repeat(8)}`,
       '',
-    ].join('\n')
-  for (let start = 0; start < messages; start += AT_ONCE)
-    await Promise.all(
-      Array.from({ length: Math.min(AT_ONCE, messages - start) }, (_, index) => {
-        const number = start + index
-        const flags = number % 10 === 9 ? '' : number % 100 === 0 ? 'FS' : 'S'
-        const name = `${1_700_000_000 + number}.M${number}P1.bench:2,${flags}`
-        return writeFile(join(path, 'cur', name), text(number))
-      }),
-    )
-}
-
-const login = (server: Server, { address, password }: Account) =>
-  Reader.login({ host: server.host, port: server.port, user: address, password })
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const started = performance.now()
-  await work()
-  return performance.now() - started
+    ]
+    const flags = number % 10 === 9 ? '' : number % 100 === 0 ? 'FS' : 'S'
+    yield { octets: Buffer.from(lines.join('\n')), flags }
+  }
 }
 
 /** Milliseconds. */
@@ -77,7 +46,7 @@ const SELECTS = 40
 const LOGINS = 10
 const FETCHES = 20
 
-async function measure(server: Server, account: Account, messages: number, times: Times): Promise<void> {
+async function measure(server: ImapSide, account: BenchAccount, messages: number, times: Times): Promise<void> {
   await using reader = await login(server, account)
   for (let turn = 0; turn < SELECTS; turn++) {
     times.select.push(await timed(() => reader.command('SELECT INBOX')))
@@ -98,13 +67,8 @@ async function measure(server: Server, account: Account, messages: number, times
   }
 }
 
-async function prepare(report: Reporter, provider: Provider, ours: Server, maildirs: readonly [Account, string][]) {
-  for (const [{ address }, path] of maildirs) {
-    const taken = await timed(() =>
-      provider.command(['import', address, '--from', `maildir:${path}`], { timeoutMs: 3_600_000 }),
-    )
-    report.note(`imported into ${address} in ${(taken / 1000).toFixed(0)} s`)
-  }
+/** Milliseconds that the first SELECT takes. */
+async function enterFirst(report: Reporter, ours: ImapSide): Promise<number> {
   const reader = await login(ours, large)
   const first = await timed(() => reader.command('SELECT INBOX'))
   report.note(`first SELECT of ${large.address}, whose summaries all wait: ${first.toFixed(2)} ms`)
@@ -125,29 +89,18 @@ async function run(report: Reporter, options: ReadonlyMap<string, string>): Prom
   ])
   const rounds = Number(options.get('rounds') ?? 3)
   await using work = await workDirectory('imap-select')
-  const at = (name: string) => join(work.path, name)
-  await mkdir(at('dovecot'), { recursive: true })
-  const users = [small, large]
-  await using dovecot = await startDovecot({ directory: at('dovecot'), users, mailCrypt: false })
-  const maildirs: [Account, string][] = []
-  for (const [account, messages] of counts) {
-    const path = join(dovecot.mail, account.address, 'Maildir')
-    await writeMaildir(path, messages)
-    maildirs.push([account, path])
-  }
-  await using provider = await startProvider({ directory: at('ours'), domain: 'bench.test', accounts: users })
-  const ours: Server = { name: 'Letterlock', host: provider.host, port: provider.ports.imaps, pid: provider.pid }
-  const peer: Server = { name: 'Dovecot', host: dovecot.host, port: dovecot.imapsPort, pid: dovecot.pid }
-  const first = await prepare(report, provider, ours, maildirs)
-  await runCommand('chown', ['-R', 'nobody:nogroup', dovecot.mail])
+  const mail = new Map([...counts].map(([account, count]) => [account, messages(count)]))
+  await using servers = await startOverMaildirs(report, work.path, mail)
+  const { ours, peer } = servers
+  const first = await enterFirst(report, ours)
   const times = new Map<string, Times>()
-  const timesOf = (server: Server, account: Account) => {
+  const timesOf = (server: ImapSide, account: BenchAccount) => {
     const key = `${server.name} ${account.address}`
     const found = times.get(key) ?? { select: [], enter: [], fetch: [] }
     times.set(key, found)
     return found
   }
-  const cpu = new Map<Server, number>()
+  const cpu = new Map<ImapSide, number>()
   for (let round = -1; round < rounds; round++)
     for (const server of [ours, peer]) {
       const before = cpuMs([server.pid])
@@ -165,7 +118,7 @@ async function run(report: Reporter, options: ReadonlyMap<string, string>): Prom
 }
 
 /** What goes on behind the scenes after a first login must be over: it is not what is measured. */
-async function untilQuiet(server: Server): Promise<void> {
+async function untilQuiet(server: ImapSide): Promise<void> {
   for (let busy = true; busy; ) {
     const before = cpuMs([server.pid])
     await setTimeout(2000)
@@ -174,18 +127,18 @@ async function untilQuiet(server: Server): Promise<void> {
 }
 
 interface Results {
-  readonly counts: ReadonlyMap<Account, number>
+  readonly counts: ReadonlyMap<BenchAccount, number>
   readonly first: number
-  readonly ours: Server
-  readonly peer: Server
-  readonly timesOf: (server: Server, account: Account) => Times
-  readonly cpu: ReadonlyMap<Server, number>
+  readonly ours: ImapSide
+  readonly peer: ImapSide
+  readonly timesOf: (server: ImapSide, account: BenchAccount) => Times
+  readonly cpu: ReadonlyMap<ImapSide, number>
 }
 
 function tell(report: Reporter, { counts, first, ours, peer, timesOf, cpu }: Results): void {
   const peerName = peer.name
   const lower = { unit: 'ms', better: 'lower' } as const
-  const figures = (figure: string, of: (server: Server) => number, target?: number) => {
+  const figures = (figure: string, of: (server: ImapSide) => number, target?: number) => {
     report.figure({ figure, ours: of(ours), peer: of(peer), peerName, ...lower })
     if (target !== undefined) report.figure({ figure: `${figure}, absolute`, ours: of(ours), target, ...lower })
   }
@@ -195,7 +148,7 @@ function tell(report: Reporter, { counts, first, ours, peer, timesOf, cpu }: Res
     figures(`random FETCH p50 of ${count}`, (server) => median(timesOf(server, account).fetch))
     figures(`random FETCH p99 of ${count}`, (server) => percentile(timesOf(server, account).fetch, 99), 10)
   }
-  const grown = (server: Server) => median(timesOf(server, large).enter) / median(timesOf(server, small).enter)
+  const grown = (server: ImapSide) => median(timesOf(server, large).enter) / median(timesOf(server, small).enter)
   report.figure({
     figure: 'login + SELECT, large to small',
     unit: 'times',

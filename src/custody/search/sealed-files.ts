@@ -25,9 +25,10 @@ export interface IndexFiles {
 export type Opened =
   | { readonly kind: 'open'; readonly octets: Buffer; readonly isOld: boolean }
   /** Also of another account, or under a key that is not here. */
-  | { readonly kind: 'damaged' | 'newer' | 'missing' }
+  | { readonly kind: 'damaged' | 'older' | 'newer' | 'missing' }
 
-const VERSION = 1
+/** Another one when the files, or the texts that messages are taken to have (message-text.ts), are not what they were. */
+const VERSION = 2
 const PREFIX = 5
 const LENGTH = 4
 const SMALLEST_PAGE = 4096
@@ -73,7 +74,8 @@ export class SealedFiles implements Disposable {
   async open(name: string): Promise<Opened> {
     const found = await this.#files.read(name)
     if (!found) return { kind: 'missing' }
-    if (found[0] !== VERSION) return { kind: found[0]! > VERSION ? 'newer' : 'damaged' }
+    const version = found[0] ?? 0
+    if (version !== VERSION) return { kind: version > VERSION ? 'newer' : version > 0 ? 'older' : 'damaged' }
     const count = countOf(found)
     for (const [index, key] of this.#keys.entries()) {
       const padded = count === null ? null : openOctets(key, this.#purpose(name, count), found.subarray(PREFIX))

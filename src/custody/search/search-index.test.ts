@@ -133,17 +133,22 @@ test('a shard that is damaged is left out with one line in the log, and its mess
   }
 })
 
-test('an index that is damaged, another account’s, or of a newer program is made anew', async () => {
+test('an index that is damaged, another account’s, of a newer program or an older one is made anew', async () => {
   // The version, the number in clear, the ciphertext.
-  const places = [0, 1, 60]
-  for (const place of places) {
+  const flips = [
+    [0, 8],
+    [0, 3],
+    [1, 8],
+    [60, 8],
+  ] as const
+  for (const [place, flip] of flips) {
     const files = memoryFiles()
     const { logger, lines } = listening()
     {
       await using index = await open(files)
       await fill(index, 1, 3)
     }
-    files.kept.get('manifest')![place]! ^= 8
+    files.kept.get('manifest')![place]! ^= flip
     await using index = await open(files, logger)
     assert.equal(lines.length, 1)
     assert.deepEqual(await states(index, 'letter', [1]), [OPEN])

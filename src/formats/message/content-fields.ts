@@ -32,7 +32,7 @@ export interface ContentFields {
 }
 
 /** Octets of one field and parameters of one field: what is beyond is not looked at. */
-const FIELD_LIMIT = 16_384
+export const FIELD_LIMIT = 16_384
 const PARAMETERS_LIMIT = 100
 const LANGUAGES_LIMIT = 100
 

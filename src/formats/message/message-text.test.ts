@@ -69,6 +69,37 @@ test('fields, texts in any encoding and names of attachments are looked at, what
   assert.equal(has('body', ''), true)
 })
 
+test('names of attachments are found as people see them, however they are written', () => {
+  const attached = Buffer.from(
+    [
+      "Content-Disposition: attachment; filename*=iso-8859-1'de'Stra%DFe.txt",
+      'Content-Type: multipart/mixed; boundary=b',
+      '',
+      '--b',
+      "Content-Disposition: attachment; filename*=utf-8''%D1%81%D1%87%D1%91%D1%82%20May.pdf",
+      '',
+      '--b',
+      'Content-Type: application/pdf; name*0*=utf-8\'\'Gr%C3%BC; name*1*=%C3%9Fe%20aus; name*2=" Rom.pdf"',
+      '',
+      '--b',
+      'Content-Disposition: attachment; filename*0="quarterly har"; filename*1="bour report.odt"',
+      '',
+      '--b',
+      'Content-Disposition: attachment; filename*=no-charset; size*',
+      '',
+      '--b--',
+      '',
+    ].join('\r\n'),
+  )
+  const text = new MessageText(summarize(attached), attached)
+  for (const name of ['счёт may.pdf', 'grüsse aus rom.pdf', 'quarterly harbour report', 'no-charset', '%D1%87'])
+    assert.equal(text.bodyHas(fold(name)), true, name)
+  assert.equal(text.bodyHas('strasse.txt'), false)
+  assert.equal(text.has('strasse.txt'), true)
+  assert.equal(text.fieldHas('content-disposition', 'strasse.txt'), true)
+  assert.equal(new MessageText(summarize(attached), null).fieldHas('content-disposition', 'strasse.txt'), true)
+})
+
 test('without the content, only fields are known', () => {
   const text = new MessageText(summarize(letter), null)
   assert.equal(text.fieldHas('subject', 'cafe'), true)

@@ -1,11 +1,12 @@
 /**
- * What SEARCH looks at in a message (RFC 9051 §6.4.4): header fields and text parts, decoded (RFC 2045, 2047, charsets) and folded.
+ * What SEARCH looks at in a message (RFC 9051 §6.4.4): header fields and text parts, decoded (RFC 2045, 2047, 2231, charsets) and folded.
  * The one truth for those who search messages and for those who index them: HEADER looks at the fields of one name, BODY at the text
  * parts and at the headers of parts and of enclosed messages (names of attachments stand there), TEXT at all of it.
  */
 import { asBuffer } from '#lib/bytes.ts'
+import { FIELD_LIMIT, parseContentType, parseDisposition } from './content-fields.ts'
 import { decodePartText } from './decode-part.ts'
-import { decodeText } from './encoded-word.ts'
+import { decodeText, parameterText } from './encoded-word.ts'
 import { fold } from './fold.ts'
 import { fieldValue, scanHeader } from './header.ts'
 import type { MimePart } from './mime-index.ts'
@@ -78,10 +79,19 @@ export function lineOf({ name, text }: SearchField): string {
 }
 
 function headerFields(header: Buffer): SearchField[] {
-  return scanHeader(header).fields.map((field) => ({
-    name: field.name,
-    text: fold(decodeText(fieldValue(header, field))),
-  }))
+  return scanHeader(header).fields.map((field) => {
+    const value = fieldValue(header, field)
+    return { name: field.name, text: fold([decodeText(value), ...parameterLines(field.name, value)].join('\n')) }
+  })
+}
+
+/** Beside a field as it stands: its parameters, where they are in pieces or percent-encoded (RFC 2231), as names of attachments often are. */
+function parameterLines(name: string, value: string): string[] {
+  const parse = name === 'content-type' ? parseContentType : name === 'content-disposition' ? parseDisposition : null
+  if (!parse || !value.includes('*')) return []
+  const { parameters } = parse(value.slice(0, FIELD_LIMIT)) ?? { parameters: [] }
+  const names = new Set(parameters.map(([known]) => known.replace(/\*$/, '')))
+  return [...names].map((known) => `${known}="${parameterText(parameters, known)}"`)
 }
 
 function bodyTexts(root: MimePart, content: Buffer): string[] {
