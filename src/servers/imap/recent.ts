@@ -9,8 +9,6 @@ import type { UidRuns } from './uid-runs.ts'
 
 /** Mailboxes remembered; the one longest unused is forgotten first. */
 const REMEMBERED = 100_000
-/** Messages looked at together, from the newest backwards. */
-const PAGE = 64
 
 export class RecentMarks {
   readonly #started: number
@@ -35,15 +33,27 @@ export class RecentMarks {
     return mark
   }
 
+  /** Messages come in the order of their uids, so a few of them say where the recent ones begin, however many there are. */
   async #lastOld(mail: AccountMail, mailbox: MailboxId, uids: UidRuns): Promise<number> {
-    for (let end = uids.length; end > 0; end -= PAGE) {
-      const page = uids.slice(Math.max(0, end - PAGE), end).toArray()
-      // Not by internal dates: mail that is brought along from elsewhere has old ones.
-      const facts = await mail.facts(mailbox, page)
-      const old = facts.findLastIndex((one) => one !== null && one.savedDate < this.#started)
-      if (old >= 0) return page[old]!
+    const isOld = async (place: number) => {
+      // Not the internal date: mail that is brought along from elsewhere has old ones.
+      const [facts] = await mail.facts(mailbox, [uids.at(place)])
+      return facts != null && facts.savedDate < this.#started
     }
-    return 0
+    let low = 0
+    let high = uids.length
+    // From the end in growing steps, because few are new.
+    for (let step = 1; low === 0 && high > 0; step *= 2) {
+      const place = Math.max(0, high - step)
+      if (await isOld(place)) low = place + 1
+      else high = place
+    }
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (await isOld(middle)) low = middle + 1
+      else high = middle
+    }
+    return low === 0 ? 0 : uids.at(low - 1)
   }
 
   /** A session that may change the mailbox has been told of messages up to `uid`. */

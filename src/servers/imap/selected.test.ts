@@ -112,6 +112,31 @@ test('what arrived since the start is recent for the first who looks', async () 
   assert.equal(mine.view.recentCount, 1)
 })
 
+test('however many have arrived, few are looked at to know which are recent', async () => {
+  for (const [old, fresh] of [
+    [0, 0],
+    [0, 1],
+    [1, 0],
+    [0, 1000],
+    [1000, 0],
+    [1000, 1],
+    [1, 1000],
+    [333, 667],
+  ] as const) {
+    const { mail, deliver, select } = await account(old)
+    for (let i = 0; i < fresh; i++) await deliver([], 2_000_000)
+    let asked = 0
+    const { facts } = mail
+    mail.facts = (mailbox, uids) => {
+      asked += uids.length
+      return facts.call(mail, mailbox, uids)
+    }
+    using mine = await select()
+    assert.equal(mine.view.recentCount, fresh)
+    assert.ok(asked <= 20 && (fresh > 0 || asked <= 1), `${asked} of ${old} and ${fresh}`)
+  }
+})
+
 test('the store is asked once for each change, however many sessions wait', async () => {
   const { mail, inbox, deliver, select } = await account(3)
   let questions = 0
