@@ -3,6 +3,7 @@
  * names is wider, since whoever pulls it keeps the owner out as well. Where several processes take logins, each tells the others.
  */
 import RateLimiterMemory from 'rate-limiter-flexible/lib/RateLimiterMemory.js'
+import { ScramOffers } from './scram-offers.ts'
 
 const WINDOW_SECONDS = 600
 
@@ -12,9 +13,12 @@ export interface FailedLogin {
   readonly ip: string
   /** As tried, in lower case. */
   readonly name: string
+  /** When it was tried by SCRAM, milliseconds since the epoch. */
+  readonly byScram?: number
 }
 
 export class LoginBrakes {
+  readonly scramOffers = new ScramOffers()
   readonly #perIp: RateLimiterMemory
   readonly #perName: RateLimiterMemory
   readonly #perSetting: RateLimiterMemory
@@ -40,7 +44,8 @@ export class LoginBrakes {
   }
 
   /** It happened in another process. */
-  async learn({ kind, ip, name }: FailedLogin): Promise<void> {
+  async learn({ kind, ip, name, byScram }: FailedLogin): Promise<void> {
+    if (byScram !== undefined) this.scramOffers.failed(ip, byScram)
     // The limiter refuses what is over the limit; it is counted all the same.
     if (kind === 'passphrase') {
       await this.#perSetting.consume(settingOf(ip, name)).catch(() => {})

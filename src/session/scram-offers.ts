@@ -7,20 +7,16 @@ const FORGOTTEN_AFTER_MS = 86_400_000
 const ADDRESSES_MAX = 10_000
 
 export class ScramOffers {
+  /** Milliseconds since the epoch. */
   readonly #failed = new Map<string, number>()
-  readonly #now: () => number
 
-  constructor(now: () => number) {
-    this.#now = now
+  suits(ip: string, now: number): boolean {
+    return now - (this.#failed.get(ip) ?? Number.NEGATIVE_INFINITY) >= FORGOTTEN_AFTER_MS
   }
 
-  suits(ip: string): boolean {
-    return this.#now() - (this.#failed.get(ip) ?? Number.NEGATIVE_INFINITY) >= FORGOTTEN_AFTER_MS
-  }
-
-  failed(ip: string): void {
+  failed(ip: string, now: number): void {
     this.#failed.delete(ip)
-    this.#failed.set(ip, this.#now())
+    this.#failed.set(ip, now)
     // The oldest goes: it was soon to be forgotten.
     const [oldest] = this.#failed.keys()
     if (this.#failed.size > ADDRESSES_MAX && oldest !== undefined) this.#failed.delete(oldest)

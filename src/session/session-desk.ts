@@ -22,7 +22,6 @@ import { LoginBrakes } from './login-brakes.ts'
 import { openingNotices } from './openings.ts'
 import type { Resealing } from './resealing.ts'
 import type { ShownProof } from './scram-exchange.ts'
-import { ScramOffers } from './scram-offers.ts'
 import { mergeSentCopies } from './sent-copies.ts'
 import type {
   LoginAttempt,
@@ -61,7 +60,7 @@ interface Opened {
 export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
   const { failedLogins } = options
   const brakes = typeof failedLogins === 'number' ? new LoginBrakes(failedLogins) : failedLogins
-  const offers = new ScramOffers(() => options.clock.now())
+  const now = () => options.clock.now()
   let resealing: Promise<Resealing> | null = null
 
   /** null when there is nothing to re-seal: then its code is not even loaded. */
@@ -93,7 +92,7 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
   }
 
   /** The same words and counts, whatever the way in. */
-  async function admit({ user, protocol, ip }: Comer, way: Way): Promise<LoginResult> {
+  async function admit({ user, protocol, ip, byScram }: Comer, way: Way): Promise<LoginResult> {
     const name = user.toLowerCase()
     const refused = (outcome: string, why: string): void => {
       options.metrics.count('logins', { protocol, outcome })
@@ -106,7 +105,7 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
       }
       const opened = await unlock(user, way)
       if (!opened) {
-        await brakes.count({ kind: 'wrong', ip, name })
+        await brakes.count({ kind: 'wrong', ip, name, ...(byScram ? { byScram: now() } : {}) })
         refused('refused', 'wrong credential, unknown or suspended account')
         return { kind: 'refused' }
       }
@@ -138,7 +137,7 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
     return import('./scram-exchange.ts').then(({ beginExchange }) =>
       beginExchange(clientFirst, {
         termsOf: (user) => evenly(options.clock, TERMS_MS, () => scramTerms({ user, protocol, ip })),
-        enter: (user, shown, signed) => enterByProof({ user, protocol, ip }, shown, signed),
+        enter: (user, shown, signed) => enterByProof({ user, protocol, ip, byScram: true }, shown, signed),
       }),
     )
   }
@@ -160,14 +159,13 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
       if (unlocked) signed(unlocked.signature)
       return unlocked?.keys ?? null
     })
-    if (result.kind === 'welcome') offers.worked(comer.ip)
-    else if (result.kind === 'refused') offers.failed(comer.ip)
-    if (result.kind !== 'welcome') await refusal
+    if (result.kind === 'welcome') brakes.scramOffers.worked(comer.ip)
+    else await refusal
     overwriteStackSoon()
     return result
   }
 
-  const offersScram = (ip: string) => options.keyring.scramIsUsed && offers.suits(ip)
+  const offersScram = (ip: string) => options.keyring.scramIsUsed && brakes.scramOffers.suits(ip, now())
 
   return { login, offersScram, beginScram }
 }
@@ -186,7 +184,7 @@ async function evenly<T>(clock: Clock, ms: number, work: () => Promise<T>): Prom
   return done
 }
 
-type Comer = Omit<LoginAttempt, 'credential'>
+type Comer = Omit<LoginAttempt, 'credential'> & { readonly byScram?: boolean }
 /** null: wrong. */
 type Way = (account: AccountId | null) => Promise<UnlockedKeys | null>
 

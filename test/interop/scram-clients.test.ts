@@ -26,7 +26,9 @@ describe('SCRAM-SHA-256', needs('gsasl', 'msmtp', 'mbsync', 'mutt', 'script'), (
     directory = await temporaryDirectory('scram')
     await mkdir(directory.join('provider'))
     const accounts = [{ address, password: PASSWORD }]
-    provider = await makeProvider({ directory: directory.join('provider'), domain: 'alpha.test', accounts })
+    // two, so that what one process learns the other must know
+    const settings = { 'front.processes': '2' }
+    provider = await makeProvider({ directory: directory.join('provider'), domain: 'alpha.test', accounts, settings })
     await provider.start()
   })
   after(async () => {
