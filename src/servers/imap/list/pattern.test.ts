@@ -19,6 +19,15 @@ test('wildcards of RFC 3501 §6.3.8', () => {
   assert.deepEqual(matching('lists', names), [])
 })
 
+test('INBOX has no case', () => {
+  const names = ['INBOX', 'INBOX/a', 'inbound', 'INBOUND', 'x/INBOX']
+  assert.deepEqual(matching('inbox*', names), ['INBOX', 'INBOX/a'])
+  assert.deepEqual(matching('inb%', names), ['INBOX', 'inbound'])
+  assert.deepEqual(matching('*box', names), ['INBOX'])
+  assert.deepEqual(matching('ox', names, 'InB'), ['INBOX'])
+  assert.deepEqual(matching('%', names, 'inbox/'), ['INBOX/a'])
+})
+
 test('a pattern made to take long is refused or quick', () => {
   assert.throws(() => listPattern('', '*a'.repeat(21)), /too long/)
   assert.throws(() => listPattern('', 'a'.repeat(1001)), /too long/)

@@ -7,7 +7,16 @@ const MOST_WILDCARDS = 20
 
 /** A test for names, in time proportional to the lengths of name and pattern. Throws NO for a pattern beyond reason. */
 export function listPattern(reference: string, pattern: string): (name: string) => boolean {
-  const whole = (reference + pattern).replace(/[*%]*\*[*%]*/g, '*')
+  const written = reference + pattern
+  const asWritten = tester(written)
+  // RFC 3501 §5.1: INBOX has no case, so neither have patterns where they mean it.
+  const inbox = tester(written.replace(/[a-z]+/g, (letters) => letters.toUpperCase()))
+  const belowInbox = tester(written.replace(/^inbox/i, 'INBOX'))
+  return (name) => asWritten(name) || (name === 'INBOX' ? inbox(name) : name.startsWith('INBOX/') && belowInbox(name))
+}
+
+function tester(pattern: string): (name: string) => boolean {
+  const whole = pattern.replace(/[*%]*\*[*%]*/g, '*')
   const simple = whole.replace(/%+/g, '%')
   const wildcards = simple.match(/[*%]/g)?.length ?? 0
   if (simple.length > LONGEST_PATTERN || wildcards > MOST_WILDCARDS) throw no('LIMIT', 'This pattern is too long')
