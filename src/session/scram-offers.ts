@@ -1,7 +1,7 @@
 /**
  * Whom SCRAM is offered. Programs that choose by themselves take it where it is offered, and with the account's own password fail
- * at it: after that, the address they come from is not offered it for a day, so that they go on with PLAIN. Whoever
- * insists is let in all the same, and is offered it again.
+ * at it: after that, the address they come from is not offered it for a day, so that they go on with PLAIN. Who
+ * insists is let in all the same, and by this process offered it again.
  */
 const FORGOTTEN_AFTER_MS = 86_400_000
 const ADDRESSES_MAX = 10_000

@@ -117,12 +117,6 @@ SyncState *
     const { code, output } = await gsasl(app)
     assert.equal(code, 0, output)
     assert.match(output, /server trusted/)
-    assert.match((await gsasl(PASSWORD)).output, /NO \[AUTHENTICATIONFAILED\]/)
-    // who failed is not offered it, and who insists is let in: from then on it is offered again
-    await using talk = await connectDialog({ host: provider.host, port: provider.ports.imaps, tls: true })
-    await talk.play('S: * OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE SASL-IR AUTH=PLAIN] …')
-    const how = { command: '1 AUTHENTICATE', prompt: '+ ' }
-    assert.match(await playScram(talk, new ScramClient(address, app), how), /^1 OK /)
   })
 
   it('msmtp sends, mbsync copies and mutt reads by it', async () => {
@@ -149,6 +143,11 @@ SyncState *
     const again = await mbsync('*', PASSWORD)
     assert.equal(again.code, 0, again.output)
     assert.match(again.output, /Authenticating with SASL mechanism PLAIN/)
+    // who insists is let in all the same
+    await using talk = await connectDialog({ host: provider.host, port: provider.ports.imaps, tls: true })
+    await talk.play('S: * OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE SASL-IR AUTH=PLAIN] …')
+    const how = { command: '1 AUTHENTICATE', prompt: '+ ' }
+    assert.match(await playScram(talk, new ScramClient(address, app), how), /^1 OK /)
   })
 
   it('no password is in the log', async () => {
