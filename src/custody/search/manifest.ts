@@ -24,8 +24,6 @@ export interface Manifest {
   readonly large: readonly number[]
 }
 
-export const EMPTY: Manifest = { shards: [], covered: [], unreadable: [], generations: 0, large: [] }
-
 export function encodeManifest(manifest: Manifest): Buffer {
   return Buffer.from(JSON.stringify(manifest))
 }

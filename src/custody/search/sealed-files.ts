@@ -20,16 +20,19 @@ export interface IndexFiles {
   names(): Promise<readonly string[]>
   /** Whether it was written so long ago that nobody is about to name it. */
   isOld(name: string): Promise<boolean>
+  /** Before files are changed, by one process at a time. null: another one is about it. Reading needs none. */
+  claim(): Promise<Disposable | null>
 }
 
 export type Opened =
-  | { readonly kind: 'open'; readonly octets: Buffer; readonly isOld: boolean }
+  | { readonly kind: 'open'; readonly octets: Buffer; readonly isOld: boolean; readonly mark: string }
   /** Also of another account, or under a key that is not here. */
   | { readonly kind: 'damaged' | 'older' | 'newer' | 'missing' }
 
 /** Another one when the files, or the texts that messages are taken to have (message-text.ts), are not what they were. */
 const VERSION = 2
 const PREFIX = 5
+const NONCE = 12
 const LENGTH = 4
 const SMALLEST_PAGE = 4096
 /** Of the size: padding is at most so much of it. */
@@ -55,8 +58,8 @@ export class SealedFiles implements Disposable {
     return `letterlock search|${VERSION}|${this.#account}|${name}|${count}`
   }
 
-  /** Wipes what it is given. `count` can be read without keys. */
-  async write(name: string, clear: Bytes, count = 0): Promise<void> {
+  /** Wipes what it is given. `count` can be read without keys. Answers the file's mark: no other one has it. */
+  async write(name: string, clear: Bytes, count = 0): Promise<string> {
     const compressed = await compress(clear)
     wipe(clear)
     const padded = Buffer.alloc(paddedSize(LENGTH + compressed.length))
@@ -68,7 +71,9 @@ export class SealedFiles implements Disposable {
     prefix.writeUInt32LE(count, 1)
     const sealed = sealOctets(this.#keys[0]!, this.#purpose(name, count), padded)
     wipe(padded)
-    await this.#files.write(name, Buffer.concat([prefix, sealed]))
+    const file = Buffer.concat([prefix, sealed])
+    await this.#files.write(name, file)
+    return markOf(file)
   }
 
   async open(name: string): Promise<Opened> {
@@ -82,7 +87,7 @@ export class SealedFiles implements Disposable {
       if (!padded) continue
       const octets = await decompress(padded.subarray(LENGTH, LENGTH + padded.readUInt32LE()))
       wipe(padded)
-      return { kind: 'open', octets, isOld: index > 0 }
+      return { kind: 'open', octets, isOld: index > 0, mark: markOf(found) }
     }
     return { kind: 'damaged' }
   }
@@ -100,6 +105,11 @@ export class SealedFiles implements Disposable {
   [Symbol.dispose](): void {
     for (const key of this.#keys) wipe(key)
   }
+}
+
+/** Its nonce. */
+function markOf(file: Bytes): string {
+  return asBuffer(file).toString('hex', PREFIX, PREFIX + NONCE)
 }
 
 function paddedSize(size: number): number {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createClaims } from '#lib/claims.ts'
 import { type Fields, type Logger, silentLogger } from '#lib/log.ts'
 import { type IndexFiles, SealedFiles } from './sealed-files.ts'
 import { NO, OPEN, SearchIndex, YES } from './search-index.ts'
 
 function memoryFiles(): IndexFiles & { readonly kept: Map<string, Uint8Array> } {
   const kept = new Map<string, Uint8Array>()
+  const claims = createClaims()
   return {
     kept,
     read: async (name) => kept.get(name) ?? null,
@@ -13,6 +15,7 @@ function memoryFiles(): IndexFiles & { readonly kept: Map<string, Uint8Array> } 
     remove: async (name) => void kept.delete(name),
     names: async () => [...kept.keys()],
     isOld: async () => true,
+    claim: () => claims.take(''),
   }
 }
 
@@ -161,6 +164,26 @@ test('an index that is damaged, another account’s, of a newer program or an ol
   await fill(alice, 1, 1)
   await using bob = await SearchIndex.open({ account: 'bob', keys: [key(1)], files, logger: silentLogger })
   assert.equal(bob.documents, 0)
+})
+
+test('what another process merged away is read where it is now, and what it added is found', async () => {
+  const files = memoryFiles()
+  const { logger, lines } = listening()
+  await using ours = await open(files)
+  for (let id = 1; id <= 4; id++) await fill(ours, id, id)
+  await using theirs = await open(files, logger)
+  await fill(ours, 5, 5)
+  await ours.tidy(null, () => false)
+  assert.deepEqual(await states(theirs, 'about gard', [1, 2, 3, 4, 5, 6]), [YES, NO, YES, NO, YES, OPEN])
+  assert.deepEqual(lines, [], 'nothing is damaged')
+  await fill(ours, 6, 6)
+  assert.deepEqual(await states(theirs, 'about river', [5, 6]), [NO, OPEN])
+  assert.equal(await theirs.refresh(), true)
+  assert.equal(await theirs.refresh(), false)
+  assert.equal(theirs.covered.gapBelow(6), null)
+  await fill(theirs, 7, 7)
+  assert.equal(await ours.refresh(), true)
+  assert.deepEqual(await states(ours, 'about gard', [5, 6, 7, 8]), [YES, NO, YES, OPEN])
 })
 
 test('after a new key everything is written under it', async () => {

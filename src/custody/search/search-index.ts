@@ -6,14 +6,17 @@
  * of some thousand messages are closed. What is deleted stays in its shard, unseen, until that is made anew. It is a cache: a shard that
  * is damaged is left out and what it covered is indexed again.
  *
+ * Several processes may have it open at once. One of them at a time, which has claimed the files and refreshed what it knows, changes them;
+ * the others read on, and what they do not know of yet is open for them.
+ *
  * It must never write anything in clear, nor name a word in a log. It knows neither mailboxes nor how messages are read.
  */
 import { randomBytes } from 'node:crypto'
 import type { Bytes } from '#lib/bytes.ts'
 import type { Logger } from '#lib/log.ts'
 import { IdRuns } from './id-runs.ts'
-import { decodeManifest, EMPTY, encodeManifest, MANIFEST, type Manifest } from './manifest.ts'
-import { type IndexFiles, SealedFiles } from './sealed-files.ts'
+import { decodeManifest, encodeManifest, MANIFEST, type Manifest } from './manifest.ts'
+import { type IndexFiles, type Opened, SealedFiles } from './sealed-files.ts'
 import { type DocumentTexts, ShardBuilder } from './shard-builder.ts'
 import { mergeShards } from './shard-merge.ts'
 import { type FoldedQuery, markMatching } from './shard-query.ts'
@@ -56,38 +59,62 @@ export class SearchIndex implements AsyncDisposable {
   readonly #generations: number
   readonly #heldOctets: number
   readonly #set = new ShardSet()
-  readonly #covered: IdRuns
-  readonly #unreadable: Set<number>
-  readonly #large: Set<number>
+  #covered = new IdRuns([])
+  #unreadable = new Set<number>()
+  #large = new Set<number>()
   /** Not on the disk yet. */
   readonly #fresh = new Set<StoredShard>()
   #builder: ShardBuilder | null = null
   #changed = false
-  #isOld: boolean
+  #isOld = false
+  /** Of the manifest that was read or written last; null: there was none. */
+  #mark: string | null = null
 
-  private constructor(options: SearchIndexOptions, files: SealedFiles, manifest: Manifest, isOld: boolean) {
+  private constructor(options: SearchIndexOptions, files: SealedFiles) {
     this.#files = files
     this.#logger = options.logger
     this.#account = options.account
     this.#generations = options.keys.length
     this.#heldOctets = options.heldOctets ?? HELD_OCTETS
-    for (const row of manifest.shards) this.#set.add(new StoredShard(row, files))
-    this.#covered = new IdRuns(manifest.covered)
-    const isRetried = manifest.generations !== options.keys.length
-    if (isRetried) for (const id of manifest.unreadable) this.#covered.remove(id, id)
-    this.#unreadable = new Set(isRetried ? [] : manifest.unreadable)
-    this.#large = new Set(manifest.large)
-    this.#isOld = isOld
   }
 
   static async open(options: SearchIndexOptions): Promise<SearchIndex> {
     const { account, keys, files, logger } = options
-    const sealed = new SealedFiles(account, keys, files)
-    const opened = await sealed.open(MANIFEST)
-    if (opened.kind === 'open') return new SearchIndex(options, sealed, decodeManifest(opened.octets), opened.isOld)
-    if (opened.kind !== 'missing')
-      logger.warn({ account, outcome: opened.kind }, 'the search index cannot be read and is made anew')
-    return new SearchIndex(options, sealed, EMPTY, false)
+    const index = new SearchIndex(options, new SealedFiles(account, keys, files))
+    const outcome = await index.#read()
+    if (outcome !== 'open' && outcome !== 'missing')
+      logger.warn({ account, outcome }, 'the search index cannot be read and is made anew')
+    return index
+  }
+
+  /** Takes over what another process wrote meanwhile, and forgets what of it is not written yet. false: nobody wrote. */
+  async refresh(): Promise<boolean> {
+    const before = this.#mark
+    await this.#read()
+    return this.#mark !== before
+  }
+
+  async #read(): Promise<Opened['kind']> {
+    const opened = await this.#files.open(MANIFEST)
+    if (opened.kind !== 'open' || opened.mark === this.#mark) return opened.kind
+    const manifest = decodeManifest(opened.octets)
+    const ids = new Set(manifest.shards.map(({ id }) => id))
+    const known = this.#set.shards.filter((one) => !this.#fresh.has(one) && ids.has(one.row.id))
+    const knownIds = new Set(known.map(({ row }) => row.id))
+    const put = manifest.shards.filter(({ id }) => !knownIds.has(id)).map((row) => new StoredShard(row, this.#files))
+    const gone = this.#set.shards.filter((one) => !known.includes(one))
+    this.#set.exchange(gone, put)
+    this.#fresh.clear()
+    this.#builder = null
+    this.#covered = new IdRuns(manifest.covered)
+    const isRetried = manifest.generations !== this.#generations
+    if (isRetried) for (const id of manifest.unreadable) this.#covered.remove(id, id)
+    this.#unreadable = new Set(isRetried ? [] : manifest.unreadable)
+    this.#large = new Set(manifest.large)
+    this.#isOld = opened.isOld
+    this.#mark = opened.mark
+    this.#changed = false
+    return 'open'
   }
 
   /** Messages in it. */
@@ -218,7 +245,7 @@ export class SearchIndex implements AsyncDisposable {
       generations: this.#generations,
       large: [...this.#large],
     }
-    await this.#files.write(MANIFEST, encodeManifest(manifest), this.documents)
+    this.#mark = await this.#files.write(MANIFEST, encodeManifest(manifest), this.documents)
   }
 
   /** Removes old files that are not the index's any more. */
@@ -281,8 +308,9 @@ export class SearchIndex implements AsyncDisposable {
     }
   }
 
-  /** Takes out shards that cannot be opened; what they covered is to be indexed again. */
+  /** Takes out shards that cannot be opened; what they covered is to be indexed again. Others may have put something else in their place. */
   async #dropDamaged(): Promise<void> {
+    if (await this.refresh()) return
     for (const shard of [...this.#set.shards]) {
       const error = await shard.whole().then(
         () => null,

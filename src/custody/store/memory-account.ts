@@ -1,4 +1,5 @@
 import { asBuffer, type Bytes } from '#lib/bytes.ts'
+import { createClaims } from '#lib/claims.ts'
 import { DELETED, decodeFlags, encodeFlags, type FlagSet, KEYWORDS_PER_MAILBOX, SEEN } from './flags.ts'
 import type { ContentId, ContentReplacement, PageId, SealedMessage, UnsealingState } from './indexed-mail-store.ts'
 import {
@@ -72,6 +73,7 @@ export class MemoryAccount {
   /** Encoded; of the account itself under null. */
   readonly annotations = new Map<MailboxId | null, Bytes>()
   readonly searchFiles = new Map<string, Bytes>()
+  readonly searchClaims = createClaims()
   #used = 0
   #modseq = 0
   #nextMailbox = 1

@@ -1,4 +1,5 @@
 import type { Bytes } from '#lib/bytes.ts'
+import type { Claims } from '#lib/claims.ts'
 import type { IndexFiles } from '../search/sealed-files.ts'
 import type { ContentRun, MailboxContents, PlacedContent, Searchable } from './indexed-mail-store.ts'
 import type { MailboxId } from './mail-store.ts'
@@ -10,7 +11,7 @@ export class MemorySearchable implements Searchable {
 
   constructor(account: MemoryAccount) {
     this.#account = account
-    this.files = memoryFiles(account.searchFiles)
+    this.files = memoryFiles(account.searchFiles, account.searchClaims)
   }
 
   async mailbox(mailbox: MailboxId): Promise<MailboxContents> {
@@ -32,12 +33,13 @@ export class MemorySearchable implements Searchable {
   }
 }
 
-function memoryFiles(kept: Map<string, Bytes>): IndexFiles {
+function memoryFiles(kept: Map<string, Bytes>, claims: Claims): IndexFiles {
   return {
     read: async (name) => kept.get(name) ?? null,
     write: async (name, octets) => void kept.set(name, octets),
     remove: async (name) => void kept.delete(name),
     names: async () => [...kept.keys()],
     isOld: async () => true,
+    claim: () => claims.take('search'),
   }
 }

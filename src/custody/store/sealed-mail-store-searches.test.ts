@@ -95,3 +95,23 @@ test('new mail is indexed soon after it came', async () => {
   await clock.advance(6000)
   while ((await found(search, session))[0] < 3) await nextTurn()
 })
+
+test('two processes make one index: one of them at a time, and the other one goes on where that ended', async () => {
+  const clock = createFakeClock()
+  await using searches = new Searches({ clock, logger: silentLogger })
+  const session = await sessionOf('alice', 3)
+  const search = await searches.join(session)
+  {
+    using other = await session.searchable.files.claim()
+    assert.ok(other)
+    search.wake()
+    while (clock.waiting === 0) await nextTurn()
+    assert.deepEqual(await found(search, session), [0, 3], 'whoever searches waits for nobody')
+    assert.equal((await session.searchable.files.names()).length, 0)
+  }
+  await clock.advance(31_000)
+  while (!(await session.searchable.files.names()).includes('manifest')) await nextTurn()
+  await using others = new Searches({ clock, logger: silentLogger })
+  const theirs = await others.join({ ...session })
+  assert.deepEqual(await found(theirs, session), [3, 0])
+})

@@ -21,6 +21,8 @@ const FIELDS_LIMIT = 20_000
 const HELD_OCTETS = 100_000_000
 /** Mailboxes whose messages are remembered. */
 const MAILBOXES_KEPT = 16
+/** When another process makes the index: until it is looked whether that left something to do. */
+const TAKEN_MS = 30_000
 const ALL_LIMIT = 5000
 /** What is deleted stays in the index until there is much of it. */
 const DEAD_SPARED = 64
@@ -129,7 +131,11 @@ export class AccountSearch implements AsyncDisposable {
 
   /** The same, soon: others may follow. */
   wakeLater(): void {
-    if (!this.#closed) this.#later ??= this.#around.clock.after(this.#around.gatherMs, () => this.wake())
+    this.#wakeAfter(this.#around.gatherMs)
+  }
+
+  #wakeAfter(ms: number): void {
+    if (!this.#closed) this.#later ??= this.#around.clock.after(ms, () => this.wake())
   }
 
   /** Resolves when no message is being read. */
@@ -142,26 +148,46 @@ export class AccountSearch implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
+    const session = this.#session
+    if (!session) return
     try {
-      if (!this.#swept) await this.#index.sweep()
-      this.#swept = true
       while (this.#again) {
         this.#again = false
-        let isNew = false
-        for (;;) {
-          await this.#session?.quiet()
-          if (!(await this.#stepped())) break
-          isNew = true
+        if (await this.#hasWork(session)) {
+          using claim = await session.searchable.files.claim()
+          if (claim) await this.#work()
+          else this.#wakeAfter(TAKEN_MS)
         }
-        await this.#index.commit()
-        await this.#tidy(isNew)
+        // An index that is only kept up to date needs no memory.
+        if (this.lastUsed === 0) await this.#index.release()
       }
-      // An index that is only kept up to date needs no memory.
-      if (this.lastUsed === 0) await this.#index.release()
     } catch (error) {
-      const account = this.#session?.account
-      if (account) this.#around.logger.warn({ account, error: error as Error }, 'stopped indexing texts for now')
+      const { account } = session
+      this.#around.logger.warn({ account, error: error as Error }, 'stopped indexing texts for now')
     }
+  }
+
+  async #hasWork({ searchable }: SearchingSession): Promise<boolean> {
+    return this.#index.isOld || (await this.#gap(searchable)) !== null
+  }
+
+  async #gap(searchable: Searchable): Promise<ContentRun | null> {
+    const [newest] = await searchable.placed(EVERYTHING, 1)
+    return newest ? this.#index.covered.gapBelow(newest.content) : null
+  }
+
+  async #work(): Promise<void> {
+    await this.#index.refresh()
+    if (!this.#swept) await this.#index.sweep()
+    this.#swept = true
+    let isNew = false
+    for (;;) {
+      await this.#session?.quiet()
+      if (!(await this.#stepped())) break
+      isNew = true
+    }
+    await this.#index.commit()
+    await this.#tidy(isNew)
   }
 
   /** false: there is nothing to do, or nobody with keys. */
@@ -175,8 +201,7 @@ export class AccountSearch implements AsyncDisposable {
 
   async #takeSome(session: SearchingSession): Promise<boolean> {
     const { searchable } = session
-    const [newest] = await searchable.placed(EVERYTHING, 1)
-    const gap = newest ? this.#index.covered.gapBelow(newest.content) : null
+    const gap = await this.#gap(searchable)
     if (!gap) return false
     const found = await searchable.placed(gap, GROUP)
     const group = within(found, GROUP_OCTETS)
@@ -228,9 +253,6 @@ export class AccountSearch implements AsyncDisposable {
     this.#again = false
     this.#later?.[Symbol.dispose]()
     await this.#running
-    await this.#index.commit().catch((error) => {
-      this.#around.logger.warn({ error }, 'could not keep the search index')
-    })
     await this.#index[Symbol.asyncDispose]()
   }
 }

@@ -2,9 +2,11 @@ import { constants } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Bytes } from '#lib/bytes.ts'
+import { claimFile } from '#lib/sqlite-claim.ts'
 import type { IndexFiles } from '../search/sealed-files.ts'
 
 const UNFINISHED = '.new'
+const CLAIM = 'claim'
 const OLD_MS = 60 * 60_000
 
 /** The files of an account's search index, in a folder of their own. They are a cache: nothing waits for the disk. */
@@ -24,9 +26,7 @@ export class SearchFiles implements IndexFiles {
   async write(name: string, octets: Bytes): Promise<void> {
     const path = join(this.#directory, name)
     const unfinished = `${path}${UNFINISHED}`
-    await mkdir(this.#directory, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error
-    })
+    await this.#make()
     const file = await open(unfinished, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o600)
     try {
       await file.writeFile(octets)
@@ -39,6 +39,17 @@ export class SearchFiles implements IndexFiles {
     await rename(unfinished, path)
   }
 
+  async #make(): Promise<void> {
+    await mkdir(this.#directory, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
+  }
+
+  async claim(): Promise<Disposable | null> {
+    await this.#make()
+    return claimFile(join(this.#directory, CLAIM))
+  }
+
   async remove(name: string): Promise<void> {
     await rm(join(this.#directory, name), { force: true })
   }
@@ -49,7 +60,8 @@ export class SearchFiles implements IndexFiles {
   }
 
   async names(): Promise<readonly string[]> {
-    return (await readdir(this.#directory).catch(nullWhenMissing)) ?? []
+    const names = (await readdir(this.#directory).catch(nullWhenMissing)) ?? []
+    return names.filter((name) => name !== CLAIM)
   }
 }
 

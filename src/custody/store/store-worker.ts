@@ -6,6 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { type Bytes, wipe } from '#lib/bytes.ts'
 import { systemClock } from '#lib/clock.ts'
 import type { Fields, Logger } from '#lib/log.ts'
+import { Settling } from '#lib/settling.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import type { ChangesMade } from './change-hub.ts'
 import type {
@@ -294,7 +295,9 @@ if (parentPort) {
   const worker = new StoreWorker(workerData as WorkerSetting, (message, transfer) =>
     port.postMessage(message, transfer),
   )
+  const settling = new Settling(systemClock)
   port.on('message', (message: ToWorker) => {
+    settling.worked()
     void worker.hear(message).finally(() => {
       if (message.to === 'end') port.close()
     })
