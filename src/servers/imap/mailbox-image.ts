@@ -37,6 +37,9 @@ export interface Picture {
 
 const UNSEEN: Picture = { uidValidity: 0, runs: UidRuns.EMPTY, modseq: 0, uidNext: 1 }
 
+/** More than a mailbox has in use at a time: without a bound, a client that takes ever new ones would have all of them told each time. */
+const MOST_KEYWORDS = 2_000
+
 /** A session that has the mailbox selected. */
 export interface Onlooker {
   /** It has taken all news up to here. */
@@ -48,8 +51,10 @@ export interface Onlooker {
 export class MailboxImage {
   readonly mailbox: MailboxId
   readonly onlookers = new Set<Onlooker>()
-  /** By lower-case name, as first spelled; in the order in which they were met. */
+  /** By lower-case name, as first spelled; in the order in which they were met. Those met first go when there are too many. */
   readonly keywords = new Map<string, string>()
+  /** How often a keyword was met that is not among them. */
+  keywordsMet = 0
   #picture = UNSEEN
   /** Ascending; together they cover all that happened since the first of them began. */
   #news: News[] = []
@@ -114,7 +119,10 @@ export class MailboxImage {
 
   learnKeyword(name: string): void {
     const folded = name.toLowerCase()
-    if (!this.keywords.has(folded)) this.keywords.set(folded, name)
+    if (this.keywords.has(folded)) return
+    this.keywords.set(folded, name)
+    this.keywordsMet++
+    if (this.keywords.size > MOST_KEYWORDS) this.keywords.delete(this.keywords.keys().next().value!)
   }
 
   /**

@@ -47,6 +47,20 @@ async function account(messages: number) {
   return { store, mail, inbox, deliver, recent, select }
 }
 
+test('keywords without end are told a bounded number at a time, and each new one', async () => {
+  const { mail, inbox, select } = await account(1)
+  using mine = await select()
+  let said = ''
+  for (let round = 0; round < 60; round++) {
+    const flags = Array.from({ length: 50 }, (_, index) => `k${round}-${index}`)
+    await mail.setFlags(inbox, [1], { mode: 'replace', flags })
+    said = await mine.catchUp(ALL)
+  }
+  assert.match(said, /FLAGS .* k59-49\)/)
+  const [line] = said.split('\r\n')
+  assert.ok(line!.split(' ').length < 2100)
+})
+
 test('news of others are told in order, expunges only when allowed', async () => {
   const { mail, inbox, deliver, select } = await account(4)
   using mine = await select()

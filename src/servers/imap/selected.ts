@@ -84,7 +84,7 @@ export class SelectedMailbox implements Onlooker, Disposable {
   readonly #own = new Map<Uid, number>()
   /** The list that was looked at last. */
   #learnt: readonly string[] = []
-  /** How many keywords of the image the client has been told of. */
+  /** Up to which of the keywords that were met the client has been told. */
   #keywords = 0
 
   private constructor(
@@ -106,7 +106,7 @@ export class SelectedMailbox implements Onlooker, Disposable {
     this.#held = held
     this.#image = held.image
     this.#modseq = modseq
-    this.#keywords = this.#image.keywords.size
+    this.#keywords = this.#image.keywordsMet
     this.#image.onlookers.add(this)
   }
 
@@ -298,8 +298,8 @@ export class SelectedMailbox implements Onlooker, Disposable {
 
   /** A FLAGS response when there are keywords that the client has not been told of. */
   tellKeywords(): string {
-    if (this.#keywords === this.#image.keywords.size) return ''
-    this.#keywords = this.#image.keywords.size
+    if (this.#keywords === this.#image.keywordsMet) return ''
+    this.#keywords = this.#image.keywordsMet
     return `* FLAGS (${this.definedFlags().join(' ')})\r\n`
   }
 
