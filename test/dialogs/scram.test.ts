@@ -41,7 +41,7 @@ test('IMAP: step by step without an initial response (RFC 3501 §6.2.2)', async 
 test('IMAP: a wrong password and an unknown user hear the same, and not for ever', async () => {
   await using imap = await startImap({ limits: { loginAttempts: 3 } })
   await using talk = await imap.connect()
-  const refusal = '1 NO [AUTHENTICATIONFAILED] User or password is wrong'
+  const refusal = '1 NO [AUTHENTICATIONFAILED] User or password is wrong; by SCRAM only app passwords log in'
   assert.equal(await playScram(talk, new ScramClient(ALICE, 'wrong'), IMAP), refusal)
   assert.equal(await playScram(talk, new ScramClient('nobody@alpha.test', PASSWORD), IMAP), refusal)
   assert.equal(await playScram(talk, new ScramClient('nobody@alpha.test', ''), IMAP), refusal)
@@ -111,7 +111,8 @@ test('POP3: the whole exchange, and what is no exchange', async () => {
     C: @@@@
     S: -ERR Not base64
   `)
-  assert.equal(await playScram(talk, new ScramClient(ALICE, 'no'), POP3), '-ERR [AUTH] User or password is wrong')
+  const refusal = '-ERR [AUTH] User or password is wrong; by SCRAM only app passwords log in'
+  assert.equal(await playScram(talk, new ScramClient(ALICE, 'no'), POP3), refusal)
   assert.equal(await playScram(talk, new ScramClient(ALICE, PASSWORD), POP3), '+OK Welcome')
   await talk.play('C: STAT\nS: +OK 0 0\nC: QUIT\nS: +OK …\nCLOSED')
 })
@@ -127,8 +128,14 @@ test('submission: the whole exchange, and what is no exchange', async () => {
     C: *
     S: 501 5.7.0 Authentication cancelled
   `)
-  assert.match(await playScram(talk, new ScramClient(ANN, 'wrong'), SMTP), /^535 5\.7\.8 /)
-  assert.match(await playScram(talk, new ScramClient('eve@alpha.test', 'wrong'), SMTP), /^535 5\.7\.8 /)
+  assert.match(
+    await playScram(talk, new ScramClient(ANN, 'wrong'), SMTP),
+    /^535 5\.7\.8 .* by SCRAM only app passwords/,
+  )
+  assert.match(
+    await playScram(talk, new ScramClient('eve@alpha.test', 'wrong'), SMTP),
+    /^535 5\.7\.8 .* by SCRAM only app passwords/,
+  )
   assert.match(await playScram(talk, new ScramClient(ANN, 'correct horse'), SMTP), /^235 2\.7\.0 /)
   await talk.play(`C: MAIL FROM:<${ANN}>\nS: 250 …`)
 })

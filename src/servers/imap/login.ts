@@ -1,7 +1,7 @@
 /** The way in: from what the desk says to a session, the same for LOGIN and AUTHENTICATE. */
 
 import { ConnectionOver } from '#servers/line/connection-over.ts'
-import { PASSPHRASE_WANTED } from '#servers/line/manners.ts'
+import { PASSPHRASE_WANTED, WRONG } from '#servers/line/manners.ts'
 import type { LoginResult } from '#session/session.ts'
 import type { Conversation } from './conversation.ts'
 import { no } from './imap-error.ts'
@@ -12,7 +12,7 @@ export async function enter(talk: Conversation, user: string, credential: Buffer
 }
 
 /** Throws NO with the same words whatever was wrong (RFC 5530 §3), and tells what its owner must be told. */
-export async function enterBy(talk: Conversation, result: LoginResult): Promise<string> {
+export async function enterBy(talk: Conversation, result: LoginResult, wrong = WRONG): Promise<string> {
   const { limits, metrics } = talk.context
   metrics.count('imap_logins', { result: result.kind })
   if (result.kind !== 'welcome') {
@@ -21,7 +21,7 @@ export async function enterBy(talk: Conversation, result: LoginResult): Promise<
     // RFC 5530 §3: who it is was believed, and this is not enough here.
     if (result.kind === 'passphrase') throw no('AUTHORIZATIONFAILED', PASSPHRASE_WANTED)
     if (result.kind === 'unavailable') throw no('UNAVAILABLE', 'Login is not possible now, try again later')
-    throw no('AUTHENTICATIONFAILED', 'User or password is wrong')
+    throw no('AUTHENTICATIONFAILED', wrong)
   }
   const { session } = result
   try {

@@ -1,6 +1,6 @@
 /** The way in: from what the desk says to a session and its maildrop, the same for PASS and AUTH. */
 import { ConnectionOver } from '#servers/line/connection-over.ts'
-import { PASSPHRASE_WANTED } from '#servers/line/manners.ts'
+import { PASSPHRASE_WANTED, WRONG } from '#servers/line/manners.ts'
 import type { LoginResult, UserSession } from '#session/session.ts'
 import type { Conversation, User } from './conversation.ts'
 import { Maildrop } from './maildrop.ts'
@@ -15,7 +15,7 @@ export async function enter(talk: Conversation, user: string, credential: Buffer
 }
 
 /** Throws the same words whatever was wrong with the credential, and IN-USE when another client has the maildrop. */
-export async function enterBy(talk: Conversation, result: LoginResult): Promise<string> {
+export async function enterBy(talk: Conversation, result: LoginResult, wrong = WRONG): Promise<string> {
   const { limits, metrics } = talk.context
   metrics.count('pop3_logins', { result: result.kind })
   if (result.kind !== 'welcome') {
@@ -24,7 +24,7 @@ export async function enterBy(talk: Conversation, result: LoginResult): Promise<
     // RFC 3206 §4: AUTH is for what other credentials would help against.
     if (result.kind === 'passphrase') throw no(PASSPHRASE_WANTED, 'AUTH')
     if (result.kind === 'unavailable') throw no('Login is not possible now, try again later', 'SYS/TEMP')
-    throw no('User or password is wrong', 'AUTH')
+    throw no(wrong, 'AUTH')
   }
   const { session } = result
   try {

@@ -2,6 +2,7 @@ import type { Command } from '#formats/imap/command.ts'
 import { decodeSaslBase64 } from '#formats/imap/sasl-base64.ts'
 import { wipe } from '#lib/bytes.ts'
 import { ConnectionOver } from '#servers/line/connection-over.ts'
+import { WRONG_BY_SCRAM } from '#servers/line/manners.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
 import { bad, no } from '../imap-error.ts'
@@ -38,7 +39,7 @@ async function byScram(talk: Conversation, initial: Buffer | null): Promise<Comp
   const ask = (challenge: Buffer) => askForResponse(talk, challenge.toString('base64'))
   const result = await logInByScram(talk.context.desk, { protocol: 'imap', ip: talk.ip, initial, ask })
   if (result.kind === 'malformed') throw bad(`SCRAM: ${result.why}`)
-  return done('Welcome', await enterBy(talk, result))
+  return done('Welcome', await enterBy(talk, result, WRONG_BY_SCRAM))
 }
 
 async function askForResponse(talk: Conversation, challenge: string): Promise<Buffer> {

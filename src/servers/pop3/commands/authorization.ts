@@ -2,6 +2,7 @@ import type { Command } from '#formats/pop3/command.ts'
 import { decodeBase64, parsePlain } from '#formats/smtp/sasl.ts'
 import { wipe } from '#lib/bytes.ts'
 import { ConnectionOver } from '#servers/line/connection-over.ts'
+import { WRONG_BY_SCRAM } from '#servers/line/manners.ts'
 import type { Conversation } from '../conversation.ts'
 import { enter, enterBy } from '../login.ts'
 import { bad, no } from '../refusal.ts'
@@ -55,7 +56,7 @@ async function byScram(talk: Conversation, initial: Buffer | null): Promise<stri
   const { desk } = talk.context
   const result = await logInByScram(desk, { protocol: 'pop3', ip: talk.ip, initial: first, ask })
   if (result.kind === 'malformed') throw bad(`SCRAM: ${result.why}`)
-  return enterBy(talk, result)
+  return enterBy(talk, result, WRONG_BY_SCRAM)
 }
 
 function decoded(encoded: Buffer): Buffer {

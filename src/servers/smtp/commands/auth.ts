@@ -3,7 +3,7 @@ import { type Reply, reply, SmtpError } from '#formats/smtp/reply.ts'
 import { decodeBase64, parsePlain } from '#formats/smtp/sasl.ts'
 import { wipe } from '#lib/bytes.ts'
 import { pause } from '#lib/clock.ts'
-import { PASSPHRASE_WANTED } from '#servers/line/manners.ts'
+import { PASSPHRASE_WANTED, WRONG_BY_SCRAM } from '#servers/line/manners.ts'
 import type { LoginResult, SessionDesk } from '#session/session.ts'
 import { type Conversation, outOfOrder } from '../conversation.ts'
 import { Hangup } from '../wire.ts'
@@ -93,7 +93,7 @@ async function scram(talk: Conversation, desk: SessionDesk, first: Buffer | null
   const initial = first && decodedInitial(first)
   const result = await logInByScram(desk, { protocol: 'submission', ip, initial, ask })
   if (result.kind === 'malformed') throw new SmtpError(reply(501, '5.5.2', `SCRAM: ${result.why}`))
-  return enterBy(talk, result)
+  return enterBy(talk, result, WRONG_BY_SCRAM)
 }
 
 async function enter(talk: Conversation, desk: SessionDesk, user: string, credential: Buffer): Promise<Reply> {
@@ -102,7 +102,7 @@ async function enter(talk: Conversation, desk: SessionDesk, user: string, creden
   return enterBy(talk, await desk.login({ user, credential, protocol: 'submission', ip }))
 }
 
-async function enterBy(talk: Conversation, result: LoginResult): Promise<Reply> {
+async function enterBy(talk: Conversation, result: LoginResult, wrong = INVALID): Promise<Reply> {
   const { metrics } = talk.service
   metrics.count('smtp_logins', { result: result.kind })
   switch (result.kind) {
@@ -112,7 +112,7 @@ async function enterBy(talk: Conversation, result: LoginResult): Promise<Reply> 
       result.session.ended.addEventListener('abort', () => talk.wire.stop(), { once: true })
       return reply(235, '2.7.0', 'Authentication successful')
     case 'refused':
-      return await refused(talk)
+      return await refused(talk, wrong)
     case 'passphrase':
       return await failed(talk, PASSPHRASE_WANTED)
     case 'unavailable':
@@ -122,10 +122,12 @@ async function enterBy(talk: Conversation, result: LoginResult): Promise<Reply> 
 
 const unavailable = () => new SmtpError(reply(454, '4.7.0', 'Temporary authentication failure, try later'))
 
+const INVALID = 'Authentication credentials invalid'
+
 /** The same words whatever was wrong. */
-function refused(talk: Conversation): Promise<Reply> {
+function refused(talk: Conversation, why = INVALID): Promise<Reply> {
   talk.service.admission.loginFailed(talk.wire.ip)
-  return failed(talk, 'Authentication credentials invalid')
+  return failed(talk, why)
 }
 
 /** The same wait whatever was wrong. */
