@@ -24,11 +24,21 @@ export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   })
 }
 
+/** Thousands of them wait at once: no closure for each. */
+class Timer implements Disposable {
+  readonly #timer: NodeJS.Timeout
+
+  constructor(ms: number, callback: () => void) {
+    this.#timer = setTimeout(callback, Math.min(ms, 0x7fffffff))
+    this.#timer.unref()
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer)
+  }
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
-  after(ms, callback) {
-    const timer = setTimeout(callback, Math.min(ms, 0x7fffffff))
-    timer.unref()
-    return { [Symbol.dispose]: () => clearTimeout(timer) }
-  },
+  after: (ms, callback) => new Timer(ms, callback),
 }

@@ -46,28 +46,38 @@ function printable(value: Field, addresses: boolean): unknown {
 class PinoLogger implements Logger {
   readonly #pino: pino.Logger
   readonly #addresses: boolean
-  constructor(target: pino.Logger, addresses: boolean) {
+  /** Of every line. Kept by us: each session has some, and a child of the library costs two kilobytes. */
+  readonly #fields: object
+
+  constructor(target: pino.Logger, addresses: boolean, fields: object = {}) {
     this.#pino = target
     this.#addresses = addresses
+    this.#fields = fields
   }
+
   #print(fields: Fields): object {
-    return printable(fields, this.#addresses) as object
+    return { ...this.#fields, ...(printable(fields, this.#addresses) as object) }
   }
+
   debug(fields: Fields, msg: string): void {
     if (this.#pino.isLevelEnabled('debug')) this.#pino.debug(this.#print(fields), msg)
   }
+
   info(fields: Fields, msg: string): void {
     if (this.#pino.isLevelEnabled('info')) this.#pino.info(this.#print(fields), msg)
   }
+
   warn(fields: Fields, msg: string): void {
     this.#pino.warn(this.#print(fields), msg)
   }
+
   error(fields: Fields, msg: string): void {
     this.#pino.error(this.#print(fields), msg)
     this.#pino.flush()
   }
+
   with(fields: Fields): Logger {
-    return new PinoLogger(this.#pino.child(this.#print(fields)), this.#addresses)
+    return new PinoLogger(this.#pino, this.#addresses, this.#print(fields))
   }
 }
 

@@ -15,14 +15,36 @@ const WINDOW_MS = 15 * 60_000
 const WINDOW_CHANGES = 200
 
 export function mergeSentCopies(mail: AccountMail, now: () => number): AccountMail {
-  async function ownCopies(mailbox: MailboxId, message: NewMessage): Promise<readonly number[]> {
+  const joining = new SentCopies(mail, now)
+  return new Proxy(mail, joining)
+}
+
+/** The handler of the proxy too: every session has one, so there is no closure for each method. */
+class SentCopies implements ProxyHandler<AccountMail> {
+  readonly #mail: AccountMail
+  readonly #now: () => number
+
+  constructor(mail: AccountMail, now: () => number) {
+    this.#mail = mail
+    this.#now = now
+  }
+
+  get(target: AccountMail, property: string | symbol): unknown {
+    if (property === 'append') return this.#append.bind(this)
+    if (property === 'appendAll') return this.#appendAll.bind(this)
+    const member: unknown = Reflect.get(target, property, target)
+    return typeof member === 'function' ? member.bind(target) : member
+  }
+
+  async #ownCopies(mailbox: MailboxId, message: NewMessage): Promise<readonly number[]> {
+    const mail = this.#mail
     const messageId = decodeSummary(message.summary).root.envelope?.messageId
     const { specialUse } = (await mail.mailboxes()).find((one) => one.id === mailbox) ?? {}
     if (specialUse !== 'Sent' || !messageId) return []
     const { highestModseq } = await mail.status(mailbox)
     const { changed } = await mail.changesSince(mailbox, Math.max(0, highestModseq - WINDOW_CHANGES))
     const recent = changed
-      .filter((row) => row.internalDate > now() - WINDOW_MS && row.flags.includes(SUBMITTED_KEYWORD))
+      .filter((row) => row.internalDate > this.#now() - WINDOW_MS && row.flags.includes(SUBMITTED_KEYWORD))
       .map((row) => row.uid)
     const summaries = await mail.summaries(mailbox, recent)
     return recent.filter((_, index) => {
@@ -32,40 +54,31 @@ export function mergeSentCopies(mail: AccountMail, now: () => number): AccountMa
   }
 
   /** What is kept of it, and our own copies that it takes the place of. */
-  async function merged(mailbox: MailboxId, message: NewMessage) {
-    const replaced = await ownCopies(mailbox, message)
+  async #merged(mailbox: MailboxId, message: NewMessage) {
+    const replaced = await this.#ownCopies(mailbox, message)
     // What the client appends is kept, whether or not ours can be read.
-    const copy = replaced.length > 0 ? await mail.read(mailbox, replaced.at(-1)!).catch(() => null) : null
+    const copy = replaced.length > 0 ? await this.#mail.read(mailbox, replaced.at(-1)!).catch(() => null) : null
     return { message: copy ? withNotes(message, notesIn(copy)) : message, replaced }
   }
 
-  async function append(mailbox: MailboxId, message: NewMessage): Promise<Appended> {
-    const one = await merged(mailbox, message)
-    const appended = await mail.append(mailbox, one.message)
-    if (one.replaced.length > 0) await mail.remove(mailbox, one.replaced)
+  async #append(mailbox: MailboxId, message: NewMessage): Promise<Appended> {
+    const one = await this.#merged(mailbox, message)
+    const appended = await this.#mail.append(mailbox, one.message)
+    if (one.replaced.length > 0) await this.#mail.remove(mailbox, one.replaced)
     return appended
   }
 
-  async function appendAll(mailbox: MailboxId, messages: readonly NewMessage[]): Promise<readonly Appended[]> {
-    const all: Awaited<ReturnType<typeof merged>>[] = []
-    for (const message of messages) all.push(await merged(mailbox, message))
-    const appended = await mail.appendAll(
+  async #appendAll(mailbox: MailboxId, messages: readonly NewMessage[]): Promise<readonly Appended[]> {
+    const all: { readonly message: NewMessage; readonly replaced: readonly number[] }[] = []
+    for (const message of messages) all.push(await this.#merged(mailbox, message))
+    const appended = await this.#mail.appendAll(
       mailbox,
       all.map(({ message }) => message),
     )
     const replaced = all.flatMap((one) => one.replaced)
-    if (replaced.length > 0) await mail.remove(mailbox, replaced)
+    if (replaced.length > 0) await this.#mail.remove(mailbox, replaced)
     return appended
   }
-
-  return new Proxy(mail, {
-    get(target, property) {
-      if (property === 'append') return append
-      if (property === 'appendAll') return appendAll
-      const member = Reflect.get(target, property, target)
-      return typeof member === 'function' ? member.bind(target) : member
-    },
-  })
 }
 
 /** Whole fields, which submission puts in front. */

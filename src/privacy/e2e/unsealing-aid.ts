@@ -41,9 +41,27 @@ export function createUnsealingAid(options: UnsealingAidOptions): UnsealingAid {
 }
 
 /** The same keys, with the aid. */
-export const withAid = (keys: ReadingKeys, aid: UnsealingAid): ReadingKeys => ({
-  aid,
-  sessionKeys: (pkesks) => keys.sessionKeys(pkesks),
-  indexKey: () => keys.indexKey(),
-  olderIndexKeys: async () => (await keys.olderIndexKeys?.()) ?? [],
-})
+export const withAid = (keys: ReadingKeys, aid: UnsealingAid): ReadingKeys => new AidedKeys(keys, aid)
+
+/** A class, as every session has one: no closure for each of its methods. */
+class AidedKeys implements ReadingKeys {
+  readonly aid: UnsealingAid
+  readonly #keys: ReadingKeys
+
+  constructor(keys: ReadingKeys, aid: UnsealingAid) {
+    this.#keys = keys
+    this.aid = aid
+  }
+
+  sessionKeys(pkesks: readonly Bytes[]): Promise<readonly (Bytes | null)[]> {
+    return this.#keys.sessionKeys(pkesks)
+  }
+
+  indexKey(): Promise<Bytes> {
+    return this.#keys.indexKey()
+  }
+
+  async olderIndexKeys(): Promise<readonly Bytes[]> {
+    return (await this.#keys.olderIndexKeys?.()) ?? []
+  }
+}

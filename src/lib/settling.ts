@@ -1,0 +1,35 @@
+import type { Clock } from './clock.ts'
+
+/** Less work than this leaves little behind. */
+const WORTH_COLLECTING = 200
+const SETTLED_MS = 2000
+
+/** Collects what a burst of work left behind once nothing more comes: whoever has nothing to do would keep it for as long as that lasts. */
+export class Settling {
+  readonly #clock: Clock
+  readonly #collect: () => void
+  #work = 0
+  #seen = 0
+  #isWatched = false
+
+  constructor(clock: Clock, collect = () => void globalThis.gc?.({ type: 'major', flavor: 'last-resort' })) {
+    this.#clock = clock
+    this.#collect = collect
+  }
+
+  worked(): void {
+    this.#work++
+    if (!this.#isWatched && this.#work >= WORTH_COLLECTING) this.#watch()
+  }
+
+  #watch(): void {
+    this.#isWatched = true
+    this.#seen = this.#work
+    this.#clock.after(SETTLED_MS, () => {
+      if (this.#work > this.#seen) return this.#watch()
+      this.#isWatched = false
+      this.#work = 0
+      this.#collect()
+    })
+  }
+}
