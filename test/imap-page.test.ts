@@ -35,6 +35,23 @@ const SHOWN: Readonly<Record<Capability['shown'], string>> = {
   'after login': 'after login',
 }
 
+const HEAD = `# What the IMAP server speaks
+
+\`ports.imaps\` (TLS) and \`ports.imap\` (STARTTLS): 993 and 143, in the high scheme 9993 and 1143. The user name is the address. The password unlocks the
+mail, and so does an app password whose scope has \`imap\`; nothing that could be listened to is taken without TLS.
+
+- **Sealed mail looks like any other.** Contents go out octet by octet as they came; sizes, envelopes and structures are exact. Flags, dates and uids need no key, so
+  opening a mailbox costs the same at ten messages and at a hundred thousand. The first session after much mail has come opens its summaries in the
+  background, the newest first, and whatever is asked for at once.
+- **SEARCH means what the RFC says**: any part of any text, in decoded headers, text parts and names of attachments, without case and accents. An index answers it that
+  is in clear only in memory while its owner is logged in (\`search.index\`, [decision 0014](decisions/0014-search.md)). What it does not cover yet is opened and looked at:
+  slower, never missed. \`letterlock account show\` says how far it is.
+- **IMAP4rev2 is for clients that enable it**; all others are spoken to as IMAP4rev1 has it.
+- **News come at once** to clients in IDLE or with NOTIFY, whichever process serves them.
+- **A message that no key opens** (after a reset, until the old password is found) stays where it is: its flags, dates and uid are told, its content is refused.
+- **Idle clients** are ended after 31 minutes, and after two minutes those that have not logged in. How many clients there may be: \`[limits]\` in [config.md](config.md).
+`
+
 function print(): string {
   const sections = pinned()
   const lines = CAPABILITIES.map(({ name, rfcs, shown, gives }) => {
@@ -46,7 +63,8 @@ function print(): string {
     return `| \`${name}${name.endsWith('=') ? '…' : ''}\` | ${gives} | ${SHOWN[shown]} | ${where.join('<br>')} |`
   })
   return [
-    '# What the IMAP server speaks',
+    HEAD,
+    '## Capabilities',
     '',
     'Printed from the table of capabilities: each row was completed with its dialogs, and each is tried by a test.',
     'The sections are those that lines of the source name.',
