@@ -60,6 +60,27 @@ test('what was written is found by the next who opens it, and what is not covere
   assert.deepEqual(await states(index, 'r 2 ', [1, 2, 3, 4]), [NO, YES, NO, OPEN])
 })
 
+test('what is taken in while somebody searches is found or open, whenever it comes', async () => {
+  for (let at = 0; at < 4; at++) {
+    const files = memoryFiles()
+    {
+      await using index = await open(files)
+      await fill(index, 1, 3)
+    }
+    let reads = 0
+    let meanwhile = async () => {}
+    const read = async (name: string) => {
+      if (reads++ === at) await meanwhile()
+      return files.read(name)
+    }
+    await using index = await open({ ...files, read })
+    meanwhile = () => fill(index, 4, 4)
+    reads = 0
+    const [, , , last] = await states(index, 'letter', [1, 2, 3, 4])
+    assert.notEqual(last, NO, `at read ${at}`)
+  }
+})
+
 test('a large index is never in memory as a whole', async () => {
   const files = memoryFiles()
   {

@@ -272,6 +272,8 @@ export class SearchIndex implements AsyncDisposable {
     const shards = [...this.#set.shards]
     const size = this.#set.size
     const slots = this.#set.slotsOf(ids)
+    // Now: what is taken in while shards are read is in none of these.
+    const elsewhere = Uint8Array.from(ids, (id, index) => (slots[index]! < 0 ? this.#without(id) : NO))
     const isLarge = shards.reduce((sum, { row }) => sum + row.octets, 0) > this.#heldOctets
     if (!isLarge) await settledOr(shards.map((shard) => shard.open()))
     const marks = queries.map(() => new Uint8Array(size))
@@ -285,7 +287,7 @@ export class SearchIndex implements AsyncDisposable {
       if (isLarge && this.#set.users === 1 && !this.#fresh.has(shard)) await shard.shed()
       base = end
     }
-    return marks.map((marked) => Uint8Array.from(ids, (id, index) => marked[slots[index]!] ?? this.#without(id)))
+    return marks.map((marked) => elsewhere.map((known, index) => marked[slots[index]!] ?? known))
   }
 
   /** What is known of a message that is in no shard. */
