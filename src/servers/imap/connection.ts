@@ -7,6 +7,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Command } from '#formats/imap/command.ts'
 import type { Admission } from '#servers/line/admission.ts'
 import { ConnectionOver } from '#servers/line/connection-over.ts'
+import { finishLine, secureLine } from '#servers/line/line-ends.ts'
 import type { LineConnection } from '#servers/line/line-server.ts'
 import { HTTP_VERBS, PATIENCE_AFTER_LOGIN, TURN } from '#servers/line/manners.ts'
 import { Wire } from '#servers/line/wire.ts'
@@ -46,7 +47,7 @@ export class Connection implements LineConnection {
   /** Never rejects. */
   async run(): Promise<void> {
     try {
-      if (this.#implicitTls) await this.#startTls()
+      if (this.#implicitTls) await secureLine(this.#talk)
       this.#talk.untagged(`OK [CAPABILITY ${this.#talk.capabilities}] Letterlock is ready`)
       await this.#serve()
     } catch (error) {
@@ -66,14 +67,6 @@ export class Connection implements LineConnection {
 
   destroy(): void {
     this.#wire.destroy()
-  }
-
-  async #startTls(): Promise<void> {
-    const { clock, limits, tls } = this.#context
-    using _patience = clock.after(limits.loginTime, () => this.#wire.destroy())
-    await this.#wire.startTls(tls())
-    this.#input.restart()
-    this.#talk.secure = true
   }
 
   async #serve(): Promise<void> {
@@ -131,7 +124,7 @@ export class Connection implements LineConnection {
     talk.notifier?.resume()
     if (!talk.upgrading) return
     talk.upgrading = false
-    await this.#startTls()
+    await secureLine(this.#talk)
   }
 
   #answer(tag: string, status: 'OK' | 'NO' | 'BAD', code: string | null, text: string): void {
@@ -143,19 +136,7 @@ export class Connection implements LineConnection {
     const talk = this.#talk
     talk.notifier?.[Symbol.dispose]()
     talk.deselect()
-    this.#input.restart()
-    try {
-      await talk.user?.session[Symbol.asyncDispose]()
-    } catch (error) {
-      talk.logger.error({ error: error as Error }, 'session could not be closed')
-    }
-    this.#wire.finish()
-    await this.#wire.closed()
-    if (talk.user) {
-      const { received, sent } = this.#wire
-      const seconds = Math.round((this.#context.clock.now() - this.#begun) / 1000)
-      talk.logger.info({ client: talk.client, seconds, received, sent, ...talk.tally }, 'imap logout')
-    }
+    await finishLine(talk, 'imap', this.#begun, { client: talk.client, ...talk.tally })
     this.#finish()
   }
 }

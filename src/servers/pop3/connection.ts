@@ -7,6 +7,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Command } from '#formats/pop3/command.ts'
 import type { Admission } from '#servers/line/admission.ts'
 import { ConnectionOver } from '#servers/line/connection-over.ts'
+import { finishLine, secureLine } from '#servers/line/line-ends.ts'
 import type { LineConnection } from '#servers/line/line-server.ts'
 import { HTTP_VERBS, PATIENCE_AFTER_LOGIN, TURN } from '#servers/line/manners.ts'
 import { Wire } from '#servers/line/wire.ts'
@@ -49,7 +50,7 @@ export class Connection implements LineConnection {
   /** Never rejects. */
   async run(): Promise<void> {
     try {
-      if (this.#implicitTls) await this.#startTls()
+      if (this.#implicitTls) await secureLine(this.#talk)
       this.#talk.ok('Letterlock is ready')
       await this.#serve()
     } catch (error) {
@@ -68,14 +69,6 @@ export class Connection implements LineConnection {
 
   destroy(): void {
     this.#wire.destroy()
-  }
-
-  async #startTls(): Promise<void> {
-    const { clock, limits, tls } = this.#context
-    using _patience = clock.after(limits.loginTime, () => this.#wire.destroy())
-    await this.#wire.startTls(tls())
-    this.#input.restart()
-    this.#talk.secure = true
   }
 
   async #serve(): Promise<void> {
@@ -113,25 +106,14 @@ export class Connection implements LineConnection {
     }
     if (!talk.upgrading) return
     talk.upgrading = false
-    await this.#startTls()
+    await secureLine(this.#talk)
   }
 
   async #close(): Promise<void> {
     const talk = this.#talk
     this.#input.restart()
     await talk.letGo()
-    try {
-      await talk.user?.session[Symbol.asyncDispose]()
-    } catch (error) {
-      talk.logger.error({ error: error as Error }, 'session could not be closed')
-    }
-    this.#wire.finish()
-    await this.#wire.closed()
-    if (talk.user) {
-      const { received, sent } = this.#wire
-      const seconds = Math.round((this.#context.clock.now() - this.#begun) / 1000)
-      talk.logger.info({ seconds, received, sent, ...talk.tally }, 'pop3 logout')
-    }
+    await finishLine(talk, 'pop3', this.#begun, { ...talk.tally })
     this.#finish()
   }
 }
