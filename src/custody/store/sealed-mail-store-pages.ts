@@ -66,13 +66,15 @@ interface Means {
   readonly logger: Logger
 }
 
+type Outcome = 'rebuilt' | 'damaged' | 'newer'
+
 let lastOwner = 0
 
 export class SealedPages implements Disposable {
   readonly #means: Means
   readonly #owner = `${++lastOwner}`
-  /** Those that a line in the log was written about; 0 for what should be in one and is in none. */
-  readonly #told = new Set<PageId>()
+  /** Those that something was wrong with, by what became of them; 0 for what should be in one and is in none. */
+  readonly #wrong = new Map<Outcome, Set<PageId>>()
 
   constructor(means: Means) {
     this.#means = means
@@ -98,11 +100,13 @@ export class SealedPages implements Disposable {
     }
   }
 
-  /** One line stands for all the messages of a page. */
-  tell(id: PageId | null, outcome: 'rebuilt' | 'damaged' | 'newer'): void {
+  /** A line for the first one, and another at the end for all: a large mailbox has thousands. */
+  tell(id: PageId | null, outcome: Outcome): void {
     const { account, logger } = this.#means
-    if (this.#told.has(id ?? 0)) return
-    this.#told.add(id ?? 0)
+    const wrong = this.#wrong.get(outcome)
+    wrong?.add(id ?? 0)
+    if (wrong) return
+    this.#wrong.set(outcome, new Set([id ?? 0]))
     if (outcome === 'newer')
       logger.warn({ account, page: id }, 'a page of the index was written by a newer version and is left alone')
     else logger.warn({ account, page: id, outcome }, 'a page of the index was missing or damaged')
@@ -123,7 +127,11 @@ export class SealedPages implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#means.open.forget(this.#owner)
+    const { account, open, logger } = this.#means
+    for (const [outcome, { size }] of this.#wrong)
+      if (size > 1) logger.warn({ account, pages: size, outcome }, 'there was more than one such page of the index')
+    this.#wrong.clear()
+    open.forget(this.#owner)
   }
 }
 

@@ -3,12 +3,13 @@ import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TextQuery } from '#formats/message/message-text.ts'
 import { systemClock } from '#lib/clock.ts'
-import { silentLogger } from '#lib/log.ts'
+import { type Fields, type Logger, silentLogger } from '#lib/log.ts'
 import { createFakeClock } from '../../../test/support/fake-clock.ts'
 import { newMessage } from './contract-bench.ts'
 import { createMemoryMailStore } from './memory-mail-store.ts'
 import { Searches } from './sealed-mail-store-searches.ts'
 import type { AccountSearch, SearchingSession } from './sealed-mail-store-searching.ts'
+import { SessionSearch } from './sealed-mail-store-session-search.ts'
 
 const query: TextQuery = { where: 'body', field: null, text: 'two words' }
 
@@ -114,4 +115,24 @@ test('two processes make one index: one of them at a time, and the other one goe
   await using others = new Searches({ clock, logger: silentLogger })
   const theirs = await others.join({ ...session })
   assert.deepEqual(await found(theirs, session), [3, 0])
+})
+
+test('where files of the index cannot be read, messages are opened instead, and the log says so once without a word of it', async () => {
+  const lines: string[] = []
+  const write = (fields: Fields, msg: string) => void lines.push(`${msg} ${JSON.stringify(fields)}`)
+  const logger: Logger = { debug: write, info: write, warn: write, error: write, with: () => logger }
+  await using searches = new Searches({ clock: systemClock, logger })
+  const session = await sessionOf('alice', 5)
+  const read = async () => {
+    throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' })
+  }
+  Object.assign(session.searchable.files, { read })
+  await using search = new SessionSearch(searches, session, Promise.resolve())
+  for (let turn = 0; turn < 2; turn++) {
+    const [matches] = await search.textMatches(await inboxOf(session), [query])
+    assert.deepEqual([matches!.yes.length, matches!.open.length], [0, 5])
+  }
+  assert.equal(lines.length, 1)
+  assert.match(lines[0]!, /^the search index cannot be used/)
+  assert.doesNotMatch(lines[0]!, /two|words/)
 })

@@ -69,6 +69,11 @@ export class Searches implements AsyncDisposable {
     await closed
   }
 
+  /** Messages are opened instead. */
+  complain(account: AccountId, error: Error): void {
+    this.#logger.warn({ account, error }, 'the search index cannot be used')
+  }
+
   /** There are new messages. */
   changed(account: AccountId): void {
     this.#entries.get(account)?.search.then(

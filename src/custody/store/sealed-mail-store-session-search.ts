@@ -12,6 +12,8 @@ export class SessionSearch implements AsyncDisposable {
   /** Settles when no search is under way. */
   #searching: Promise<unknown> = Promise.resolve()
   #isFolded = false
+  /** A line in the log says that the index cannot be used. */
+  #isComplained = false
   #closed = false
 
   /** Begins to index once `folded`: listings are wanted sooner than searches, and searches need them too. */
@@ -44,13 +46,21 @@ export class SessionSearch implements AsyncDisposable {
     return matches
   }
 
+  /** Where the index cannot be used, whatever is wrong with it, the messages are there all the same. */
   async #textMatches(mailbox: MailboxId, queries: readonly TextQuery[]): Promise<readonly TextMatches[]> {
     const { account, searchable } = this.#session
-    const search = await this.#join()
-    if (!search) return allOpen(searchable, mailbox, queries)
-    const matches = await search.textMatches(searchable, mailbox, queries)
-    await this.#searches.used(account)
-    return matches
+    try {
+      const search = await this.#join()
+      if (!search) return await allOpen(searchable, mailbox, queries)
+      const matches = await search.textMatches(searchable, mailbox, queries)
+      await this.#searches.used(account)
+      return matches
+    } catch (error) {
+      const matches = await allOpen(searchable, mailbox, queries)
+      if (!this.#isComplained) this.#searches.complain(account, error as Error)
+      this.#isComplained = true
+      return matches
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -77,6 +87,7 @@ export async function documentsIndexed({ files }: Searchable): Promise<number> {
     import('../search/manifest.ts'),
     import('../search/sealed-files.ts'),
   ])
-  const manifest = await files.read(MANIFEST)
+  // Where it cannot be read, searches do without it, too.
+  const manifest = await files.read(MANIFEST).catch(() => null)
   return (manifest && countOf(manifest)) ?? 0
 }
