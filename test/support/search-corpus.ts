@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check'
 import { formatDate } from '#formats/message/date.ts'
+import { formatParameter } from '#formats/message/encoded-word.ts'
 import { encodeIn } from './encoders.ts'
 
 export interface CorpusMessage {
@@ -146,15 +147,22 @@ const text: fc.Arbitrary<Entity> = fc
     return { fields, body, texts: [clear] }
   })
 
-const attachment: fc.Arbitrary<Entity> = fc.tuple(phrase, charset).map(([name, wanted]) => ({
+/** A Content-Disposition: the name in encoded words, which is wrong but usual, or by RFC 2231, where it is looked at twice. */
+function namedAs(name: string, wanted: string | null): Field {
+  if (wanted !== null) {
+    const raw = Buffer.from(`attachment; filename="${encodedWords(name, wanted, 'B')}"`)
+    return { name: 'Content-Disposition', raw, clear: `attachment; filename="${name}"` }
+  }
+  const raw = `attachment; ${formatParameter('filename', name)}`
+  const clear = raw.includes('*') ? `${raw}\nfilename="${name}"` : raw
+  return { name: 'Content-Disposition', raw: Buffer.from(raw), clear }
+}
+
+const attachment: fc.Arbitrary<Entity> = fc.tuple(phrase, fc.option(charset)).map(([name, wanted]) => ({
   fields: [
     plain('Content-Type', 'application/octet-stream'),
     plain('Content-Transfer-Encoding', 'base64'),
-    {
-      name: 'Content-Disposition',
-      raw: Buffer.from(`attachment; filename="${encodedWords(name, wanted, 'B')}"`),
-      clear: `attachment; filename="${name}"`,
-    },
+    namedAs(name, wanted),
   ],
   body: Buffer.from(Buffer.from('Lunch in an attachment is no text').toString('base64')),
   texts: [],
