@@ -27,7 +27,9 @@ async function compressed(imap: ImapFixture): Promise<Compressed> {
     wake()
   })
   inflate.on('error', () => {})
-  socket.on('close', () => wake())
+  // What came before the end is inflated after it.
+  inflate.on('close', () => wake())
+  socket.on('close', () => inflate.end())
   socket.pipe(inflate)
   deflate.pipe(socket)
   return {
@@ -38,7 +40,7 @@ async function compressed(imap: ImapFixture): Promise<Compressed> {
     },
     async hear(tag) {
       while (!new RegExp(`^${tag}.*\r\n`, 'm').test(heard)) {
-        if (socket.closed) throw new Error(`the connection ended after ${heard.slice(-200)}`)
+        if (inflate.closed) throw new Error(`the connection ended after ${heard.slice(-200)}`)
         await new Promise<void>((resolve) => {
           wake = resolve
         })
