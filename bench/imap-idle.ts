@@ -25,8 +25,11 @@ interface Server {
   readonly accounts: readonly BenchAccount[]
 }
 
+/** kB of a session. */
 interface Measured {
-  readonly kbPerSession: number
+  readonly rss: number
+  /** Shared pages shared out: what compares one process with many. */
+  readonly pss: number
   readonly latencies: readonly number[]
   /** CPU per second and thousand sessions, while nothing happens. */
   readonly idleCpu: number
@@ -60,7 +63,8 @@ async function measure(
     `${server.name}, ${sessions} sessions: ${before.rss.toFixed(0)} MB before, ${after.rss.toFixed(0)} MB with them, ` +
       `${settled.rss.toFixed(0)} MB after ${deliveries} deliveries`,
   )
-  return { kbPerSession: ((after.rss - before.rss) * 1000) / sessions, latencies, idleCpu }
+  const grown = (of: 'rss' | 'pss') => ((after[of] - before[of]) * 1000) / sessions
+  return { rss: grown('rss'), pss: grown('pss'), latencies, idleCpu }
 }
 
 /** Passwords of applications: a login with one costs no slow derivation. */
@@ -138,7 +142,8 @@ async function run(report: Reporter, options: ReadonlyMap<string, string>): Prom
     for (const [index, peer] of peers.entries())
       report.figure({ figure, ...shared, peer: of(peer), peerName: index === 0 ? 'Dovecot' : 'Dovecot, hibernated' })
   }
-  tell('memory of a session, all processes', 'kB RSS', ({ kbPerSession }) => kbPerSession, 90)
+  tell('memory of a session, all processes', 'kB RSS', ({ rss }) => rss, 90)
+  tell('memory of a session, shared pages shared out', 'kB PSS', ({ pss }) => pss)
   tell('from 250 to EXISTS, p50', 'ms', ({ latencies }) => median([...latencies]))
   tell('from 250 to EXISTS, p99', 'ms', ({ latencies }) => percentile([...latencies], 99), 50)
   tell('CPU of 1,000 sessions while nothing happens', 'ms/s', ({ idleCpu }) => idleCpu)
