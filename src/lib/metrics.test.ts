@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createMetrics } from './metrics.ts'
+import { createMetrics, mergedMetrics } from './metrics.ts'
 
 test('counters add up by label, gauges are set, and label values are escaped', async () => {
   const metrics = createMetrics()
@@ -37,4 +37,21 @@ test("a histogram's buckets are cumulative", async () => {
     'letterlock_wait_seconds_count 2',
   ])
     assert.ok(lines.includes(line), line)
+})
+
+test('what several processes count is one text, added up', async () => {
+  const [one, other] = [createMetrics(), createMetrics()]
+  one.count('logins', { protocol: 'imap' }, 2)
+  other.count('logins', { protocol: 'imap' })
+  other.count('logins', { protocol: 'pop3' })
+  other.gauge('open', 4)
+  one.observe('took', 0.002)
+  other.observe('took', 2)
+  const text = mergedMetrics([await one.text(), await other.text()])
+  assert.match(text, /^# TYPE letterlock_logins_total counter\nletterlock_logins_total\{protocol="imap"\} 3\n/)
+  assert.match(text, /^letterlock_logins_total\{protocol="pop3"\} 1$/m)
+  assert.match(text, /^letterlock_open 4$/m)
+  assert.match(text, /^letterlock_took_seconds_bucket\{le="0.003"\} 1$/m)
+  assert.match(text, /^letterlock_took_seconds_count 2$/m)
+  assert.equal(text.match(/^# TYPE/gm)?.length, 3)
 })
