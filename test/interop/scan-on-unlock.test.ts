@@ -9,6 +9,7 @@ import { needs } from '../support/needs.ts'
 import { type Clamd, EICAR, startClamd } from '../support/peers/clamd.ts'
 import { mbsync } from '../support/peers/mbsync.ts'
 import { GTUBE, type Rspamd, startRspamd } from '../support/peers/rspamd.ts'
+import { eventually } from '../support/peers/run.ts'
 import { Reader } from '../support/reader.ts'
 import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary.ts'
 import { startWorld, type World } from '../support/world.ts'
@@ -135,7 +136,7 @@ describe(
       await queueEmpty(alice)
       await mailArrived(bob, 2)
       assert.deepEqual(await subjectsIn('INBOX'), ['Good morning', 'More cheap things'])
-      assert.match(await bob.provider.log(), /mail could not be scanned/)
+      await eventually('the log says so', async () => /mail could not be scanned/.test(await bob.provider.log()))
       const { ok, parts } = await health(bob)
       assert.equal(ok, false)
       const details = parts.filter((part) => !part.ok).map(({ detail }) => detail)
