@@ -1,5 +1,6 @@
 /**
- * The IMAP4rev1 server (RFC 3501), over implicit TLS and STARTTLS: what any mail client opens to read its mail.
+ * The IMAP server: IMAP4rev1 (RFC 3501), and IMAP4rev2 (RFC 9051) for clients that enable it, over TLS and STARTTLS. What any mail client
+ * opens to read its mail, in the main process or in a front (server/fronts.ts).
  *
  * A connection (connection.ts) reads one command after the other, checks that it fits the state and hands it to its file
  * under commands/. What a person may do comes from the session desk alone; this room knows no key and no password longer
