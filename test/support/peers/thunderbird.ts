@@ -109,6 +109,14 @@ const PRELUDE = `
       OnStartCopy() {}, OnProgress() {}, SetMessageKey() {}, GetMessageId() { return null }, OnStopCopy(status) { ended(status) },
     })
   })
+  // Told nothing where Thunderbird updates the mailbox just then by itself, as it does after a move: it is asked again.
+  const update = async (folder) => {
+    for (;;) {
+      const late = new Promise((resolve) => setTimeout(() => resolve("late"), 3000))
+      const told = finished("the update", (listener) => folder.updateFolderWithListener(top.msgWindow, listener))
+      if (await Promise.race([told, late]) !== "late") return
+    }
+  }
   const headers = (folder, uids) => uids.map((uid) => folder.msgDatabase.getMsgHdrForKey(uid))
   const shown = (folder) => Array.from(folder.messages, (header) => ({
     uid: header.messageKey, subject: header.mime2DecodedSubject, author: header.mime2DecodedAuthor, octets: header.messageSize,
@@ -134,14 +142,14 @@ const SCRIPTS = {
     account.addIdentity(identity)
     account.incomingServer = incoming
     const inbox = incoming.rootFolder.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox).QueryInterface(Ci.nsIMsgImapMailFolder)
-    await finished("the first update", (listener) => inbox.updateFolderWithListener(top.msgWindow, listener))`,
+    await update(inbox)`,
   mailboxes: `
     const before = new Set(server().rootFolder.descendants)
     await finished("the list", (listener) => MailServices.imap.discoverAllFolders(server().rootFolder, listener, top.msgWindow))
     return server().rootFolder.descendants.map(pathOf)`,
   open: `
     const folder = folderAt(args[0])
-    await finished("the update", (listener) => folder.updateFolderWithListener(top.msgWindow, listener))
+    await update(folder)
     return shown(folder)`,
   shown: 'return shown(folderAt(args[0]))',
   read: `
