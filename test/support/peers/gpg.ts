@@ -17,8 +17,9 @@ export interface Gpg extends AsyncDisposable {
 export async function startGpg(): Promise<Gpg> {
   // Short, because the agent's socket lives here and its path may have 107 octets.
   const home = await mkdtemp(join(tmpdir(), 'gpg-'))
-  // How its agent locks the keys it keeps: quickly, instead of for a tenth of a second at every use.
-  await writeFile(join(home, 'gpg-agent.conf'), 's2k-count 65536\n')
+  // How its agent keeps keys: locked quickly, instead of for a tenth of a second at every use; and in the older format, because the newer
+  // one folds lines, and a salt with a space at the fold comes back shorter ("Corrupted protection", about one key in some thousands).
+  await writeFile(join(home, 'gpg-agent.conf'), 's2k-count 65536\ndisable-extended-key-format\n')
   const env = { GNUPGHOME: home }
   const gpg: Gpg['run'] = async (args, options = {}) => {
     const passphraseFile = join(home, 'passphrase')
