@@ -23,6 +23,21 @@ function command(line: string): Command {
   return last?.kind === 'command' ? last.command : assert.fail(`${line}: ${JSON.stringify(found)}`)
 }
 
+test('a line that comes octet by octet is not kept as so many pieces', () => {
+  const reader = new CommandReader(CLOSED)
+  const pieces = [...`a LOGIN ${'x'.repeat(1000)} secret`].map((octet) => Buffer.from(octet))
+  for (const piece of pieces) {
+    reader.push(piece)
+    assert.equal(reader.next(), null)
+  }
+  // What was joined is overwritten.
+  assert.ok(pieces.filter(([octet]) => octet !== 0).length < 65)
+  reader.push(Buffer.from('\r\n'))
+  const event = reader.next()
+  assert.ok(event?.kind === 'command' && event.command.kind === 'login')
+  assert.deepEqual([event.command.user.length, event.command.password.toString()], [1000, 'secret'])
+})
+
 test('reads the example commands of RFC 3501', () => {
   assert.deepEqual(command('login SMITH SESAME'), {
     kind: 'login',

@@ -17,6 +17,8 @@ const COMMAND_OCTETS = 65_536
 /** RFC 7888 §5 */
 const LITERAL_MINUS = 4_096
 const LOGIN_LITERAL = 1_024
+/** Pieces of a line that are kept apart: each costs some hundred octets besides its own. */
+const PIECES = 64
 const LF = 10
 const CR = 13
 
@@ -237,13 +239,14 @@ export class CommandReader {
       const piece = this.#consume(found < 0 ? chunk.length : found + 1)
       this.#partial.push(piece)
       this.#partialOctets += piece.length
-      if (found >= 0) return this.#joinPartial()
+      if (found >= 0) return this.#lineOfPartial()
       if (this.#partialOctets > COMMAND_OCTETS) return null
+      if (this.#partial.length >= PIECES) this.#partial = [this.#joinedPartial()]
     }
     return null
   }
 
-  #joinPartial(): Buffer {
+  #joinedPartial(): Buffer {
     const joined = this.#room(this.#partialOctets)
     let at = 0
     for (const piece of this.#partial) {
@@ -251,6 +254,11 @@ export class CommandReader {
       at += piece.length
       piece.fill(0)
     }
+    return joined
+  }
+
+  #lineOfPartial(): Buffer {
+    const joined = this.#joinedPartial()
     this.#partial = []
     this.#partialOctets = 0
     const end = joined.length - (joined[joined.length - 2] === CR ? 2 : 1)
