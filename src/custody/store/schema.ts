@@ -40,6 +40,8 @@ interface MailboxTable {
   unseen: number
   deleted: number
   size: number
+  /** How many more runs of uids may vanish before older ones are joined. */
+  vanished_room: number
 }
 
 export interface MessageTable {
@@ -351,6 +353,14 @@ async function gatherPages(query: Kysely<unknown>): Promise<void> {
   await schema.dropTable('index_record').execute()
 }
 
+/** Histories from before are joined at the next chance. */
+async function boundHistory({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .alterTable('mailbox')
+    .addColumn('vanished_room', 'bigint', (column) => column.notNull().defaultTo(0))
+    .execute()
+}
+
 export const migrations: Migrations = [
   async (schema) => {
     await createAccounts(schema)
@@ -364,4 +374,5 @@ export const migrations: Migrations = [
   describeMailboxes,
   createAnnotations,
   gatherPages,
+  boundHistory,
 ]

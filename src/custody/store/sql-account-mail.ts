@@ -79,11 +79,12 @@ import {
 import { readCertainOverview, readOverview } from './sql-overview.ts'
 import { findContent, readParts, readSummaries, readWaiting } from './sql-parts.ts'
 import { readQuota } from './sql-quota.ts'
-import { readVanished, removeMailbox, removeMessages } from './sql-removal.ts'
+import { removeMailbox, removeMessages } from './sql-removal.ts'
 import { readPlainCoverage, readResealing, writeResealing } from './sql-resealing.ts'
 import { readRows } from './sql-rows.ts'
 import { knowsSealedNames } from './sql-sealed-names.ts'
 import { SqlSearchable } from './sql-searchable.ts'
+import { readVanished } from './sql-vanished.ts'
 
 const LISTED: Change = { kind: 'mailboxes' }
 

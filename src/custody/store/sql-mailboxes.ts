@@ -123,7 +123,16 @@ export async function addMailbox(
     .set({ mailbox_id: mailbox, uidvalidity })
     .where('account_id', '=', account)
     .execute()
-  const numbers = { uidvalidity, uidnext: 1, highest_modseq: modseq, messages: 0, unseen: 0, deleted: 0, size: 0 }
+  const numbers = {
+    uidvalidity,
+    uidnext: 1,
+    highest_modseq: modseq,
+    messages: 0,
+    unseen: 0,
+    deleted: 0,
+    size: 0,
+    vanished_room: 0,
+  }
   await query
     .insertInto('mailbox')
     .values({ account_id: account, mailbox_id: mailbox, name, special_use: specialUse, ...numbers })

@@ -1,5 +1,5 @@
 import type { ContentId, PageId } from './indexed-mail-store.ts'
-import type { MailboxId, Uid } from './mail-store.ts'
+import type { MailboxId } from './mail-store.ts'
 import { prepare } from './prepared.ts'
 import { MESSAGE_COST } from './quota.ts'
 import type { AccountScope } from './schema.ts'
@@ -7,6 +7,7 @@ import { dropAnnotations } from './sql-annotations.ts'
 import { adjustAccount, adjustMailbox } from './sql-counters.ts'
 import { countsOf, type StoredMessage } from './sql-messages.ts'
 import { deleteWaiting, settlePages } from './sql-pages.ts'
+import { noteVanished } from './sql-vanished.ts'
 import { runsOf } from './uid-sets.ts'
 import { yieldNow } from './yield-now.ts'
 
@@ -37,25 +38,6 @@ const deleteContent = prepare((query, given: { account: number; content: number 
     )
     .returning(['size', 'file']),
 )
-const insertVanished = prepare(
-  (query, given: { account: number; mailbox: number; modseq: number; first: number; last: number }) =>
-    query.insertInto('vanished').values({
-      account_id: given.account,
-      mailbox_id: given.mailbox,
-      modseq: given.modseq,
-      first_uid: given.first,
-      last_uid: given.last,
-    }),
-)
-const vanishedAfter = prepare((query, given: { account: number; mailbox: number; modseq: number }) =>
-  query
-    .selectFrom('vanished')
-    .select(['first_uid', 'last_uid'])
-    .where('account_id', '=', given.account)
-    .where('mailbox_id', '=', given.mailbox)
-    .where('modseq', '>', given.modseq),
-)
-
 /** Takes the rows out of the mailbox (its counts too) and remembers that they vanished; contents stay. */
 export async function takeRows(
   scope: AccountScope,
@@ -64,7 +46,7 @@ export async function takeRows(
   modseq: number,
 ): Promise<void> {
   await deleteRows(scope, mailbox, messages)
-  await noteVanished(scope, mailbox, messages, modseq)
+  await leave(scope, mailbox, messages, modseq)
 }
 
 async function deleteRows({ query, account }: AccountScope, mailbox: MailboxId, messages: readonly StoredMessage[]) {
@@ -74,16 +56,16 @@ async function deleteRows({ query, account }: AccountScope, mailbox: MailboxId, 
   }
 }
 
-async function noteVanished(
+/** They leave the mailbox's counts, and are remembered as gone. */
+async function leave(
   scope: AccountScope,
   mailbox: MailboxId,
   messages: readonly StoredMessage[],
   modseq: number,
 ): Promise<void> {
-  const { query, account } = scope
   await adjustMailbox(scope, { mailbox, modseq, uids: 0, ...countsOf(messages, -1) })
   const uids = messages.map((message) => message.uid)
-  for (const { first, last } of runsOf(uids, 1)) await insertVanished(query, { account, mailbox, modseq, first, last })
+  await noteVanished(scope, mailbox, { runs: runsOf(uids, 1), modseq })
 }
 
 /**
@@ -119,7 +101,7 @@ export async function removeMessages(
 ): Promise<readonly string[]> {
   await deleteRows(scope, mailbox, messages)
   const { modseq, files } = await releaseContents(scope, messages)
-  await noteVanished(scope, mailbox, messages, modseq)
+  await leave(scope, mailbox, messages, modseq)
   return files
 }
 
@@ -137,16 +119,4 @@ export async function removeMailbox(
       .where('mailbox_id', '=', mailbox)
       .execute()
   return (await releaseContents(scope, messages)).files
-}
-
-/** Ascending. */
-export async function readVanished(
-  { query, account }: AccountScope,
-  mailbox: MailboxId,
-  modseq: number,
-): Promise<readonly Uid[]> {
-  const uids: Uid[] = []
-  for (const { first_uid, last_uid } of await vanishedAfter(query, { account, mailbox, modseq }))
-    for (let uid = first_uid; uid <= last_uid; uid++) uids.push(uid)
-  return uids.sort((a, b) => a - b)
 }
