@@ -24,8 +24,9 @@ const probe = (says: string | readonly string[], hears: RegExp, state?: Probe['s
 })
 
 const OK = /^t OK/
-const CREDENTIAL = Buffer.from(`\0${ALICE}\0${PASSWORD}`).toString('base64')
-const SCRAM_FIRST = Buffer.from(`n,,n=${ALICE},r=nonce`).toString('base64')
+const base64 = (text: string) => Buffer.from(text).toString('base64')
+const CREDENTIAL = base64(`\0${ALICE}\0${PASSWORD}`)
+const SCRAM_FIRST = base64(`n,,n=${ALICE},r=nonce`)
 /** `r=nonce`, as the server goes on with it. */
 const SCRAM_CHALLENGE = /^\+ cj1ub25jZ/
 const SELECTED = 'SELECT INBOX'
@@ -38,6 +39,7 @@ const PROBES: Readonly<Record<string, Probe>> = {
   ENABLE: probe('ENABLE X-NOTHING', /^\* ENABLED/),
   'SASL-IR': probe(`AUTHENTICATE PLAIN ${CREDENTIAL}`, OK, 'before login'),
   'AUTH=PLAIN': probe(['AUTHENTICATE PLAIN', CREDENTIAL], OK, 'before login'),
+  'AUTH=LOGIN': probe(['AUTHENTICATE LOGIN', base64(ALICE), base64(PASSWORD)], OK, 'before login'),
   'AUTH=SCRAM-SHA-256': probe(['AUTHENTICATE SCRAM-SHA-256', SCRAM_FIRST], SCRAM_CHALLENGE, 'before login'),
   STARTTLS: probe('STARTTLS', OK, 'plain'),
   LOGINDISABLED: probe(`LOGIN ${ALICE} "${PASSWORD}"`, /^t NO \[PRIVACYREQUIRED\]/, 'plain'),

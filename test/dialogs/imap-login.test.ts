@@ -21,7 +21,7 @@ test('before TLS there is no login, and STARTTLS changes what works', async () =
     S: 4 OK …
     TLS
     C: 5 CAPABILITY
-    S: * CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE SASL-IR AUTH=PLAIN AUTH=SCRAM-SHA-256
+    S: * CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE SASL-IR AUTH=PLAIN AUTH=LOGIN AUTH=SCRAM-SHA-256
     S: 5 OK …
     C: 6 STARTTLS
     S: 6 BAD …
@@ -63,6 +63,8 @@ test('every way to log in', async () => {
     `C: 1 AUTHENTICATE PLAIN ${plain(`\0${ALICE}\0${PASSWORD}`)}\nS: 1 OK …`,
     `C: 1 authenticate plain\nS: + \nC: ${plain(`\0${ALICE}\0${PASSWORD}`)}\nS: 1 OK …`,
     `C: 1 AUTHENTICATE PLAIN ${plain(`${ALICE}\0${ALICE}\0${PASSWORD}`)}\nS: 1 OK …`,
+    `C: 1 AUTHENTICATE LOGIN\nS: + ${plain('Username:')}\nC: ${plain(ALICE)}\nS: + ${plain('Password:')}\nC: ${plain(PASSWORD)}\nS: 1 OK …`,
+    `C: 1 authenticate login ${plain(ALICE)}\nS: + ${plain('Password:')}\nC: ${plain(PASSWORD)}\nS: 1 OK …`,
   ]
   for (const way of ways) {
     await using talk = await imap.connect()

@@ -147,7 +147,7 @@ test('where nobody has an app password it is not offered, and taken all the same
   await using byImap = await imap.connect()
   await byImap.play(`
     C: 0 CAPABILITY
-    S: * CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE SASL-IR AUTH=PLAIN
+    S: * CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE SASL-IR AUTH=PLAIN AUTH=LOGIN
     S: 0 OK …
   `)
   assert.match(await playScram(byImap, new ScramClient(ALICE, PASSWORD), IMAP), /^1 OK /)

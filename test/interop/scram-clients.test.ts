@@ -145,7 +145,7 @@ SyncState *
     assert.match(again.output, /Authenticating with SASL mechanism PLAIN/)
     // who insists is let in all the same
     await using talk = await connectDialog({ host: provider.host, port: provider.ports.imaps, tls: true })
-    await talk.play('S: * OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE SASL-IR AUTH=PLAIN] …')
+    await talk.play('S: * OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE SASL-IR AUTH=PLAIN AUTH=LOGIN] …')
     const how = { command: '1 AUTHENTICATE', prompt: '+ ' }
     assert.match(await playScram(talk, new ScramClient(address, app), how), /^1 OK /)
   })

@@ -32,6 +32,7 @@ export const CAPABILITIES: readonly Capability[] = [
   row('ENABLE', 5161, 'always', 'a client turns on what it understands'),
   row('SASL-IR', 4959, 'before login', 'the first answer of AUTHENTICATE comes with the command'),
   row('AUTH=PLAIN', 4616, 'with TLS', 'login with a password or an app password'),
+  row('AUTH=LOGIN', [], 'with TLS', 'the same, for clients that know no other way'),
   row(SCRAM, [5802, 7677], 'with TLS', 'login with an app password that is not shown, where there are such'),
   row('STARTTLS', 3501, 'before TLS', 'a plain connection becomes a secure one'),
   // RFC 3501 §6.2.3, §11.1: no password over a wire that anybody can read.

@@ -11,18 +11,21 @@ import { parsePlain } from '../sasl-plain.ts'
 
 type Authenticate = Command & { kind: 'authenticate' }
 
-/** RFC 3501 §6.2.2 with the initial response of RFC 4959. PLAIN for every password, SCRAM-SHA-256 for app passwords. */
+/** RFC 3501 §6.2.2 with the initial response of RFC 4959. PLAIN and LOGIN for every password, SCRAM-SHA-256 for app passwords. */
 export async function authenticate(talk: Conversation, command: Authenticate): Promise<Completion> {
   if (!talk.secure) {
     if (command.initialResponse) wipe(command.initialResponse)
     throw no('PRIVACYREQUIRED', 'Start TLS first')
   }
   if (command.mechanism === 'SCRAM-SHA-256') return byScram(talk, command.initialResponse)
-  if (command.mechanism !== 'PLAIN') {
-    if (command.initialResponse) wipe(command.initialResponse)
-    throw no('CANNOT', 'This mechanism is not supported')
-  }
-  const credential = parsePlain(command.initialResponse ?? (await askForResponse(talk, '')))
+  if (command.mechanism === 'LOGIN') return byLogin(talk, command.initialResponse)
+  if (command.mechanism === 'PLAIN') return byPlain(talk, command.initialResponse)
+  if (command.initialResponse) wipe(command.initialResponse)
+  throw no('CANNOT', 'This mechanism is not supported')
+}
+
+async function byPlain(talk: Conversation, initial: Buffer | null): Promise<Completion> {
+  const credential = parsePlain(initial ?? (await askForResponse(talk, '')))
   try {
     // RFC 4616 §2: nobody may act as somebody else here.
     if (credential.authorization !== '' && credential.authorization !== credential.user)
@@ -30,6 +33,17 @@ export async function authenticate(talk: Conversation, command: Authenticate): P
     return done('Welcome', await enter(talk, credential.user, credential.password))
   } finally {
     wipe(credential.password)
+  }
+}
+
+/** The de facto mechanism of old clients (draft-murchison-sasl-login): it asks for `Username:`, unless that came along, and `Password:`. */
+async function byLogin(talk: Conversation, initial: Buffer | null): Promise<Completion> {
+  const user = initial ?? (await askForResponse(talk, 'VXNlcm5hbWU6'))
+  const credential = await askForResponse(talk, 'UGFzc3dvcmQ6')
+  try {
+    return done('Welcome', await enter(talk, user.toString('utf8'), credential))
+  } finally {
+    wipe(credential)
   }
 }
 
