@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { systemClock } from '#lib/clock.ts'
 import { createResolver } from '#policy/dns/dns-client.ts'
 import { needs } from '../support/needs.ts'
-import { freePort, ownLoopback, run, startDaemon } from '../support/peers/run.ts'
+import { eventually, freePort, ownLoopback, run, startDaemon } from '../support/peers/run.ts'
 import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary.ts'
 import { selfSigned } from '../support/tls.ts'
 
@@ -46,13 +46,15 @@ async function startSigner(directory: TemporaryDirectory, zones: Readonly<Record
   }
   await writeFile(config, `${lines.join('\n')}\n`)
   const daemon = await startDaemon('knotd', ['-c', config], { ready: [{ host, port }] })
-  const anchor = async (zone: string) => {
-    const { stdout } = await run('keymgr', ['-c', config, zone, 'ds'])
-    return stdout
-      .toString()
-      .split('\n')
-      .find((line) => / 13 2 /.test(line))!
-  }
+  // It listens before it has made the keys of its zones.
+  const anchor = (zone: string) =>
+    eventually(`the key of ${zone}`, async () => {
+      const { stdout } = await run('keymgr', ['-c', config, zone, 'ds'], { mayFail: true })
+      return stdout
+        .toString()
+        .split('\n')
+        .find((line) => / 13 2 /.test(line))
+    })
   return { host, port, anchor, daemon }
 }
 

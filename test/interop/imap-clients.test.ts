@@ -29,12 +29,12 @@ interface Ran {
   readonly stderr: string
 }
 
-/** Runs a client with an empty environment; killed after half a minute. */
+/** Runs a client with an empty environment; killed after two minutes. */
 async function run(command: string, args: readonly string[], input = ''): Promise<Ran> {
   const child = spawn(command, args, {
     cwd: dir.path,
     env: { PATH: process.env['PATH'], HOME: dir.path, TERM: 'dumb' },
-    timeout: 30_000,
+    timeout: 120_000,
   })
   const out: Buffer[] = []
   const err: Buffer[] = []
@@ -213,7 +213,7 @@ test('Python imaplib', needs('python3'), async () => {
   assert.equal(ran.stdout.toString(), `${PLAIN.length} ${MULTIPART.length} ${BROKEN.length} `)
 })
 
-test('imapflow', { timeout: 30_000 }, async () => {
+test('imapflow', { timeout: 120_000 }, async () => {
   await using server = await fresh()
   await server.desk.deliver(ALICE, MULTIPART)
   const client = new ImapFlow({

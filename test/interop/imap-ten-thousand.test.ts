@@ -61,7 +61,6 @@ describe('mbsync with ten thousand messages', needs('mbsync'), () => {
       user: alice.address,
       password: alice.password,
       certificate: provider.certificate,
-      timeoutMs: 120_000,
     })
   })
 

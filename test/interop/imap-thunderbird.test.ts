@@ -193,7 +193,8 @@ describe('Thunderbird', needs('thunderbird', 'certutil'), () => {
     const after = await eventually('Thunderbird is back', async () => {
       // The first try may find its old connection dead.
       const shown = await second.open('INBOX').catch(() => [])
-      return shown.some(({ subject }) => subject === 'After the restart') && shown
+      const isWhole = shown.some(({ subject }) => subject === 'After the restart') && shown[0]?.isFlagged
+      return isWhole && shown
     })
     assert.deepEqual(
       after.map(({ subject }) => subject),

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { parseCertificate, verifyCertificate } from '#formats/openpgp/certificate.ts'
 import { generateKeys } from '#formats/openpgp/generate.ts'
@@ -14,11 +15,13 @@ import { signDetached } from '#formats/openpgp/sign.ts'
 import { splitMessage, unseal, unsealSigned } from '#formats/openpgp/unseal.ts'
 import { verifySignatures } from '#formats/openpgp/verify.ts'
 import { needs } from '../support/needs.ts'
+import { AGENT_SETTINGS } from '../support/peers/gpg.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
 const dir = await temporaryDirectory('gpg')
 const home = dir.join('home')
 mkdirSync(home, { mode: 0o700 })
+writeFileSync(join(home, 'gpg-agent.conf'), AGENT_SETTINGS)
 after(async () => {
   spawnSync('gpgconf', ['--homedir', home, '--kill', 'all'])
   await dir[Symbol.asyncDispose]()

@@ -102,7 +102,7 @@ test('Python poplib, with STLS and over TLS', needs('python3'), async () => {
 
 test('curl retrieves octet by octet', needs('curl'), async () => {
   await using server = await fresh(PLAIN, MULTIPART, DOTS, BROKEN)
-  const config = `user = "${ALICE}:${PASSWORD}"\ncacert = "${dir.join('ca.pem')}"\nsilent\nshow-error\nmax-time = 30\n`
+  const config = `user = "${ALICE}:${PASSWORD}"\ncacert = "${dir.join('ca.pem')}"\nsilent\nshow-error\nmax-time = 60\n`
   const curl = async (url: string, ...args: string[]) =>
     succeeded(await client('curl', ['-K', '-', ...args, url], config)).stdout
   const tls = `pop3s://localhost:${server.tlsPort}`

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { parseCertificate } from '#formats/openpgp/certificate.ts'
 import { generateKeys } from '#formats/openpgp/generate.ts'
@@ -11,11 +12,13 @@ import { payloadOf, unwrapEncrypted } from '#formats/pgp-mime/pgp-mime.ts'
 import type { Bytes } from '#lib/bytes.ts'
 import { addressSealed, openLater, sealForLater, sealMessage } from '#privacy/e2e/seal.ts'
 import { needs } from '../support/needs.ts'
+import { AGENT_SETTINGS } from '../support/peers/gpg.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
 const dir = await temporaryDirectory('sealed')
 const home = dir.join('home')
 mkdirSync(home, { mode: 0o700 })
+writeFileSync(join(home, 'gpg-agent.conf'), AGENT_SETTINGS)
 after(async () => {
   spawnSync('gpgconf', ['--homedir', home, '--kill', 'all'])
   await dir[Symbol.asyncDispose]()

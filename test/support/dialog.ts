@@ -136,7 +136,7 @@ class SocketDialog implements Dialog {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         reject(new assert.AssertionError({ message: this.#told('the server said nothing more in time') }))
-      }, this.#options.patience ?? 10_000)
+      }, this.#options.patience ?? 60_000)
       this.#wake = () => {
         clearTimeout(timer)
         this.#wake = () => {}

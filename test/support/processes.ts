@@ -6,6 +6,8 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 
 interface Stat {
+  /** One letter. */
+  readonly state: string
   readonly parent: number
   /** Own and waited-for children's, in clock ticks. */
   readonly ticks: number
@@ -19,7 +21,7 @@ function statOf(pid: number): Stat | null {
     const line = readFileSync(`/proc/${pid}/stat`, 'latin1')
     const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
     const [utime, stime, childrenUtime, childrenStime] = fields.slice(11, 15).map(Number)
-    return { parent: Number(fields[1]), ticks: utime! + stime! + childrenUtime! + childrenStime! }
+    return { state: fields[0]!, parent: Number(fields[1]), ticks: utime! + stime! + childrenUtime! + childrenStime! }
   } catch {
     return null
   }
@@ -46,6 +48,11 @@ function treeOf(roots: readonly number[]): Map<number, Stat> {
 /** The processes of these trees, roots first in no particular order. */
 export function pidsOf(roots: readonly number[]): number[] {
   return [...treeOf(roots).keys()]
+}
+
+/** Whether nothing is left of these processes but what their parents may still ask for. */
+export function haveEnded(pids: readonly number[]): boolean {
+  return pids.every((pid) => 'ZX'.includes(statOf(pid)?.state ?? 'X'))
 }
 
 /** Milliseconds of CPU that these process trees have used since they began. */

@@ -7,11 +7,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { eventually, ownLoopback, type Ran, type RunOptions, run } from './peers/run.ts'
-import { pidsOf } from './processes.ts'
+import { haveEnded, pidsOf } from './processes.ts'
 
 const program = fileURLToPath(new URL('../../bin/letterlock.js', import.meta.url))
 
@@ -73,17 +73,31 @@ export interface Provider extends AsyncDisposable {
   log(): Promise<string>
 }
 
-/** Any base works on an address of one's own, but the admin listener is on 127.0.0.1 for every provider. */
-async function freePortBase(): Promise<number> {
+/** An address that `ownLoopback` never gives: whoever listens there has taken the port base of that number. */
+const BASES = '127.255.255.254'
+
+/** The server that listens, or null when the port is taken. */
+function listenerOn(port: number, host: string): Promise<Server | null> {
+  return new Promise((resolve) => {
+    const server = createServer((socket) => socket.destroy())
+    server.once('listening', () => resolve(server))
+    server.once('error', () => resolve(null))
+    server.listen(port, host)
+  })
+}
+
+/**
+ * Any base works on an address of one's own, but the admin listener is on 127.0.0.1 for every provider. Other test processes look for
+ * bases at the same time, and a provider does not listen before it is started and while it restarts: so this one is held to our end.
+ */
+async function takePortBase(): Promise<number> {
   for (;;) {
     const base = 2000 + Math.floor(Math.random() * 28_000)
-    const probe = createServer()
-    const bound = new Promise<boolean>((resolve) => {
-      probe.once('listening', () => resolve(true))
-      probe.once('error', () => resolve(false))
-    })
-    probe.listen(base + standardPorts.admin, '127.0.0.1')
-    if (!(await bound)) continue
+    const hold = await listenerOn(base, BASES)
+    if (hold === null) continue
+    hold.unref()
+    const probe = await listenerOn(base + standardPorts.admin, '127.0.0.1')
+    if (probe === null) continue
     probe.close()
     await once(probe, 'close')
     return base
@@ -110,7 +124,7 @@ function withSettings(toml: string, settings: Readonly<Record<string, string>>):
 export async function makeProvider(options: ProviderOptions): Promise<Provider> {
   await mkdir(options.directory, { recursive: true })
   const host = ownLoopback()
-  const base = await freePortBase()
+  const base = await takePortBase()
   const data = join(options.directory, 'data')
   const logFile = join(options.directory, 'serve.log')
   const configFile = join(data, 'letterlock.toml')
@@ -118,7 +132,7 @@ export async function makeProvider(options: ProviderOptions): Promise<Provider> 
   let server: ChildProcess | null = null
 
   const command: Provider['command'] = (args, ranWith) =>
-    run(process.execPath, [program, ...args, '--data', data], { timeoutMs: 60_000, ...ranWith })
+    run(process.execPath, [program, ...args, '--data', data], { timeoutMs: 180_000, ...ranWith })
   const json: Provider['json'] = async (args, ranWith) =>
     JSON.parse((await command([...args, '--json'], ranWith)).stdout.toString())
 
@@ -143,7 +157,7 @@ export async function makeProvider(options: ProviderOptions): Promise<Provider> 
     if (!running()) return server?.exitCode ?? 0
     const ended = once(server!, 'exit')
     server!.kill('SIGTERM')
-    const late = setTimeout(() => killAll(server!.pid!), 30_000)
+    const late = setTimeout(() => killAll(server!.pid!), 120_000)
     const [code] = await ended
     clearTimeout(late)
     return (code as number | null) ?? 128
@@ -183,8 +197,10 @@ export async function makeProvider(options: ProviderOptions): Promise<Provider> 
     kill9: async () => {
       if (!running()) return
       const ended = once(server!, 'exit')
-      killAll(server!.pid!)
+      const pids = killAll(server!.pid!)
       await ended
+      // Until then they have files open, and locks.
+      await eventually('all of its processes have ended', async () => haveEnded(pids))
     },
     log: () => readFile(logFile, 'utf8').catch(() => ''),
     [Symbol.asyncDispose]: async () => {
@@ -204,7 +220,8 @@ export async function startProvider(options: ProviderOptions): Promise<Provider>
   return provider
 }
 
-function killAll(root: number): void {
+/** Answers which ones it killed. */
+function killAll(root: number): readonly number[] {
   // The list first: children of a dead process are nobody's.
   const pids = pidsOf([root])
   for (const pid of [-root, ...pids]) {
@@ -214,4 +231,5 @@ function killAll(root: number): void {
       // Gone already.
     }
   }
+  return pids
 }

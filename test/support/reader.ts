@@ -92,7 +92,8 @@ export class Reader implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#broken !== null) return
-    const closed = once(this.#socket, 'close')
+    // Not `once`, which would throw where the server is quicker in closing than we are in reading.
+    const closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()))
     this.#socket.end('bye LOGOUT\r\n')
     await closed
   }

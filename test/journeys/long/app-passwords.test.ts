@@ -38,7 +38,7 @@ describe('the devices of an account beside the running server', needs('curl'), (
   const submit = (password: string) => curlSubmit(target(password, 'submissions'), address, [address], message)
   const statuses = async (password: string) => [(await read(password)).code, (await submit(password)).code]
   const talkTo = (port: 'imaps' | 'submissions') =>
-    connectDialog({ host: provider.host, port: provider.ports[port], tls: true, patience: 60_000 })
+    connectDialog({ host: provider.host, port: provider.ports[port], tls: true })
 
   async function idleWith(password: string): Promise<Dialog> {
     const talk = await talkTo('imaps')
@@ -86,7 +86,7 @@ describe('the devices of an account beside the running server', needs('curl'), (
   })
 
   it('ends the sessions of one that expires, that the operator blocks, that is revoked, and no others', async () => {
-    const guest = await add('guest', '--scope', 'imap', '--expires', '10s')
+    const guest = await add('guest', '--scope', 'imap', '--expires', '20s')
     await using byGuest = await idleWith(guest.password)
     await using byStolen = await idleWith(made.stolen.password)
     await using byReader = await idleWith(made.reader.password)

@@ -16,7 +16,7 @@ it('keeps both running until it is told to stop, and says that nothing was seen 
     said += text
   })
   const ended = once(demo, 'exit')
-  await eventually('both are running', async () => said.includes('By hand:') || demo.exitCode !== null, 60_000)
+  await eventually('both are running', async () => said.includes('By hand:') || demo.exitCode !== null, 180_000)
   demo.kill('SIGINT')
   assert.deepEqual(await ended, [0, null], said)
   assert.equal(said.match(/^Kept: /gm)?.length, 2, said)

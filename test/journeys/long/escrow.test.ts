@@ -38,7 +38,7 @@ describe('escrow', needs('curl'), () => {
 
   /** On the other machine: no data directory, no server. */
   const elsewhere = (args: readonly string[], mayFail = false) =>
-    run(process.execPath, [program, 'escrow', ...args], { cwd: away, timeoutMs: 60_000, mayFail })
+    run(process.execPath, [program, 'escrow', ...args], { cwd: away, mayFail })
   const shares = (...numbers: number[]) => ['--shares', ...numbers.map((n) => `master/share-${n}-of-3.txt`)]
   const secrets = (...lines: string[]) => ({ input: lines.map((line) => `${line}\n`).join('') })
   const withPassword = (args: readonly string[], password = PASSWORD) =>

@@ -37,7 +37,7 @@ describe('two fronts', needs('mbsync'), () => {
   }
 
   const talkTo = (port: 'imaps' | 'pop3s') =>
-    connectDialog({ host: provider.host, port: provider.ports[port], tls: true, patience: 60_000 })
+    connectDialog({ host: provider.host, port: provider.ports[port], tls: true })
 
   async function idling(): Promise<Dialog> {
     logins++

@@ -71,7 +71,8 @@ test('a client hears what another one does to messages, mailboxes and annotation
   )
   for (const entry of await readdir(provider.data, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue
-    const octets = await readFile(join(entry.parentPath, entry.name))
+    // Files of databases come and go.
+    const octets = await readFile(join(entry.parentPath, entry.name)).catch(() => Buffer.alloc(0))
     assert.ok(!octets.includes('canary'), `${entry.name} shows what was said`)
   }
 })

@@ -14,7 +14,7 @@ describe('fetching with POP3 from the running server', () => {
 
   const secret = { input: `${PASSWORD}\n` }
   const talkTo = (port: 'pop3s' | 'pop3' | 'imaps') =>
-    connectDialog({ host: provider.host, port: provider.ports[port], tls: port !== 'pop3', patience: 60_000 })
+    connectDialog({ host: provider.host, port: provider.ports[port], tls: port !== 'pop3' })
   const login = (password: string) => `C: USER ${address}\nS: +OK …\nC: PASS ${password}\nS:`
 
   async function open(password = PASSWORD): Promise<Dialog> {

@@ -41,6 +41,13 @@ async function found(reader: Reader, key: SearchKey): Promise<number[]> {
     .map(Number)
 }
 
+/** By UID, in days since the epoch: midnight may come while mail comes in. */
+async function daysOfSaving(reader: Reader): Promise<ReadonlyMap<number, number>> {
+  const answer = (await reader.command('FETCH 1:* (UID SAVEDATE)')).toString('latin1')
+  const all = answer.matchAll(/^\* \d+ FETCH \(UID (\d+) SAVEDATE "([^ ]+) [^"]*"\)\r$/gm)
+  return new Map(Array.from(all, ([, uid, day]) => [Number(uid), Date.parse(`${day} UTC`) / DAY]))
+}
+
 describe('searching sealed mail', () => {
   it('finds what brute force finds, while the index is built and after', { timeout: 600_000 }, async () => {
     await using directory = await temporaryDirectory('search')
@@ -64,10 +71,11 @@ describe('searching sealed mail', () => {
     await reader.command('STORE 1:* -FLAGS.SILENT (\\Deleted)')
     await reader.command(`UID STORE ${gone.join(',')} +FLAGS.SILENT (\\Deleted)`)
     await reader.command('EXPUNGE')
-    const savedDay = Math.floor(Date.now() / DAY)
+    const savedDays = await daysOfSaving(reader)
     const left = corpus.flatMap((message, index) => {
       const flags = message.flags.filter((flag) => flag !== '\\Deleted')
-      return gone.includes(index + 1) ? [] : [{ ...message, flags, uid: index + 1, modseq: 0, savedDay }]
+      const uid = index + 1
+      return gone.includes(uid) ? [] : [{ ...message, flags, uid, modseq: 0, savedDay: savedDays.get(uid)! }]
     })
     const saved = left.filter((_, place) => place % 3 === 0).map(({ uid }) => uid)
     const model: SearchModel = { messages: left, saved, now: 0 }

@@ -46,7 +46,7 @@ async function curl(target: CurlTarget, lines: readonly string[], upload?: Buffe
   const config = [
     'silent',
     'show-error',
-    'max-time = 30',
+    'max-time = 60',
     `user = ${quoted(`${target.user}:${target.password}`)}`,
     ...(target.ca === undefined ? [] : [`cacert = ${quoted(target.ca)}`]),
     ...lines,

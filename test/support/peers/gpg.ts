@@ -14,12 +14,17 @@ export interface Gpg extends AsyncDisposable {
   decrypt(message: Uint8Array, passphrase?: string): Promise<Buffer>
 }
 
+/**
+ * For the gpg-agent.conf of every home that holds keys. They are locked quickly, instead of for a tenth of a second at every use; and kept in
+ * the older format, because the newer one folds lines, and a salt with a space at the fold comes back shorter ("Corrupted protection",
+ * about one key in some thousands).
+ */
+export const AGENT_SETTINGS = 's2k-count 65536\ndisable-extended-key-format\n'
+
 export async function startGpg(): Promise<Gpg> {
   // Short, because the agent's socket lives here and its path may have 107 octets.
   const home = await mkdtemp(join(tmpdir(), 'gpg-'))
-  // How its agent keeps keys: locked quickly, instead of for a tenth of a second at every use; and in the older format, because the newer
-  // one folds lines, and a salt with a space at the fold comes back shorter ("Corrupted protection", about one key in some thousands).
-  await writeFile(join(home, 'gpg-agent.conf'), 's2k-count 65536\ndisable-extended-key-format\n')
+  await writeFile(join(home, 'gpg-agent.conf'), AGENT_SETTINGS)
   const env = { GNUPGHOME: home }
   const gpg: Gpg['run'] = async (args, options = {}) => {
     const passphraseFile = join(home, 'passphrase')

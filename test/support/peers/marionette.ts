@@ -43,7 +43,7 @@ export class Marionette implements Disposable {
     })
     await marionette.#command('WebDriver:NewSession', {})
     await marionette.#command('Marionette:SetContext', { value: 'chrome' })
-    await marionette.#command('WebDriver:SetTimeouts', { script: 60_000 })
+    await marionette.#command('WebDriver:SetTimeouts', { script: 300_000 })
     return marionette
   }
 

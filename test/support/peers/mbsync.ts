@@ -14,7 +14,6 @@ export interface MbsyncOptions {
   /** PEM file of the server's own certificate: mbsync knows no names of certificates that are addresses. Else the connection is plain. */
   readonly certificate?: string
   readonly tls?: 'IMAPS' | 'STARTTLS'
-  readonly timeoutMs?: number
 }
 
 export interface Mbsync {
@@ -64,7 +63,7 @@ CopyArrivalDate yes
 `
   await writeFile(at('mbsyncrc'), config.trimStart())
   return {
-    sync: () => run('mbsync', ['-c', at('mbsyncrc'), 'all'], { mayFail: true, timeoutMs: options.timeoutMs ?? 30_000 }),
+    sync: () => run('mbsync', ['-c', at('mbsyncrc'), 'all'], { mayFail: true }),
     messages: (mailbox) => readMaildir(join(at('mail'), mailbox)),
     path: (mailbox) => join(at('mail'), mailbox),
   }

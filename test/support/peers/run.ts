@@ -1,4 +1,7 @@
-/** Runs foreign programs for tests: one-shot commands with their output captured, and daemons that are stopped by pid. */
+/**
+ * Runs foreign programs for tests: one-shot commands with their output captured, and daemons that are stopped by pid. Limits of time are
+ * there to end what hangs, with what it said; no program that works comes near them, on whatever machine.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
@@ -22,7 +25,7 @@ export interface RunOptions {
 
 /** Runs a command to its end. Its environment is ours plus `env`, unless `env` says otherwise. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const timeoutMs = options.timeoutMs ?? 30_000
+  const timeoutMs = options.timeoutMs ?? 120_000
   const child = spawn(command, args, {
     env: { ...process.env, ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -136,7 +139,7 @@ function killGroup(pid: number): void {
 }
 
 /** Resolves as soon as something accepts connections there. */
-async function listening(host: string, port: number, timeoutMs = 20_000): Promise<void> {
+async function listening(host: string, port: number, timeoutMs = 60_000): Promise<void> {
   const deadline = performance.now() + timeoutMs
   for (;;) {
     if (await accepts(host, port)) return
@@ -178,7 +181,7 @@ export async function freePort(host: string): Promise<number> {
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T | null | undefined | false>,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs
   for (;;) {

@@ -28,7 +28,7 @@ export async function swaks(options: SwaksOptions): Promise<Ran> {
     `to ${options.to.join(',')}`,
     `data @${directory.join('message')}`,
     'no-data-fixup',
-    'timeout 20s',
+    'timeout 60s',
     'helo client.test',
     'pipeline',
   ]

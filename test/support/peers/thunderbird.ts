@@ -249,10 +249,12 @@ export async function startThunderbird(options: ThunderbirdOptions): Promise<Thu
     await ended
   }
   try {
-    const port = await eventually('Thunderbird listens', () =>
-      readFile(at('profile/MarionetteActivePort'), 'utf8').catch(() => null),
-    )
-    return new DrivenThunderbird(await Marionette.open(Number(port)), child.pid!, options.directory, stop)
+    const port = await eventually('Thunderbird listens', async () => {
+      if (child.exitCode !== null) throw new Error(`Thunderbird ended with status ${child.exitCode}`)
+      // It is there before the number is in it.
+      return Number(await readFile(at('profile/MarionetteActivePort'), 'utf8').catch(() => '')) || null
+    })
+    return new DrivenThunderbird(await Marionette.open(port), child.pid!, options.directory, stop)
   } catch (error) {
     await stop()
     throw error
