@@ -51,4 +51,11 @@ export async function withAccount(make: MakeStore, run: (opened: Opened) => Prom
   await run({ account, store: made.store, mail, mailbox })
 }
 
+/** The uids in pairs of first and last of each run. */
+export function expand(pairs: Uint32Array): number[] {
+  const uids: number[] = []
+  for (let i = 0; i < pairs.length; i += 2) for (let uid = pairs[i]!; uid <= pairs[i + 1]!; uid++) uids.push(uid)
+  return uids
+}
+
 export type Check = (title: string, run: (opened: Opened) => Promise<void>) => void

@@ -148,7 +148,11 @@ export interface FlagsChanged {
 export interface MailboxChanges {
   /** New messages and changed flags, ascending by uid. */
   readonly changed: readonly MessageRow[]
-  readonly vanished: readonly Uid[]
+  /**
+   * As pairs of first and last of each run, ascending. After a long time there may be some among them that were gone before
+   * (RFC 7162 §3.2.5.1), never one that is there.
+   */
+  readonly vanished: Uint32Array<ArrayBuffer>
   readonly highestModseq: number
 }
 

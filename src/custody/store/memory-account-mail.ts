@@ -55,7 +55,7 @@ import {
   statusOf,
 } from './memory-account.ts'
 import { MemoryContents, partsOf } from './memory-contents.ts'
-import { overviewOf } from './memory-overview.ts'
+import { overviewOf, vanishedSince } from './memory-overview.ts'
 import { MemorySearchable } from './memory-searchable.ts'
 import { checkQuota, MESSAGE_COST } from './quota.ts'
 import { matchingUids, searchByReading } from './read-search.ts'
@@ -158,10 +158,7 @@ export class MemoryAccountMail implements IndexedAccountMail {
     const { messages, vanished, highestModseq } = this.#account.mailbox(mailbox)
     return {
       changed: [...messages.values()].filter((message) => message.modseq > modseq).map(rowOf),
-      vanished: vanished
-        .filter((one) => one.modseq > modseq)
-        .map((one) => one.uid)
-        .sort((a, b) => a - b),
+      vanished: vanishedSince(vanished, modseq),
       highestModseq,
     }
   }

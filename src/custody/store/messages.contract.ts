@@ -1,7 +1,7 @@
 /** The part of the mail store's contract about messages: kept, flagged, copied, removed. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { type Check, DATE, flagsOf, newMessage, text, uidsOf } from './contract-bench.ts'
+import { type Check, DATE, expand, flagsOf, newMessage, text, uidsOf } from './contract-bench.ts'
 import { type FlagChange, MailboxRefused, type MessageRow, NoSuchMailbox, OverQuota } from './mail-store.ts'
 
 export function appending(check: Check): void {
@@ -335,7 +335,7 @@ export function copying(check: Check): void {
     ])
     assert.deepEqual(uidsOf(await mail.list(inbox)), [2])
     const { vanished } = await mail.changesSince(inbox, highestModseq)
-    assert.deepEqual(vanished, [1, 3])
+    assert.deepEqual(expand(vanished), [1, 3])
     assert.deepEqual((await mail.summaries(trash, [1, 2])).map(text), ['summary of a', 'summary of c'])
     const again = await mail.move(trash, [1], trash)
     assert.deepEqual(again.uids, [[1, 3]])
@@ -367,7 +367,7 @@ export function removing(check: Check): void {
     assert.equal(await mail.read(inbox, 1), null)
     const { messages, deleted, highestModseq: after } = await mail.status(inbox)
     assert.deepEqual([messages, deleted, after], [1, 1, highestModseq + 1])
-    assert.deepEqual((await mail.changesSince(inbox, highestModseq)).vanished, [1, 3])
+    assert.deepEqual(expand((await mail.changesSince(inbox, highestModseq)).vanished), [1, 3])
     assert.deepEqual(await mail.remove(inbox, [1]), [])
     assert.equal((await mail.status(inbox)).highestModseq, after)
     await assert.rejects(mail.remove(999, [1]), NoSuchMailbox)

@@ -1,14 +1,8 @@
 /** The part of the mail store's contract about what is known of a mailbox without looking at all of its messages. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { type Check, flagsOf, newMessage, uidsOf } from './contract-bench.ts'
+import { type Check, expand, flagsOf, newMessage, uidsOf } from './contract-bench.ts'
 import { type AccountMail, type MailboxId, type MailboxOverview, NoSuchMailbox, TooManyFlags } from './mail-store.ts'
-
-function expand(pairs: Uint32Array): number[] {
-  const uids: number[] = []
-  for (let i = 0; i < pairs.length; i += 2) for (let uid = pairs[i]!; uid <= pairs[i + 1]!; uid++) uids.push(uid)
-  return uids
-}
 
 /** The uids after a later overview, from those before. */
 function after(uids: readonly number[], uidNext: number, later: MailboxOverview): number[] {

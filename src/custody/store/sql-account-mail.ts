@@ -189,7 +189,7 @@ export class SqlAccountMail implements IndexedAccountMail {
   changesSince(mailbox: MailboxId, modseq: number): Promise<MailboxChanges> {
     return this.#access.read(async (scope) => {
       const { highestModseq } = await readStatus(scope, mailbox)
-      if (highestModseq <= modseq) return { changed: [], vanished: [], highestModseq }
+      if (highestModseq <= modseq) return { changed: [], vanished: new Uint32Array(), highestModseq }
       const changed = (await messagesChanged(scope, mailbox, modseq)).map(rowOf)
       return { changed, vanished: await readVanished(scope, mailbox, modseq), highestModseq }
     })

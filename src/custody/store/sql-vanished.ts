@@ -4,10 +4,10 @@
  * went before, too, which RFC 7162 §3.2.5.1 allows, and nobody is told too little. Between two runs there is always a message that
  * is there or a run that is new, so the history is never much longer than the mailbox, whatever was removed over the years.
  */
-import type { MailboxId, Uid } from './mail-store.ts'
+import type { MailboxId } from './mail-store.ts'
 import { prepare } from './prepared.ts'
 import type { AccountScope } from './schema.ts'
-import type { UidRun } from './uid-sets.ts'
+import { packRuns, type UidRun } from './uid-sets.ts'
 import { yieldNow } from './yield-now.ts'
 
 export interface History {
@@ -126,14 +126,11 @@ function touching<R extends UidRun>(runs: readonly R[]): readonly (readonly R[])
   return groups
 }
 
-/** Those that vanished since, ascending; and it may be, if that is long ago, some that were gone by then. */
+/** What vanished since, as pairs of first and last of each run, ascending; and it may be, if that is long ago, some that was gone by then. */
 export async function readVanished(
   { query, account }: AccountScope,
   mailbox: MailboxId,
   modseq: number,
-): Promise<readonly Uid[]> {
-  const uids: Uid[] = []
-  for (const { first, last } of await runsAfter(query, { account, mailbox, modseq }))
-    for (let uid = first; uid <= last; uid++) uids.push(uid)
-  return uids.sort((a, b) => a - b)
+): Promise<Uint32Array<ArrayBuffer>> {
+  return packRuns(await runsAfter(query, { account, mailbox, modseq }))
 }

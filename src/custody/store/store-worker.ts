@@ -258,7 +258,7 @@ function packValue(method: string, value: unknown): Value {
     case 'changesSince': {
       const changes = value as MailboxChanges
       const changed = packRows(changes.changed)
-      return { value: { ...changes, changed }, transfer: columnBuffers(changed) }
+      return { value: { ...changes, changed }, transfer: [...columnBuffers(changed), changes.vanished.buffer] }
     }
     case 'setFlags': {
       const answer = value as FlagsChanged

@@ -20,6 +20,13 @@ const KEPT_ROWS = 512
 const KEPT_IMAGES = 512
 const KEPT_OCTETS = 16 * 1024 * 1024
 
+/** What happened, as sessions are told. */
+export interface Told {
+  readonly changed: readonly MessageRow[]
+  readonly vanished: UidRuns
+  readonly highestModseq: number
+}
+
 /** What happened after one MODSEQ and up to another. */
 interface News {
   readonly after: number
@@ -34,6 +41,8 @@ export interface Picture {
   readonly modseq: number
   readonly uidNext: number
 }
+
+const NONE = new Uint32Array()
 
 const UNSEEN: Picture = { uidValidity: 0, runs: UidRuns.EMPTY, modseq: 0, uidNext: 1 }
 
@@ -129,7 +138,7 @@ export class MailboxImage {
    * What happened since `modseq`, and maybe some of what happened before. `asked`: the store is asked even when it said nothing.
    * Throws NoSuchMailbox.
    */
-  async newsSince(mail: AccountMail, modseq: number, asked: boolean): Promise<MailboxChanges> {
+  async newsSince(mail: AccountMail, modseq: number, asked: boolean): Promise<Told> {
     if (asked) this.#said++
     const wanted = this.#said
     while (this.#asked < wanted) {
@@ -139,13 +148,15 @@ export class MailboxImage {
       await this.#asking
     }
     const highestModseq = this.#picture.modseq
-    if (modseq >= highestModseq) return { changed: [], vanished: [], highestModseq: modseq }
-    if (this.#news.length === 0 || this.#news[0]!.after > modseq) return mail.changesSince(this.mailbox, modseq)
+    if (modseq >= highestModseq) return { changed: [], vanished: UidRuns.EMPTY, highestModseq: modseq }
+    if (this.#news.length === 0 || this.#news[0]!.after > modseq) {
+      const changes = await mail.changesSince(this.mailbox, modseq)
+      return { ...changes, vanished: new UidRuns(changes.vanished) }
+    }
     const news = this.#news.filter(({ until }) => until > modseq)
-    if (news.length === 1) return news[0]!.changes
     return {
       changed: news.flatMap(({ changes }) => changes.changed),
-      vanished: news.flatMap(({ changes }) => changes.vanished),
+      vanished: UidRuns.union(news.map(({ changes }) => changes.vanished)),
       highestModseq,
     }
   }
@@ -165,7 +176,7 @@ export class MailboxImage {
   /** A session changed these flags itself, with nothing else happening between the two MODSEQs. */
   changed(rows: readonly MessageRow[], after: number, until: number): void {
     if (this.#picture.modseq === after)
-      this.#add({ after, until, changes: { changed: rows, vanished: [], highestModseq: until } })
+      this.#add({ after, until, changes: { changed: rows, vanished: NONE, highestModseq: until } })
   }
 
   /** Lets go of news that everybody has taken. */
@@ -182,12 +193,16 @@ export class MailboxImage {
     this.#picture = advance(this.#picture, changes)
     this.#news.push(news)
     let rows = 0
-    for (const one of this.#news) rows += one.changes.changed.length + one.changes.vanished.length
+    for (const one of this.#news) rows += sizeOf(one)
     while (rows > KEPT_ROWS) {
-      const { changed, vanished } = this.#news.shift()!.changes
-      rows -= changed.length + vanished.length
+      rows -= sizeOf(this.#news.shift()!)
     }
   }
+}
+
+/** Rows, and runs of uids. */
+function sizeOf({ changes: { changed, vanished } }: News): number {
+  return changed.length + vanished.length / 2
 }
 
 /** A later picture from an overview. */
@@ -204,7 +219,7 @@ function advance(
 ): Picture {
   const given = changed.filter(({ uid }) => uid >= uidNext).map(({ uid }) => uid)
   const next = Math.max(uidNext, (changed.at(-1)?.uid ?? 0) + 1, (vanished.at(-1) ?? 0) + 1)
-  const left = vanished.length === 0 ? runs : runs.minus(UidRuns.ofUids(vanished))
+  const left = runs.minus(new UidRuns(vanished))
   return { uidValidity, runs: left.plus(UidRuns.ofUids(given)), modseq: highestModseq, uidNext: next }
 }
 

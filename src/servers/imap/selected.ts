@@ -8,7 +8,6 @@ import type {
   AccountMail,
   FlagChange,
   FlagsChanged,
-  MailboxChanges,
   MailboxId,
   MailChanges,
   MessageRow,
@@ -16,10 +15,11 @@ import type {
 } from '#custody/store/mail-store.ts'
 import type { Enabled } from './enabled.ts'
 import type { LargeContents } from './fetch/large-contents.ts'
-import type { MailboxImage, MailboxImages, Onlooker, Picture } from './mailbox-image.ts'
+import type { MailboxImage, MailboxImages, Onlooker, Picture, Told } from './mailbox-image.ts'
 import { MailboxView } from './mailbox-view.ts'
 import { Manner } from './manner.ts'
 import type { RecentMarks } from './recent.ts'
+import { UidRuns } from './uid-runs.ts'
 
 /** What may be said while catching up. */
 export interface Telling {
@@ -193,7 +193,7 @@ export class SelectedMailbox implements Onlooker, Disposable {
     this.#image.forget()
   }
 
-  #take({ changed, vanished, highestModseq }: MailboxChanges): void {
+  #take({ changed, vanished, highestModseq }: Told): void {
     const modseq = this.#modseq
     for (const row of changed) {
       const { uid } = row
@@ -201,15 +201,11 @@ export class SelectedMailbox implements Onlooker, Disposable {
       if (this.view.indexOf(uid) >= 0) this.#updated.set(uid, row)
       else if (uid > (this.#arrived.at(-1) ?? this.view.lastUid)) this.#arrived.push(uid)
     }
-    for (const uid of vanished)
-      if (this.view.indexOf(uid) >= 0) {
-        this.#gone.add(uid)
-        this.#updated.delete(uid)
-      }
-    if (this.#arrived.length > 0 && vanished.length > 0) {
-      const gone = new Set(vanished)
-      this.#arrived = this.#arrived.filter((uid) => !gone.has(uid))
+    for (const uid of this.view.uids.within([...vanished.ranges()])) {
+      this.#gone.add(uid)
+      this.#updated.delete(uid)
     }
+    if (vanished.length > 0) this.#arrived = this.#arrived.filter((uid) => !vanished.has(uid))
     this.#reach(highestModseq)
   }
 
@@ -239,7 +235,7 @@ export class SelectedMailbox implements Onlooker, Disposable {
   }
 
   /** What happened since a MODSEQ to the messages that the client knows of, and which uids have vanished since. */
-  async changedSince(modseq: number): Promise<Pick<MailboxChanges, 'changed' | 'vanished'>> {
+  async changedSince(modseq: number): Promise<Pick<Told, 'changed' | 'vanished'>> {
     // One that we never gave out is from before a backup was restored: nothing is known to be unchanged since.
     const since = modseq > Math.max(this.#modseq, this.#image.picture.modseq) ? 0 : modseq
     const { changed, vanished } = await this.mail.changesSince(this.id, since)
@@ -247,7 +243,7 @@ export class SelectedMailbox implements Onlooker, Disposable {
     return {
       changed: changed.filter(({ uid }) => this.view.indexOf(uid) >= 0),
       // Those that are in the view still are told of when their place may go.
-      vanished: vanished.filter((uid) => this.view.indexOf(uid) < 0),
+      vanished: new UidRuns(vanished).minus(this.view.uids),
     }
   }
 

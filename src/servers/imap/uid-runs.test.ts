@@ -28,6 +28,19 @@ test('behaves like an ascending list', () => {
   )
 })
 
+test('a union has what one of the lists has', () => {
+  const pairs = (list: readonly number[]) =>
+    Uint32Array.from([...UidRuns.ofUids(list).ranges()].flatMap(({ first, last }) => [first, last]))
+  fc.assert(
+    fc.property(fc.array(uids, { maxLength: 4 }), (lists) => {
+      const all = [...new Set(lists.flat())].sort((a, b) => a - b)
+      const union = UidRuns.union(lists.map(pairs))
+      assert.deepEqual([...union], all)
+      assert.deepEqual([...union.ranges()], [...UidRuns.ofUids(all).ranges()])
+    }),
+  )
+})
+
 test('a mailbox without gaps takes a few octets', () => {
   const runs = UidRuns.of([{ first: 1, last: 1_000_000 }]).plus(UidRuns.ofUids([1_000_001]))
   assert.ok(runs.octets < 32)

@@ -35,6 +35,19 @@ export class UidRuns implements Iterable<number> {
     return pairs.length === 0 ? UidRuns.EMPTY : new UidRuns(Uint32Array.from(pairs))
   }
 
+  /** Of lists of runs as the constructor takes them, which may have uids in common. */
+  static union(lists: readonly Uint32Array[]): UidRuns {
+    if (lists.length === 1) return new UidRuns(lists[0]!)
+    const ranges = lists.flatMap((pairs) => [...new UidRuns(pairs).ranges()]).sort((a, b) => a.first - b.first)
+    const joined: { first: number; last: number }[] = []
+    for (const { first, last } of ranges) {
+      const before = joined.at(-1)
+      if (before && first <= before.last + 1) before.last = Math.max(before.last, last)
+      else joined.push({ first, last })
+    }
+    return UidRuns.of(joined)
+  }
+
   /** Ascending uids. */
   static ofUids(uids: Iterable<number>): UidRuns {
     const ranges: { first: number; last: number }[] = []

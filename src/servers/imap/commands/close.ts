@@ -1,6 +1,7 @@
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
 import type { SelectedMailbox } from '../selected.ts'
+import { UidRuns } from '../uid-runs.ts'
 
 /** RFC 3501 §6.4.2: removes what has \Deleted without a word, unless the mailbox is read-only. */
 export async function close(talk: Conversation): Promise<Completion> {
@@ -21,8 +22,8 @@ async function removeSilently(talk: Conversation, mailbox: SelectedMailbox): Pro
   talk.tally.expunged += removed.length
   if (removed.length === 0 || !told || !mailbox.manner.vanished) return null
   const since = await mailbox.mail.changesSince(mailbox.id, modseq)
-  const known = new Set(removed)
-  const alone = since.changed.length === 0 && since.vanished.every((uid) => known.has(uid))
+  const others = new UidRuns(since.vanished).minus(UidRuns.ofUids(removed))
+  const alone = since.changed.length === 0 && others.length === 0
   return alone ? `HIGHESTMODSEQ ${since.highestModseq}` : null
 }
 

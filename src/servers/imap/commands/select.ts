@@ -51,13 +51,13 @@ export async function select(talk: Conversation, command: SelectCommand): Promis
 }
 
 /**
- * RFC 7162 §3.2.5: what happened since the client was here. Every uid that vanished is remembered with its MODSEQ, so the sequence
- * match data, which helps servers that do not remember, is not needed.
+ * RFC 7162 §3.2.5: what happened since the client was here. Every uid that vanished is remembered, so the sequence match data, which
+ * helps servers that do not remember, is not needed.
  */
 async function resync(talk: Conversation, mailbox: SelectedMailbox, known: QresyncParameters): Promise<void> {
   const { changed, vanished } = await mailbox.changedSince(known.modseq)
   const knows = UidRuns.of(resolveSequence(known.knownUids ?? ALL, mailbox.uidNext - 1))
-  const gone = UidRuns.ofUids(vanished).within([...knows.ranges()])
+  const gone = vanished.within([...knows.ranges()])
   if (gone.length > 0) talk.untagged(`VANISHED (EARLIER) ${formatSequenceSet([...gone.ranges()])}`)
   const among = known.knownUids === null ? changed : changed.filter(({ uid }) => knows.has(uid))
   talk.wire.send(mailbox.tellFlags(among, true))

@@ -4,7 +4,7 @@ import type { FetchCommand, PartialRange } from '#formats/imap/command.ts'
 import { formatSequenceSet, resolveSequence } from '#formats/imap/sequence-set.ts'
 import { runsOf } from '../message-set.ts'
 import type { SelectedMailbox } from '../selected.ts'
-import { UidRuns } from '../uid-runs.ts'
+import type { UidRuns } from '../uid-runs.ts'
 
 export interface Chosen {
   /** Ascending. */
@@ -30,11 +30,11 @@ export async function chosenMessages(mailbox: SelectedMailbox, command: FetchCom
 }
 
 /** RFC 7162 §3.2.6: only of the uids that were asked for. */
-function vanishedResponse({ view }: SelectedMailbox, command: FetchCommand, uids: readonly Uid[]): string {
+function vanishedResponse({ view }: SelectedMailbox, command: FetchCommand, vanished: UidRuns): string {
   if (!command.vanished) return ''
   // `*` reaches also those above all that are left.
-  const ranges = resolveSequence(command.set, Math.max(view.lastUid, uids.at(-1) ?? 1))
-  const told = UidRuns.ofUids(uids).within(ranges)
+  const ranges = resolveSequence(command.set, Math.max(view.lastUid, vanished.last, 1))
+  const told = vanished.within(ranges)
   return told.length > 0 ? `* VANISHED (EARLIER) ${formatSequenceSet([...told.ranges()])}\r\n` : ''
 }
 
