@@ -109,7 +109,7 @@ const limits = z
     connections: doc(z.number().int().min(1).default(1000), 'connections to each listener'),
     connectionsPerAddress: doc(
       z.number().int().min(1).default(100),
-      'connections to each listener from one IP address',
+      'connections to each listener from one IPv4 address or IPv6 /64',
     ),
     recipients: doc(
       z.number().int().min(100).default(1000),
@@ -118,7 +118,7 @@ const limits = z
     quota: doc(size.prefault('0'), 'disk space of an account that has no quota of its own; "0" for no limit'),
     failedLogins: doc(
       z.number().int().min(1).default(20),
-      'failed logins per ten minutes from one IP address; ten times as many to one account',
+      'failed logins per ten minutes from one IPv4 address or IPv6 /64; ten times as many to one account',
     ),
     lookups: doc(
       z.number().int().min(1).default(1000),

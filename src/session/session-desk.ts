@@ -1,5 +1,6 @@
 /** Logs people in: directory, brake on guessing, keyring, and then the session that holds what they may do. */
 import type { SubmissionAgent } from '#agents/submission/submission.ts'
+import { addressKey } from '#custody/accounts/address-key.ts'
 import type { Account, AccountId, Directory } from '#custody/accounts/directory.ts'
 import {
   type Keyring,
@@ -10,6 +11,7 @@ import {
 } from '#custody/keyring/keyring.ts'
 import type { AccountMail, MailStore } from '#custody/store/mail-store.ts'
 import type { UnsealingAid } from '#custody/store/unsealing-aid.ts'
+import { parseAddress } from '#formats/message/address.ts'
 import { encodeSummary, summarize } from '#formats/message/summary.ts'
 import type { Salting } from '#formats/smtp/scram.ts'
 import type { Bytes } from '#lib/bytes.ts'
@@ -93,13 +95,14 @@ export function createSessionDesk(options: SessionDeskOptions): SessionDesk {
 
   /** The same words and counts, whatever the way in. */
   async function admit({ user, protocol, ip, byScram }: Comer, way: Way): Promise<LoginResult> {
-    const name = user.toLowerCase()
+    const name = nameOf(user)
     const refused = (outcome: string, why: string): void => {
       options.metrics.count('logins', { protocol, outcome })
       options.logger.warn({ protocol, ip, why }, 'login refused')
     }
     try {
-      if (await brakes.isBraked(ip, name)) {
+      using turn = await brakes.turn(ip, name)
+      if (!turn) {
         refused('braked', 'too many failures from this address or for this name')
         return { kind: 'unavailable' }
       }
@@ -182,6 +185,12 @@ async function evenly<T>(clock: Clock, ms: number, work: () => Promise<T>): Prom
   const done = await work()
   await time
   return done
+}
+
+/** The same for every way to spell an address: guesses at it are counted together. */
+function nameOf(user: string): string {
+  const address = parseAddress(user)
+  return address ? addressKey(address) : user.toLowerCase()
 }
 
 type Comer = Omit<LoginAttempt, 'credential'> & { readonly byScram?: boolean }
