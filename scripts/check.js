@@ -94,6 +94,9 @@ const lanes = {
   ],
 }
 
+// With LETTERLOCK_LONG=1 everything is tried more often, and with other examples each time.
+const steady = process.env.LETTERLOCK_LONG === '1' ? [] : ['--import', `${root}test/support/steady-properties.ts`]
+
 const cache = `${root}node_modules/.cache`
 const reportOf = (name) => `${cache}/tests-${name}.txt`
 
@@ -104,7 +107,7 @@ async function lane(name, args) {
     ...['--test-reporter=dot', '--test-reporter-destination=stdout'],
     ...['--test-reporter=spec', `--test-reporter-destination=${reportOf(name)}`],
   ]
-  const { isWell, text } = await said(node, ['--test', ...reporters, ...args])
+  const { isWell, text } = await said(node, ['--test', ...steady, ...reporters, ...args])
   report(`tests, ${name}`, isWell, started, text)
   return isWell
 }
