@@ -87,10 +87,16 @@ describe('Thunderbird', needs('thunderbird', 'certutil'), () => {
   it('lists and reads every odd message to the octet', async () => {
     const list = await thunderbird.open('INBOX')
     assert.deepEqual(
-      list.map(({ subject, octets }) => [subject, octets]),
-      ODD_LETTERS.map(({ name, content }) => [`Odd ${name}`, content.length]),
+      list.map(({ subject }) => subject),
+      ODD_LETTERS.map(({ name }) => `Odd ${name}`),
     )
     for (const [index, { name, content }] of ODD_LETTERS.entries()) {
+      // Of what it has downloaded by itself meanwhile it knows the size with the line end that it added.
+      const { octets } = list[index]!
+      assert.ok(
+        [content, closed(content)].some(({ length }) => length === octets),
+        `${name}: ${octets} octets`,
+      )
       const source = await thunderbird.read('INBOX', list[index]!.uid)
       assert.ok(source.equals(closed(content)), `${name}: ${source.length} octets for ${content.length}`)
     }
