@@ -31,6 +31,30 @@ async function selected(imap: ImapFixture, ...messages: readonly string[]): Prom
   return talk
 }
 
+test('NUL in a message is kept, and no literal but a literal8 holds it', async () => {
+  await using imap = await startImap()
+  await using talk = await imap.login()
+  await talk.play(`
+    C: 1 APPEND INBOX {18}
+    S: + …
+    C> Subject: x\\r\\n\\r\\na\\0b\\0\\r\\n
+    S: 1 OK …
+    C: 2 SELECT INBOX
+    S: ...
+    S: 2 OK …
+  `)
+  talk.send('3 FETCH 1 (BODY.PEEK[] BODY.PEEK[TEXT]<1.2> BINARY.PEEK[1])\r\n')
+  const lines = [
+    '* 1 FETCH (BODY[] {18}',
+    'Subject: x',
+    '',
+    'a\x80b\x80 BODY[TEXT]<1> {2}',
+    '\x80b BINARY[1] ~{4}',
+    'a\0b\0)',
+  ]
+  for (const expected of lines) assert.equal(await talk.line(), expected)
+})
+
 test('parts come decoded, with their decoded size; only what has NUL is a literal8', async () => {
   await using imap = await startImap()
   await using talk = await selected(imap, MULTIPART, ODD)

@@ -3,7 +3,7 @@
  * as they are; contents stay the Buffers that they were. What cannot be quoted becomes a literal: nothing that a message or a
  * mailbox name holds can end a line of ours.
  */
-import type { Bytes } from '#lib/bytes.ts'
+import { asBuffer, type Bytes } from '#lib/bytes.ts'
 import type { Partial, Section } from './fetch-item.ts'
 import { encodeMailboxName } from './mailbox-name.ts'
 
@@ -47,14 +47,24 @@ function formatSectionText(text: NonNullable<Section['text']>): string {
   return `HEADER.FIELDS${text.not ? '.NOT' : ''} (${text.names.map(formatAstring).join(' ')})`
 }
 
-/** A content that is sent from where it lies: its announcement, and itself. null, for a part that is not there, is NIL. */
+/**
+ * A content that is sent from where it lies: its announcement, and itself. null, for a part that is not there, is NIL. RFC 9051 §4.3: no
+ * literal holds NUL. Old mail does; 0x80 stands for it, as in other servers, so that lengths and places stay what they are.
+ */
 export function formatContent(content: Bytes | null): readonly ResponseChunk[] {
-  return content === null ? ['NIL'] : [`{${content.byteLength}}\r\n`, content]
+  if (content === null) return ['NIL']
+  return [`{${content.byteLength}}\r\n`, asBuffer(content).includes(0) ? withoutNul(content) : content]
+}
+
+function withoutNul(content: Bytes): Buffer {
+  const sendable = Buffer.from(content)
+  for (let at = sendable.indexOf(0); at >= 0; at = sendable.indexOf(0, at)) sendable[at] = 0x80
+  return sendable
 }
 
 /** The same as literal8 (RFC 3516 §4.3, §7), which may hold NUL; it is one only where it must be. */
 export function formatBinaryContent(content: Bytes | null): readonly ResponseChunk[] {
-  return content?.includes(0) ? [`~{${content.byteLength}}\r\n`, content] : formatContent(content)
+  return content && asBuffer(content).includes(0) ? [`~{${content.byteLength}}\r\n`, content] : formatContent(content)
 }
 
 /** `BINARY[...]<origin>` as FETCH responses name it (RFC 3516 §4.3). */

@@ -9,7 +9,7 @@ import { bad, no } from '../imap-error.ts'
 /**
  * RFC 3501 §6.3.11, of one message or several, which are then kept all or not at all (RFC 3502 §6.3.11). The content is kept exactly as
  * it came, whatever is in it: also octets above 127 in a header from a client that has not enabled UTF8=ACCEPT (RFC 6855 §4
- * would refuse them), because mail with such headers exists and is moved between servers.
+ * would refuse them), and NUL, which only a literal8 may hold (RFC 9051 §4.3), because such mail exists and is moved between servers.
  */
 export async function append(talk: Conversation, command: Command & { kind: 'append' }): Promise<Completion> {
   const mailbox = await talk.existing(command.mailbox, 'TRYCREATE')
