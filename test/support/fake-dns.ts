@@ -5,9 +5,10 @@
  */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { type DnsMessage, decodeDns, encodeDns, RCODES } from '#formats/dns/dns-message.ts'
 import { type RecordContent, type ResourceRecord, TYPES } from '#formats/dns/record.ts'
+import { listenOnSamePort } from './same-port.ts'
 
 export interface ZoneRecord {
   /** With a dot at the end. */
@@ -55,16 +56,13 @@ export async function startFakeDns(host: string): Promise<FakeDns> {
       length.writeUInt16BE(answer.length)
       socket.write(Buffer.concat([length, answer]))
     })
-  }).listen(0, host)
-  await once(tcp, 'listening')
-  const { port } = tcp.address() as AddressInfo
+  })
   const udp = createSocket('udp4')
   udp.on('message', (octets, from) => {
     const answer = answered(octets)
     if (answer) udp.send(answer.length <= UDP_SIZE ? answer : truncated(octets), from.port, from.address)
   })
-  udp.bind(port, host)
-  await once(udp, 'listening')
+  const port = await listenOnSamePort(tcp, udp, host)
   return {
     address: `${host}:${port}`,
     zones,
