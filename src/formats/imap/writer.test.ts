@@ -7,6 +7,7 @@ import { type Response, ResponseReader, type ResponseValue } from './response-re
 import { formatBodyStructure, formatEnvelope } from './structure-writer.ts'
 import {
   formatAstring,
+  formatBinaryContent,
   formatContent,
   formatMailbox,
   formatNstring,
@@ -167,4 +168,10 @@ test('mailbox names survive modified UTF-7', () => {
       }
     }),
   )
+})
+
+test('a content with NUL goes out without, as long as before, and is itself left alone', () => {
+  const content = Buffer.from('a\0\0b\0')
+  assert.deepEqual(formatContent(content), ['{5}\r\n', Buffer.from('a\x80\x80b\x80', 'latin1')])
+  assert.deepEqual(formatBinaryContent(content), ['~{5}\r\n', Buffer.from('a\0\0b\0')])
 })
