@@ -39,8 +39,7 @@ class SentCopies implements ProxyHandler<AccountMail> {
   async #ownCopies(mailbox: MailboxId, message: NewMessage): Promise<readonly number[]> {
     const mail = this.#mail
     const messageId = decodeSummary(message.summary).root.envelope?.messageId
-    const { specialUse } = (await mail.mailboxes()).find((one) => one.id === mailbox) ?? {}
-    if (specialUse !== 'Sent' || !messageId) return []
+    if (!messageId || (await mail.mailbox(mailbox))?.specialUse !== 'Sent') return []
     const { highestModseq } = await mail.status(mailbox)
     const { changed } = await mail.changesSince(mailbox, Math.max(0, highestModseq - WINDOW_CHANGES))
     const recent = changed

@@ -189,6 +189,8 @@ export interface Coverage {
 export interface AccountMail extends AsyncDisposable {
   /** All mailboxes, by name. INBOX, Sent, Drafts, Trash, Junk and Archive exist from the start. */
   mailboxes(): Promise<readonly Mailbox[]>
+  /** The one of this name (exactly) or id; null: there is none. It costs the same however many there are. */
+  mailbox(which: MailboxName | MailboxId): Promise<Mailbox | null>
   /** Also names of mailboxes that no longer exist stay subscribed (RFC 3501 §6.3.6). */
   subscriptions(): Promise<readonly MailboxName[]>
   subscribe(name: MailboxName, subscribed: boolean): Promise<void>

@@ -32,6 +32,31 @@ export function mailboxes(check: Check): void {
     })
   })
 
+  check('a mailbox is found by its name and by its id', async ({ mail }) => {
+    const made = await mail.createMailbox('Work/ü')
+    await mail.subscribe('Work/ü', true)
+    const listed = (await mail.mailboxes()).find(({ id }) => id === made.id)
+    assert.equal(listed?.subscribed, true)
+    assert.deepEqual(await mail.mailbox('Work/ü'), listed)
+    assert.deepEqual(await mail.mailbox(made.id), listed)
+    assert.equal((await mail.mailbox('Trash'))?.specialUse, 'Trash')
+    assert.equal(await mail.mailbox('work/ü'), null)
+    await mail.deleteMailbox('Work/ü')
+    assert.deepEqual([await mail.mailbox('Work/ü'), await mail.mailbox(made.id)], [null, null])
+  })
+
+  check('inferiors are renamed, and not what only begins alike', async ({ mail }) => {
+    const names = ['a', 'a!', 'a-b', 'a.', 'a/\u{20}', 'a/z', 'a/z/z', 'a/\u{1f4e7}', 'a0', 'ab', 'aé', 'A/b']
+    for (const name of names) if (!(await mail.mailbox(name))) await mail.createMailbox(name)
+    await mail.renameMailbox('a', 'Z/y')
+    const after = (await mail.mailboxes()).map(({ name }) => name)
+    const moved = names.map((name) => (name === 'a' || name.startsWith('a/') ? `Z/y${name.slice(1)}` : name))
+    for (const name of [...moved, 'Z', 'A']) assert.ok(after.includes(name), name)
+    assert.ok(!after.some((name) => name === 'a' || name.startsWith('a/')))
+    await mail.createMailbox('b/z')
+    await assert.rejects(mail.renameMailbox('Z/y', 'b'), MailboxExists)
+  })
+
   check('listeners hear of mailboxes and subscriptions', async ({ account, store, mail, mailbox }) => {
     const heard = new Set<string>()
     let wake = () => {}

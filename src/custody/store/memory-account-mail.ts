@@ -80,6 +80,12 @@ export class MemoryAccountMail implements IndexedAccountMail {
     return [...mailboxes.values()].map((mailbox) => mailboxOf(mailbox, subscribed)).sort(byName)
   }
 
+  async mailbox(which: MailboxName | MailboxId): Promise<Mailbox | null> {
+    const { mailboxes, subscribed } = this.#account
+    const found = typeof which === 'number' ? mailboxes.get(which) : this.#account.named(which)
+    return found ? mailboxOf(found, subscribed) : null
+  }
+
   async subscriptions(): Promise<readonly MailboxName[]> {
     return [...this.#account.subscribed].sort()
   }

@@ -137,6 +137,10 @@ export class PooledAccountMail implements AccountMail {
     return (await this.#call('mailboxes')) as readonly Mailbox[]
   }
 
+  async mailbox(which: MailboxName | MailboxId): Promise<Mailbox | null> {
+    return (await this.#call('mailbox', which)) as Mailbox | null
+  }
+
   async subscriptions(): Promise<readonly MailboxName[]> {
     return (await this.#call('subscriptions')) as readonly MailboxName[]
   }

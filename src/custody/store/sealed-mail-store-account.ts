@@ -92,6 +92,10 @@ export class SealedAccountMail implements AccountMail {
     return this.#inner.mailboxes()
   }
 
+  mailbox(which: MailboxName | MailboxId): Promise<Mailbox | null> {
+    return this.#inner.mailbox(which)
+  }
+
   subscriptions(): Promise<readonly MailboxName[]> {
     return this.#inner.subscriptions()
   }

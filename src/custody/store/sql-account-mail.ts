@@ -61,6 +61,7 @@ import {
   addMailbox,
   addSuperiors,
   mailboxNamed,
+  readMailbox,
   readMailboxes,
   readStatus,
   readSubscriptions,
@@ -115,6 +116,10 @@ export class SqlAccountMail implements IndexedAccountMail {
     return this.#access.read(readMailboxes)
   }
 
+  mailbox(which: MailboxName | MailboxId): Promise<Mailbox | null> {
+    return this.#access.read((scope) => readMailbox(scope, which))
+  }
+
   subscriptions(): Promise<readonly MailboxName[]> {
     return this.#access.read(readSubscriptions)
   }
@@ -130,7 +135,7 @@ export class SqlAccountMail implements IndexedAccountMail {
     const made = await this.#access.write(async (scope) => {
       const id = await addMailbox(scope, { name: canonical, specialUse: specialUse ?? null }, this.#now())
       await addSuperiors(scope, canonical, this.#now())
-      return (await readMailboxes(scope)).find((mailbox) => mailbox.id === id)!
+      return (await readMailbox(scope, id))!
     })
     this.#hub.notify(this.#account, made.id, LISTED)
     return made

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import {
   type Mailbox,
   MailboxExists,
@@ -11,7 +12,7 @@ import {
 } from './mail-store.ts'
 import { byName, isInferior, MAILBOXES_PER_ACCOUNT, superiorNames } from './mailbox-name.ts'
 import { prepare } from './prepared.ts'
-import type { AccountScope } from './schema.ts'
+import type { AccountScope, StoreSchema } from './schema.ts'
 import { adjustAccount } from './sql-counters.ts'
 
 const COLUMNS = ['mailbox_id', 'name', 'special_use', 'uidvalidity'] as const
@@ -29,8 +30,80 @@ const byId = prepare((query, given: { account: number; mailbox: number }) =>
 const named = prepare((query, given: { account: number; name: string }) =>
   query.selectFrom('mailbox').select(COLUMNS).where('account_id', '=', given.account).where('name', '=', given.name),
 )
+/** Names are in the order of their octets. */
+const namedBetween = prepare((query, given: { account: number; first: string; end: string }) =>
+  query
+    .selectFrom('mailbox')
+    .select(COLUMNS)
+    .where('account_id', '=', given.account)
+    .where('name', '>=', given.first)
+    .where('name', '<', given.end),
+)
+const usedAs = prepare((query, given: { account: number; use: SpecialUse }) =>
+  query
+    .selectFrom('mailbox')
+    .select('mailbox_id')
+    .where('account_id', '=', given.account)
+    .where('special_use', '=', given.use),
+)
+const mailboxCount = prepare((query, given: { account: number }) =>
+  query
+    .selectFrom('mailbox')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('account_id', '=', given.account),
+)
+const nextNumbers = prepare((query, given: { account: number; since: number }) =>
+  query
+    .updateTable('account')
+    .set((row) => ({
+      mailbox_id: row('mailbox_id', '+', 1),
+      uidvalidity: sql<number>`max(uidvalidity + 1, ${given.since})`,
+    }))
+    .where('account_id', '=', given.account)
+    .returning(['mailbox_id', 'uidvalidity']),
+)
+const insertMailbox = prepare(
+  (
+    query,
+    given: Record<'account' | 'mailbox' | 'uidvalidity' | 'modseq', number> & { name: string; use: SpecialUse | null },
+  ) =>
+    query.insertInto('mailbox').values({
+      account_id: given.account,
+      mailbox_id: given.mailbox,
+      name: given.name,
+      special_use: given.use,
+      uidvalidity: given.uidvalidity,
+      uidnext: 1,
+      highest_modseq: given.modseq,
+      messages: 0,
+      unseen: 0,
+      deleted: 0,
+      size: 0,
+      vanished_room: 0,
+    }),
+)
+const rename = prepare((query, given: { account: number; mailbox: number; name: string }) =>
+  query
+    .updateTable('mailbox')
+    .set({ name: given.name })
+    .where('account_id', '=', given.account)
+    .where('mailbox_id', '=', given.mailbox),
+)
 const subscribedNames = prepare((query, given: { account: number }) =>
   query.selectFrom('subscription').select('name').where('account_id', '=', given.account),
+)
+const subscriptionCount = prepare((query, given: { account: number }) =>
+  query
+    .selectFrom('subscription')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('account_id', '=', given.account),
+)
+const subscribed = prepare((query, given: { account: number; name: string }) =>
+  query
+    .selectFrom('subscription')
+    .select('name')
+    .where('account_id', '=', given.account)
+    .where('name', '=', given.name),
 )
 const changedAfter = prepare((query, given: { account: number; modseq: number }) =>
   query
@@ -56,17 +129,26 @@ export async function readStatus({ query, account }: AccountScope, mailbox: Mail
 }
 
 export async function readMailboxes(scope: AccountScope): Promise<readonly Mailbox[]> {
-  const subscribed = new Set(await readSubscriptions(scope))
-  const rows = await all(scope.query, { account: scope.account })
-  return rows
-    .map((row) => ({
-      id: row.mailbox_id,
-      name: row.name,
-      uidValidity: row.uidvalidity,
-      subscribed: subscribed.has(row.name),
-      specialUse: row.special_use,
-    }))
-    .sort(byName)
+  const { query, account } = scope
+  const names = new Set((await subscribedNames(query, { account })).map(({ name }) => name))
+  const rows = await all(query, { account })
+  return rows.map((row) => mailboxOf(row, names.has(row.name))).sort(byName)
+}
+
+export async function readMailbox(
+  { query, account }: AccountScope,
+  which: MailboxName | MailboxId,
+): Promise<Mailbox | null> {
+  const byNumber = typeof which === 'number'
+  const [row] = await (byNumber ? byId(query, { account, mailbox: which }) : named(query, { account, name: which }))
+  return row ? mailboxOf(row, (await subscribed(query, { account, name: row.name })).length > 0) : null
+}
+
+type Row = Pick<StoreSchema['mailbox'], (typeof COLUMNS)[number]>
+
+function mailboxOf(row: Row, isSubscribed: boolean): Mailbox {
+  const { mailbox_id: id, name, uidvalidity: uidValidity, special_use: specialUse } = row
+  return { id, name, uidValidity, subscribed: isSubscribed, specialUse }
 }
 
 export async function readSubscriptions({ query, account }: AccountScope): Promise<readonly MailboxName[]> {
@@ -76,11 +158,11 @@ export async function readSubscriptions({ query, account }: AccountScope): Promi
 export async function setSubscription(
   { query, account }: AccountScope,
   name: MailboxName,
-  subscribed: boolean,
+  isSubscribed: boolean,
 ): Promise<void> {
-  if (subscribed) {
-    if ((await subscribedNames(query, { account })).length >= MAILBOXES_PER_ACCOUNT)
-      throw new TooManyMailboxes('too many subscriptions')
+  if (isSubscribed) {
+    const [before] = await subscriptionCount(query, { account })
+    if (before!.count >= MAILBOXES_PER_ACCOUNT) throw new TooManyMailboxes('too many subscriptions')
     await query
       .insertInto('subscription')
       .values({ account_id: account, name })
@@ -105,38 +187,16 @@ export async function addMailbox(
   now: number,
 ): Promise<MailboxId> {
   const { query, account } = scope
-  const existing = await all(query, { account })
-  if (existing.some((row) => row.name === name)) throw new MailboxExists('the mailbox exists')
-  if (existing.length >= MAILBOXES_PER_ACCOUNT) throw new TooManyMailboxes('too many mailboxes')
-  if (specialUse && existing.some((row) => row.special_use === specialUse))
+  if ((await mailboxNamed(scope, name)) !== null) throw new MailboxExists('the mailbox exists')
+  const [numbers] = await nextNumbers(query, { account, since: Math.floor(now / 1000) })
+  const { mailbox_id: mailbox, uidvalidity } = numbers!
+  // Numbers are given once, so up to here there cannot be too many, and nobody needs to count.
+  if (mailbox > MAILBOXES_PER_ACCOUNT && (await mailboxCount(query, { account }))[0]!.count >= MAILBOXES_PER_ACCOUNT)
+    throw new TooManyMailboxes('too many mailboxes')
+  if (specialUse && (await usedAs(query, { account, use: specialUse })).length > 0)
     throw new MailboxRefused(`there is a mailbox for ${specialUse} already`)
   const { modseq } = await adjustAccount(scope, { contents: 0, used: 0 })
-  const before = await query
-    .selectFrom('account')
-    .select(['mailbox_id', 'uidvalidity'])
-    .where('account_id', '=', account)
-    .executeTakeFirstOrThrow()
-  const mailbox = before.mailbox_id + 1
-  const uidvalidity = Math.max(before.uidvalidity + 1, Math.floor(now / 1000))
-  await query
-    .updateTable('account')
-    .set({ mailbox_id: mailbox, uidvalidity })
-    .where('account_id', '=', account)
-    .execute()
-  const numbers = {
-    uidvalidity,
-    uidnext: 1,
-    highest_modseq: modseq,
-    messages: 0,
-    unseen: 0,
-    deleted: 0,
-    size: 0,
-    vanished_room: 0,
-  }
-  await query
-    .insertInto('mailbox')
-    .values({ account_id: account, mailbox_id: mailbox, name, special_use: specialUse, ...numbers })
-    .execute()
+  await insertMailbox(query, { account, mailbox, uidvalidity, modseq, name, use: specialUse })
   return mailbox
 }
 
@@ -153,21 +213,22 @@ export async function renameMailbox(
   now: number,
 ): Promise<MailboxId> {
   const { query, account } = scope
-  const existing = await all(query, { account })
-  const renamed = existing.find((row) => row.name === from)
-  if (!renamed) throw new NoSuchMailbox('no such mailbox')
+  const renamed = await mailboxNamed(scope, from)
+  if (renamed === null) throw new NoSuchMailbox('no such mailbox')
   if (isInferior(to, from)) throw new MailboxRefused('a mailbox cannot become its own inferior')
-  const moved = existing.filter((row) => row === renamed || isInferior(row.name, from))
-  const taken = new Set(existing.map((row) => row.name))
-  const newName = (name: MailboxName) => to + name.slice(from.length)
-  if (moved.some((row) => taken.has(newName(row.name)))) throw new MailboxExists('a mailbox of that name exists')
-  for (const { mailbox_id, name } of moved)
-    await query
-      .updateTable('mailbox')
-      .set({ name: newName(name) })
-      .where('account_id', '=', account)
-      .where('mailbox_id', '=', mailbox_id)
-      .execute()
+  const inferiors = await namedBetween(query, { account, ...namesBelow(from) })
+  const moved = [{ mailbox_id: renamed, name: from }, ...inferiors].map(({ mailbox_id: mailbox, name }) => ({
+    mailbox,
+    name: to + name.slice(from.length),
+  }))
+  for (const { name } of moved)
+    if ((await mailboxNamed(scope, name)) !== null) throw new MailboxExists('a mailbox of that name exists')
+  for (const { mailbox, name } of moved) await rename(query, { account, mailbox, name })
   await addSuperiors(scope, to, now)
-  return renamed.mailbox_id
+  return renamed
+}
+
+/** `0` comes after the delimiter. */
+function namesBelow(name: MailboxName): { readonly first: MailboxName; readonly end: MailboxName } {
+  return { first: `${name}/`, end: `${name}0` }
 }

@@ -112,8 +112,8 @@ export class Conversation {
     this.wire.send(`* ${text}\r\n`)
   }
 
-  async find(name: string): Promise<Mailbox | null> {
-    return (await this.mail.mailboxes()).find((mailbox) => mailbox.name === name) ?? null
+  find(name: string): Promise<Mailbox | null> {
+    return this.mail.mailbox(name)
   }
 
   /** `code` is what a missing mailbox is answered with: TRYCREATE where the client may make it and try again (RFC 3501 §7.1). */
