@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, test } from 'node:test'
+import { createFakeClock } from '../support/fake-clock.ts'
 import { startHkp } from '../support/hkp-rig.ts'
 import { madeKey } from '../support/published.ts'
 
@@ -172,16 +173,23 @@ test('who asks too often waits, and others do not', async () => {
   `)
 })
 
-test('connections have their number and their time', async () => {
-  await using small = await startHkp({ connectionsPerAddress: 2, handshakeTime: 100, requestTime: 100, idle: 100 })
+test('connections have their number, and their time for the handshake', async () => {
+  const clock = createFakeClock()
+  await using small = await startHkp({ connectionsPerAddress: 2, handshakeTime: 10_000 }, clock)
+  await using greeted = await small.connect()
+  await using silent = await small.connect({ tls: false })
+  await using refused = await small.connect({ tls: false })
+  await refused.play('CLOSED')
+  await clock.advance(10_000)
+  await silent.play('CLOSED')
+  await greeted.play('C: GET / HTTP/1.1\nC: Host: alpha.test\nC:\nS: HTTP/1.1 404 Not Found')
+  assert.deepEqual(small.log.lines, [])
+})
+
+test('a request has its time', async () => {
+  await using small = await startHkp({ requestTime: 100 })
   await using slow = await small.connect()
   slow.send('GET / HTTP/1.1\r\nHos')
-  await using silent = await small.connect({ tls: false })
-  const refused = await small.connect({ tls: false })
-  refused.socket.resume()
-  await once(refused.socket, 'close')
-  silent.socket.resume()
-  await once(silent.socket, 'close')
   await slow.play('S: HTTP/1.1 408 Request Timeout')
   assert.deepEqual(small.log.lines, [])
 })

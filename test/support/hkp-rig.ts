@@ -1,6 +1,6 @@
 /** The keyserver's front-end over a directory with real certificates, on a free loopback port, for dialogs. */
 import { createSecureContext } from 'node:tls'
-import { systemClock } from '#lib/clock.ts'
+import { type Clock, systemClock } from '#lib/clock.ts'
 import { noMetrics } from '#lib/metrics.ts'
 import { createKeyserver } from '#privacy/keyserver/keyserver.ts'
 import { createHkpServer } from '#servers/hkp/hkp-server.ts'
@@ -31,7 +31,8 @@ export interface Asked {
   readonly body: Buffer
 }
 
-export async function startHkp(limits: Partial<HkpLimits> = {}): Promise<HkpRig> {
+/** `clock`: of connections. */
+export async function startHkp(limits: Partial<HkpLimits> = {}, clock: Clock = systemClock): Promise<HkpRig> {
   const house = await openPublishedHouse()
   const log = createFakeLog()
   const context = createSecureContext(certificate)
@@ -40,7 +41,7 @@ export async function startHkp(limits: Partial<HkpLimits> = {}): Promise<HkpRig>
     answering: async () => createAnswering({ keyserver, now: systemClock.now }),
     tls: () => context,
     limits,
-    clock: systemClock,
+    clock,
     logger: log,
     metrics: noMetrics,
   })
