@@ -273,7 +273,7 @@ export class SearchIndex implements AsyncDisposable {
     const size = this.#set.size
     const slots = this.#set.slotsOf(ids)
     // Now: what is taken in while shards are read is in none of these.
-    const elsewhere = Uint8Array.from(ids, (id, index) => (slots[index]! < 0 ? this.#without(id) : NO))
+    const elsewhere = this.#elsewhere(ids, slots)
     const isLarge = shards.reduce((sum, { row }) => sum + row.octets, 0) > this.#heldOctets
     if (!isLarge) await settledOr(shards.map((shard) => shard.open()))
     const marks = queries.map(() => new Uint8Array(size))
@@ -287,12 +287,18 @@ export class SearchIndex implements AsyncDisposable {
       if (isLarge && this.#set.users === 1 && !this.#fresh.has(shard)) await shard.shed()
       base = end
     }
-    return marks.map((marked) => elsewhere.map((known, index) => marked[slots[index]!] ?? known))
+    return marks.map((marked) => answersOf(marked, slots, elsewhere))
   }
 
-  /** What is known of a message that is in no shard. */
-  #without(id: number): number {
-    return this.#covered.has(id) && !this.#large.has(id) ? NO : OPEN
+  /** Places of messages that are in no shard and have to be looked at. */
+  #elsewhere(ids: Float64Array, slots: Int32Array): readonly number[] {
+    const open: number[] = []
+    for (let index = 0; index < ids.length; index++) {
+      if (slots[index]! >= 0) continue
+      const id = ids[index]!
+      if (!this.#covered.has(id) || this.#large.has(id)) open.push(index)
+    }
+    return open
   }
 
   /** The newest first. */
@@ -339,6 +345,17 @@ export class SearchIndex implements AsyncDisposable {
     for (const shard of this.#set.shards) await shard.wipe()
     this.#files[Symbol.dispose]()
   }
+}
+
+/** Of each message, from the marks of the slots. */
+function answersOf(marked: Uint8Array, slots: Int32Array, open: readonly number[]): Uint8Array {
+  const answers = new Uint8Array(slots.length)
+  for (let index = 0; index < slots.length; index++) {
+    const slot = slots[index]!
+    answers[index] = slot >= 0 && marked[slot] ? YES : NO
+  }
+  for (const index of open) answers[index] = OPEN
+  return answers
 }
 
 /** Waits for all of them, and throws what the first one that failed threw. */

@@ -103,10 +103,7 @@ export class AccountSearch implements AsyncDisposable {
     const { uids, contents } = await this.#contentsOf(searchable, mailbox)
     const folded = queries.map((query) => ({ ...query, folded: fold(query.text) }))
     const states = await this.#index.match(contents, folded)
-    return states.map((known) => ({
-      yes: uids.filter((_, index) => known[index] === YES),
-      open: uids.filter((_, index) => known[index] === OPEN),
-    }))
+    return states.map((known) => ({ yes: uidsThatAre(YES, known, uids), open: uidsThatAre(OPEN, known, uids) }))
   }
 
   async #contentsOf(searchable: Searchable, mailbox: MailboxId): Promise<MailboxContents> {
@@ -255,6 +252,15 @@ export class AccountSearch implements AsyncDisposable {
     await this.#running
     await this.#index[Symbol.asyncDispose]()
   }
+}
+
+/** Memory of its own, no larger than what it holds. */
+function uidsThatAre(wanted: number, known: Uint8Array, uids: Uint32Array): Uint32Array<ArrayBuffer> {
+  let count = 0
+  for (const one of known) if (one === wanted) count++
+  const found = new Uint32Array(count)
+  for (let index = 0, at = 0; at < count; index++) if (known[index] === wanted) found[at++] = uids[index]!
+  return found
 }
 
 function within(found: readonly PlacedContent[], octets: number): readonly PlacedContent[] {

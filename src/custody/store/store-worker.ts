@@ -20,6 +20,7 @@ import type {
   ReadingKeys,
   ReadMessage,
   Sealing,
+  TextMatches,
 } from './mail-store.ts'
 import { packMessages } from './packed-messages.ts'
 import { columnBuffers, packFoundRows, packRows } from './row-columns.ts'
@@ -248,6 +249,10 @@ function packValue(method: string, value: unknown): Value {
     case 'overview': {
       const { present, vanished } = value as MailboxOverview
       for (const uids of [present, vanished]) if (uids) transfer.push(uids.buffer)
+      return { value, transfer }
+    }
+    case 'textMatches': {
+      for (const { yes, open } of value as readonly TextMatches[]) transfer.push(yes.buffer, open.buffer)
       return { value, transfer }
     }
     case 'annotations': {

@@ -50,18 +50,31 @@ function membership(set: SequenceSet, greatest: number): (number: number) => boo
   }
 }
 
-/** Whether ascending numbers have this one. */
-export function hasNumber(numbers: ArrayLike<number>, wanted: number): boolean {
+/** The place of the first of ascending numbers that is not below this one. */
+function placeFrom(numbers: ArrayLike<number>, wanted: number): number {
   let low = 0
-  let high = numbers.length - 1
-  while (low <= high) {
+  let high = numbers.length
+  while (low < high) {
     const middle = (low + high) >>> 1
-    const found = numbers[middle]!
-    if (found === wanted) return true
-    if (found < wanted) low = middle + 1
-    else high = middle - 1
+    if (numbers[middle]! < wanted) low = middle + 1
+    else high = middle
   }
-  return false
+  return low
+}
+
+/** Whether ascending numbers have this one. */
+function hasNumber(numbers: ArrayLike<number>, wanted: number): boolean {
+  return numbers[placeFrom(numbers, wanted)] === wanted
+}
+
+/** The same for many questions, which ascend too: the answers are found side by side. */
+export function ascendingMembership(numbers: ArrayLike<number>): (wanted: number) => boolean {
+  let at = -1
+  return (wanted) => {
+    if (at < 0) at = placeFrom(numbers, wanted)
+    while (at < numbers.length && numbers[at]! < wanted) at++
+    return numbers[at] === wanted
+  }
 }
 
 /** Only for leaves from 'rows'. */

@@ -7,7 +7,7 @@ import type { TextMatches, Uid } from '#custody/store/mail-store.ts'
 import type { SearchKey } from '#formats/imap/search-key.ts'
 import { fold } from '#formats/message/fold.ts'
 import { MessageText } from '#formats/message/message-text.ts'
-import { factAnswer, hasNumber, numberAnswer, rowAnswer, summaryAnswer } from './leaf-answers.ts'
+import { ascendingMembership, factAnswer, numberAnswer, rowAnswer, summaryAnswer } from './leaf-answers.ts'
 import type { SearchGround } from './search-ground.ts'
 import { type Leaf, SearchPlan, type TextLeaf } from './search-plan.ts'
 import { readSummaries } from './summaries.ts'
@@ -72,7 +72,8 @@ class Search {
 
   async page(start: number, count: number): Promise<number[]> {
     const { view } = this.#ground.mailbox
-    this.#uids = Array.from({ length: count }, (_, index) => view.uidAt(start + index))
+    this.#uids = []
+    for (let place = start; place < start + count; place++) this.#uids.push(view.uidAt(place))
     this.#lost.clear()
     this.#plan.turnTo(count)
     for (const leaf of this.#plan.from('numbers')) {
@@ -138,12 +139,12 @@ class Search {
       mailbox.id,
       texts.map(({ query }) => query),
     )
-    const matches = this.#matches
-    for (const index of this.#open) {
-      const uid = this.#uids[index]!
-      for (const [number, { truths }] of texts.entries()) {
-        const { yes, open } = matches[number]!
-        truths[index] = hasNumber(yes, uid) ? YES : hasNumber(open, uid) ? OPEN : NO
+    for (const [number, { truths }] of texts.entries()) {
+      const { yes, open } = this.#matches[number]!
+      const [isYes, isOpen] = [ascendingMembership(yes), ascendingMembership(open)]
+      for (const index of this.#open) {
+        const uid = this.#uids[index]!
+        truths[index] = isYes(uid) ? YES : isOpen(uid) ? OPEN : NO
       }
     }
     this.#judge()
