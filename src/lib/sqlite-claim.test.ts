@@ -24,7 +24,7 @@ test('one at a time has a file, and the next one when that is over', async () =>
   assert.deepEqual([size, mode & 0o777], [0, 0o600])
 })
 
-test('a process that dies has nothing any more', { timeout: 20_000 }, async () => {
+test('a process that dies has nothing any more', { timeout: 120_000 }, async () => {
   await using directory = await temporaryDirectory()
   const path = join(directory.path, 'claim')
   const take = `

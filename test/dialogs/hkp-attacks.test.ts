@@ -1,6 +1,5 @@
 /** What must not work against the keyserver: each refused in words that say nothing of who is here. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { after, test } from 'node:test'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { startHkp } from '../support/hkp-rig.ts'
@@ -153,12 +152,11 @@ test('requests that end in two places for two readers are refused', async () => 
 test('no TLS, no answer', async () => {
   await using talk = await rig.connect({ tls: false })
   talk.send('GET / HTTP/1.1\r\nHost: alpha.test\r\n\r\n')
-  talk.socket.resume()
-  await once(talk.socket, 'close')
+  await talk.closed()
 })
 
 test('who asks too often waits, and others do not', async () => {
-  await using busy = await startHkp({ lookups: 3 })
+  await using busy = await startHkp({ lookups: 3 }, createFakeClock())
   for (const status of [404, 404, 404, 429, 429]) {
     const answer = await busy.ask('GET', '/pks/lookup?op=get&search=ann@alpha.test')
     assert.equal(answer.status, status)
@@ -219,7 +217,7 @@ test('stopping lets nobody wait', async () => {
     S: Keep-Alive: timeout=15
   `)
   await using silent = await rig.connect({ tls: false })
-  const closed = Promise.all([once(talk.socket.resume(), 'close'), once(silent.socket.resume(), 'close')])
+  const closed = Promise.all([talk.closed(), silent.closed()])
   await rig.stop(60_000)
   await closed
 })

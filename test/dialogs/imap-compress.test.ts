@@ -1,6 +1,5 @@
 /** COMPRESS=DEFLATE (RFC 4978): the same dialogs, with a stream that deflates and inflates between. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { test } from 'node:test'
 import { constants, createDeflateRaw, createInflateRaw } from 'node:zlib'
 import type { Dialog } from '../support/dialog.ts'
@@ -79,7 +78,7 @@ test('what is said and answered is compressed', async () => {
   await hear('\\* 4 EXISTS')
   say('DONE\r\n6 LOGOUT\r\n')
   assert.match(await hear('6'), /\* BYE/)
-  if (!talk.socket.closed) await once(talk.socket, 'close')
+  await talk.closed()
 })
 
 test('octets that are not deflated end the connection, and only that', async () => {
@@ -88,7 +87,7 @@ test('octets that are not deflated end the connection, and only that', async () 
     const { talk } = await compressed(imap)
     await using _closing = talk
     talk.send(Buffer.alloc(64, 0xff))
-    if (!talk.socket.closed) await once(talk.socket, 'close')
+    await talk.closed()
   }
   await using again = await imap.login()
   await again.play('C: 1 NOOP\nS: 1 OK …')

@@ -1,6 +1,5 @@
 /** Connections that end where no protocol wants them to: in the middle of a literal, coming or going. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { test } from 'node:test'
 import type { Dialog } from '../support/dialog.ts'
 import { PLAIN } from '../support/imap-messages.ts'
@@ -68,7 +67,7 @@ test('a client that goes while a large literal is on its way ends its session, a
     // Some of it is there, most of it waits.
     talk.socket.pause()
     talk.socket.destroy()
-    await once(talk.socket, 'close')
+    await talk.closed()
     await eventually('the session is closed', async () => imap.desk.open === 1)
   }
   const [line] = await other.play('C: 2 FETCH 1 (RFC822.SIZE)\nS: * 1 FETCH (RFC822.SIZE …)\nS: 2 OK …')

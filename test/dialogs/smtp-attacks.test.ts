@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { formatReply, reply } from '#formats/smtp/reply.ts'
@@ -63,7 +62,7 @@ test('clear octets instead of a handshake are never commands', async () => {
   await using talk = await rig.greeted()
   await talk.play('C: STARTTLS\nS: 220 …\nC: EHLO evil.test\nC: MAIL FROM:<evil@beta.test>')
   // A TLS alert (record type 21), or nothing, but no reply.
-  const closed = once(talk.socket, 'close')
+  const closed = talk.closed()
   talk.socket.removeAllListeners('data')
   const octets: Buffer[] = []
   talk.socket.on('data', (piece) => octets.push(piece))
@@ -178,7 +177,7 @@ test('a connection that ended leaves its place to another', async () => {
     await using talk = await rig.connect()
     await talk.play('S: 220 …\nC: QUIT\nS: 221 …\nCLOSED')
     talk.socket.end()
-    await once(talk.socket, 'close')
+    await talk.closed()
     await setImmediate()
   }
 })
@@ -264,7 +263,7 @@ test('a handshake that does not come to its end', async () => {
   await using rig = await startRig({ clock })
   await using talk = await rig.greeted()
   await talk.play('C: STARTTLS\nS: 220 …')
-  const closed = once(talk.socket, 'close')
+  const closed = talk.closed()
   await clock.advance(30_000)
   await clock.advance(10_000)
   await closed

@@ -52,6 +52,8 @@ export interface Dialog extends AsyncDisposable {
   /** The next line of the server without its CRLF, octets as latin1; null at the end of the connection. */
   line(): Promise<string | null>
   startTls(): Promise<void>
+  /** Resolves when the connection is over, in whatever way; what comes until then is not kept. */
+  closed(): Promise<void>
   readonly socket: Socket
 }
 
@@ -228,9 +230,15 @@ class SocketDialog implements Dialog {
     assert.fail(this.#told(what))
   }
 
+  async closed(): Promise<void> {
+    // A stream that nobody reads does not end. Not `once`, which would throw when the server resets the connection.
+    this.socket.resume()
+    if (!this.socket.closed) await new Promise((resolve) => this.socket.once('close', resolve))
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.socket.destroy()
-    if (!this.socket.closed) await new Promise((resolve) => this.socket.once('close', resolve))
+    await this.closed()
   }
 }
 
