@@ -1,13 +1,14 @@
 /** Tells the running server that a command changed something, over its socket in the data directory. */
-import { request } from 'node:http'
 import { join } from 'node:path'
+import { http } from '#lib/node-http.ts'
 
 export const controlSocket = (data: string): string => join(data, 'run', 'control.sock')
 
 /** Posts to the running server. false: no server runs on this data directory, so there is nobody to tell. */
 export function tellServer(data: string, path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const call = request({ socketPath: controlSocket(data), path, method: 'POST', timeout: 10_000 }, (response) => {
+    const asked = { socketPath: controlSocket(data), path, method: 'POST', timeout: 10_000 }
+    const call = http.request(asked, (response) => {
       response.resume()
       response.on('end', () =>
         response.statusCode === 204

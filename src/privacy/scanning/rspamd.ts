@@ -8,9 +8,10 @@
  */
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { type IncomingMessage, request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Bytes } from '#lib/bytes.ts'
 import { type Endpoint, httpOptions } from '#lib/endpoint.ts'
+import { http } from '#lib/node-http.ts'
 import { type Finding, failureOf, printableNames } from './finding.ts'
 
 export interface Rspamd {
@@ -43,7 +44,7 @@ interface Call {
 }
 
 async function call({ endpoint }: Rspamd, { method, path, fields = {}, content }: Call, signal: AbortSignal) {
-  const asking = request({ ...httpOptions(endpoint), agent: false, method, path, headers: fields, signal })
+  const asking = http.request({ ...httpOptions(endpoint), agent: false, method, path, headers: fields, signal })
   // Also after the answer: whoever answers early may hang up on the rest.
   asking.on('error', () => {})
   try {

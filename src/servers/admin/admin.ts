@@ -3,8 +3,9 @@
  * directory, on which the commands of the same machine say that they changed something. Neither knows any mail.
  */
 import { chmod, rm } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { http } from '#lib/node-http.ts'
 
 export interface HealthPart {
   readonly name: string
@@ -62,7 +63,7 @@ async function obey({ control }: AdminOptions, request: IncomingMessage, respons
 }
 
 function guarded(handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>): Server {
-  return createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
+  return http.createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
     handle(request, response).catch(() => {
       if (!response.headersSent) response.writeHead(500)
       response.end()

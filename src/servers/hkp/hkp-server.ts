@@ -8,12 +8,13 @@
  *
  * draft-ietf-openpgp-hkp-01, draft-koch-openpgp-webkey-service-21, RFC 9110 (HTTP), RFC 9112 (HTTP/1.1).
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
+import { http } from '#lib/node-http.ts'
 import { RecentlyUsed } from '#lib/recently-used.ts'
 import { Admission } from './admission.ts'
 import { type Answer, badRequest, failed, notModified, tooMany } from './answer.ts'
@@ -75,7 +76,7 @@ class TlsHkpServer implements HkpServer {
   /** HTTP gets each connection once its handshake is done, so that the certificate can be another one for each. */
   #createServer(): Server {
     const { headerSize, requestTime, idle, stall } = this.#limits
-    const server = createServer({
+    const server = http.createServer({
       maxHeaderSize: headerSize,
       headersTimeout: requestTime,
       requestTimeout: requestTime,
