@@ -66,7 +66,7 @@ test('from inside the vault nothing can be read, written, started, reached, load
   using cleanup = new DisposableStack()
   for (const server of [onPort, onFile, onName]) cleanup.defer(() => server.close())
   cleanup.defer(() => onPort.closeAllConnections())
-  const sleeper = spawn('sleep', ['60'])
+  const sleeper = spawn('sleep', ['3600'])
   cleanup.defer(() => sleeper.kill('SIGKILL'))
   await once(sleeper, 'spawn')
   const { port } = onPort.address() as AddressInfo

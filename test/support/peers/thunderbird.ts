@@ -233,11 +233,14 @@ export async function startThunderbird(options: ThunderbirdOptions): Promise<Thu
     ([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});\n`,
   )
   await writeFile(at('profile/user.js'), lines.join(''))
+  await mkdir(at('temporary'))
+  const logging = { MOZ_LOG: 'sync,IMAP:4', MOZ_LOG_FILE: at('imap.log') }
   const child = spawn(
     'thunderbird',
     ['--headless', '--marionette', '--remote-allow-system-access', '--no-remote', '--profile', at('profile')],
     {
-      env: { PATH: process.env['PATH'], HOME: options.directory, MOZ_LOG: 'sync,IMAP:4', MOZ_LOG_FILE: at('imap.log') },
+      // Several at once would share names in the system's directory of temporary files.
+      env: { PATH: process.env['PATH'], HOME: options.directory, TMPDIR: at('temporary'), ...logging },
       stdio: 'ignore',
       detached: true,
     },
