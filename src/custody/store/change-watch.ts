@@ -4,6 +4,8 @@ import type { AccountId } from '../accounts/directory.ts'
 import { pathsOf } from './account-database.ts'
 import type { AccountDatabases } from './account-databases.ts'
 import { ChangeHub, type ChangesMade } from './change-hub.ts'
+import type { AccountScope } from './schema.ts'
+import { readModseq } from './sql-counters.ts'
 import { mailboxesChangedAfter } from './sql-mailboxes.ts'
 
 const POLL_MS = 2000
@@ -53,17 +55,11 @@ export class ChangeWatch implements AsyncDisposable {
   /** From here on, what has a higher MODSEQ is news. */
   async #begin(account: AccountId, watched: Watched): Promise<void> {
     watched.stamp = await this.#stamp(account)
-    watched.modseq = (await this.#highest(account, 0)).modseq
+    watched.modseq = await this.#ask(account, readModseq)
   }
 
-  async #highest(account: AccountId, modseq: number) {
-    const rows = await this.#databases.use(account, ({ db, account: number }) =>
-      mailboxesChangedAfter({ query: db.query, account: number }, modseq),
-    )
-    return {
-      modseq: rows.reduce((highest, row) => Math.max(highest, row.highest_modseq), modseq),
-      mailboxes: rows.map((row) => row.mailbox_id),
-    }
+  #ask<T>(account: AccountId, read: (scope: AccountScope) => Promise<T>): Promise<T> {
+    return this.#databases.use(account, ({ db, account: number }) => read({ query: db.query, account: number }))
   }
 
   async #stamp(account: AccountId): Promise<string> {
@@ -89,13 +85,13 @@ export class ChangeWatch implements AsyncDisposable {
 
   async #look(account: AccountId, watched: Watched): Promise<void> {
     const stamp = await this.#stamp(account)
-    const changed = stamp !== watched.stamp
-    if (!changed && !watched.again) return
+    const isWritten = stamp !== watched.stamp
+    if (!isWritten && !watched.again) return
     watched.stamp = stamp
-    watched.again = changed
-    const { modseq, mailboxes } = await this.#highest(account, watched.modseq)
-    watched.modseq = modseq
-    for (const mailbox of mailboxes) this.hub.hear(account, mailbox)
+    watched.again = isWritten
+    const changed = await this.#ask(account, (scope) => mailboxesChangedAfter(scope, watched.modseq))
+    for (const { highest_modseq } of changed) watched.modseq = Math.max(watched.modseq, highest_modseq)
+    for (const { mailbox_id } of changed) this.hub.hear(account, mailbox_id)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -26,6 +26,15 @@ export async function adjustAccount(
   return { modseq: row!.modseq, lastContent: row!.content_id }
 }
 
+const accountModseq = prepare((query, given: { account: number }) =>
+  query.selectFrom('account').select('modseq').where('account_id', '=', given.account),
+)
+
+/** The highest that was given. */
+export async function readModseq({ query, account }: AccountScope): Promise<number> {
+  return (await accountModseq(query, { account }))[0]?.modseq ?? 0
+}
+
 export interface MailboxAdjustment {
   readonly mailbox: number
   readonly modseq: number
