@@ -3,6 +3,7 @@ import type { MessageRow, Uid } from '#custody/store/mail-store.ts'
 import type { FetchCommand } from '#formats/imap/command.ts'
 import { type FetchItem, setsSeen } from '#formats/imap/fetch-item.ts'
 import { release } from '#lib/bytes.ts'
+import { Turn } from '#lib/turn.ts'
 import { COPIED } from '#servers/line/outgoing.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
@@ -82,6 +83,7 @@ async function answerAll(
   const single = chosen.uids.length === 1
   const kept = single && items.some(isPiece) ? talk.context.kept : null
   const needs = needsOf(items)
+  const answering = { mailbox, items, turn: new Turn(talk.context.clock) }
   const reading = { needs: { ...needs, row: needs.row || marks }, kept }
   for await (const group of readMessages(talk, command, chosen, reading)) {
     const marked = marks ? await markSeen(mailbox, group) : NONE
@@ -97,7 +99,7 @@ async function answerAll(
         if (opened.content) kept?.keep(mailbox, opened.uid, opened.content)
         const row = marked.get(opened.uid)
         const message = row ? { ...opened, row } : opened
-        if (!(await sendResponse(wire, { mailbox, items }, message, row !== undefined))) missed.undecodable++
+        if (!(await sendResponse(wire, answering, message, row !== undefined))) missed.undecodable++
         if (opened.content && opened.content.length <= COPIED && !kept) release(opened.content)
       }
     }

@@ -12,6 +12,7 @@ import {
 import { formatInternalDate } from '#formats/message/date.ts'
 import { previewOf } from '#formats/message/preview.ts'
 import type { Bytes } from '#lib/bytes.ts'
+import type { Turn } from '#lib/turn.ts'
 import type { Wire } from '#servers/line/wire.ts'
 import type { SelectedMailbox } from '../selected.ts'
 import { decodedPart } from './binary.ts'
@@ -29,6 +30,7 @@ const TEXT = { part: [], text: { kind: 'text' } } as const
 export interface Answering {
   readonly mailbox: SelectedMailbox
   readonly items: readonly FetchItem[]
+  readonly turn: Turn
 }
 
 /** Text that goes out before more of it is written. */
@@ -47,11 +49,13 @@ export async function sendResponse(
   message: OpenMessage,
   seen: boolean,
 ): Promise<boolean> {
-  const { mailbox, items } = answering
+  const { mailbox, items, turn } = answering
   let text = mailbox.manner.fetch(mailbox.view.indexOf(message.uid), message.uid)
   let before = ''
   let whole = true
   for (const wanted of seen ? [...items, ...alsoTold(answering)] : items) {
+    // Each may be a search through a header of megabytes, and there are hundreds in a command.
+    if (turn.isOver) await turn.next()
     const attribute = attributeOf(mailbox, wanted, message)
     whole &&= attribute !== null
     if (attribute === null) continue
@@ -106,7 +110,7 @@ function attributeOf(mailbox: SelectedMailbox, wanted: FetchItem, message: OpenM
     case 'size':
       return `RFC822.SIZE ${summary!.size}`
     case 'envelope':
-      return `ENVELOPE ${formatEnvelope(summary!.root.envelope!)}`
+      return `ENVELOPE ${formatEnvelope(summary!.envelope)}`
     case 'body':
       return `BODY ${formatBodyStructure(summary!.root, false, mailbox.manner.rev2)}`
     case 'bodyStructure':
