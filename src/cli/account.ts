@@ -14,7 +14,7 @@ import { systemClock } from '#lib/clock.ts'
 import { randomId } from '#lib/ids.ts'
 import { silentLogger } from '#lib/log.ts'
 import { CliError, UsageError } from './cli-error.ts'
-import { coverageText, indexingText } from './coverage-text.ts'
+import { coverageText, summariesText, textsText } from './coverage-text.ts'
 import { CUSTODY_WORDS } from './key/facts.ts'
 import { answer, day, type OutputOptions, octets, tabulate } from './output.ts'
 import { policyOfAccount } from './policy.ts'
@@ -198,7 +198,8 @@ export async function show(text: string, options: Options): Promise<void> {
       ),
       `without key  ${policy.text}`,
       `mail         ${coverageText(coverage)}`,
-      `search index ${indexingText(indexing)}`,
+      `summaries    ${summariesText(indexing)}`,
+      `search index ${textsText(indexing)}`,
       '',
       tabulate(
         ['mailbox', 'messages', 'unseen'],

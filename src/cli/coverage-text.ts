@@ -14,7 +14,17 @@ export function coverageText({ contents, current, waiting, unreadable, state }: 
   ].join(', ')
 }
 
-/** Such as `812 of 10,000 messages`. */
-export function indexingText({ messages, indexed }: Indexing): string {
-  return `${grouped(indexed)} of ${grouped(messages)} messages`
+/** How far the index of summaries is, such as `812 of 10,000 messages, 9,188 to do while the owner is logged in`. */
+export function summariesText({ messages, waiting }: Indexing): string {
+  return progressText(messages, messages - waiting)
+}
+
+/** The same of texts. */
+export function textsText({ messages, indexed }: Indexing): string {
+  return progressText(messages, indexed)
+}
+
+function progressText(messages: number, done: number): string {
+  const left = messages - done
+  return `${grouped(done)} of ${grouped(messages)} messages${left > 0 ? `, ${grouped(left)} to do while the owner is logged in` : ''}`
 }

@@ -162,6 +162,8 @@ export interface Pages {
   after(after: PageId, limit: number): Promise<readonly PageId[]>
   /** Contents whose entry is in the page, by number; what else it holds is of messages that are gone. */
   contentsOf(page: PageId): Promise<readonly ContentId[]>
+  /** How many contents are in none. */
+  waiting(): Promise<number>
   /** Those with few entries, or with entries that nobody needs any more; the oldest first. */
   untidy(limit: number): Promise<readonly PageId[]>
   /**

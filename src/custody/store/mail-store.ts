@@ -106,6 +106,9 @@ export interface TextMatches {
 /** Copies of a message count once. */
 export interface Indexing {
   readonly messages: number
+  /** Those whose summaries are not in the index yet. */
+  readonly waiting: number
+  /** Those whose texts are indexed. */
   readonly indexed: number
 }
 
@@ -243,7 +246,7 @@ export interface AccountMail extends AsyncDisposable {
   textMatches(mailbox: MailboxId, queries: readonly TextQuery[]): Promise<readonly TextMatches[]>
   /** Opens these messages and answers those that match, in the order asked for. One that is gone or unreadable matches nothing. */
   verifyText(mailbox: MailboxId, uids: readonly Uid[], query: TextQuery): Promise<readonly Uid[]>
-  /** How far the index of texts has come. Needs no keys. */
+  /** How far the index of summaries and that of texts have come. Needs no keys. */
   indexing(): Promise<Indexing>
 
   append(mailbox: MailboxId, message: NewMessage): Promise<Appended>

@@ -41,11 +41,15 @@ export class MemoryPages implements Pages {
     return [...this.#untidy].sort((a, b) => a - b).slice(0, limit)
   }
 
+  async waiting(): Promise<number> {
+    return this.#contentsOf(null).length
+  }
+
   async contentsOf(page: PageId): Promise<readonly ContentId[]> {
     return this.#contentsOf(page)
   }
 
-  #contentsOf(page: PageId): readonly ContentId[] {
+  #contentsOf(page: PageId | null): readonly ContentId[] {
     const inside = this.#messages().filter((message) => message.page === page)
     return [...new Set(inside.map(({ content }) => content.id))]
   }

@@ -272,7 +272,7 @@ export class SealedAccountMail implements AccountMail {
     const contents = await this.#contents()
     const indexed = await documentsIndexed(this.#inner.searchable)
     // Some of those that are indexed may have been deleted since.
-    return { messages: contents, indexed: Math.min(contents, indexed) }
+    return { messages: contents, waiting: await this.#inner.pages.waiting(), indexed: Math.min(contents, indexed) }
   }
 
   async #contents(): Promise<number> {

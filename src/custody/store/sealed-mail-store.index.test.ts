@@ -65,6 +65,25 @@ test('records under older keys open without a public-key operation, and are rene
   assert.deepEqual(log.lines, [])
 })
 
+test('how many summaries wait is known without keys', async () => {
+  const keys = new ChangingKeys()
+  await keys.change()
+  const store = createSealedMailStore(createMemoryMailStore(), {
+    sealing: keys.sealing,
+    logger: createFakeLog(),
+    clock: systemClock,
+  })
+  await store.create(ACCOUNT)
+  for (let i = 0; i < MESSAGES; i++) await store.append(ACCOUNT, 'INBOX', message(`m${i}`))
+  await using locked = await store.open(ACCOUNT, null)
+  assert.deepEqual(await locked.indexing(), { messages: MESSAGES, waiting: MESSAGES, indexed: 0 })
+  await fold(store, keys, async () => (await locked.indexing()).waiting === 0)
+  for (const text of ['more', 'most']) await store.append(ACCOUNT, 'INBOX', message(text))
+  const [inbox, archive] = [(await locked.mailbox('INBOX'))!.id, (await locked.mailbox('Archive'))!.id]
+  await locked.copy(inbox, [1, MESSAGES + 1], archive)
+  assert.deepEqual(await locked.indexing(), { messages: MESSAGES + 2, waiting: 2, indexed: 0 })
+})
+
 test('after a reset each old message is tried once in a session, without a line for each', async () => {
   const keys = new ChangingKeys()
   await keys.change()

@@ -264,7 +264,7 @@ export class SqlAccountMail implements IndexedAccountMail {
 
   async indexing(): Promise<Indexing> {
     const { contents } = await this.coverage()
-    return { messages: contents, indexed: contents }
+    return { messages: contents, waiting: 0, indexed: contents }
   }
 
   async append(mailbox: MailboxId, message: SealedMessage): Promise<Appended> {

@@ -1,7 +1,7 @@
 import type { Bytes } from '#lib/bytes.ts'
 import type { ContentId, NewPage, PageId, Pages } from './indexed-mail-store.ts'
 import type { SqlAccess } from './sql-access.ts'
-import { keepPages, readContentsOf, readPages, readPagesAfter, readUntidy } from './sql-pages.ts'
+import { countWaiting, keepPages, readContentsOf, readPages, readPagesAfter, readUntidy } from './sql-pages.ts'
 import { readIndexKeyName, writeIndexKeyName } from './sql-resealing.ts'
 
 export class SqlIndexPages implements Pages {
@@ -21,6 +21,10 @@ export class SqlIndexPages implements Pages {
 
   contentsOf(page: PageId): Promise<readonly ContentId[]> {
     return this.#access.read((scope) => readContentsOf(scope, page))
+  }
+
+  waiting(): Promise<number> {
+    return this.#access.read(countWaiting)
   }
 
   untidy(limit: number): Promise<readonly PageId[]> {

@@ -148,7 +148,15 @@ async function view({ mail }: Side): Promise<unknown> {
     ]),
   )
   const untidy = await mail.pages.untidy(1000)
-  return { mailboxes, pages, untidy, subscriptions: await mail.subscriptions(), used: (await mail.quota()).used }
+  const inNone = await mail.pages.waiting()
+  return {
+    mailboxes,
+    pages,
+    untidy,
+    inNone,
+    subscriptions: await mail.subscriptions(),
+    used: (await mail.quota()).used,
+  }
 }
 
 const text = (octets: Uint8Array | null) => octets && Buffer.from(octets).toString('latin1')

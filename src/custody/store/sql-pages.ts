@@ -54,6 +54,13 @@ const pageIds = prepare((query, given: { account: number; after: number; limit: 
     .orderBy('page_id')
     .limit(given.limit),
 )
+const inNone = prepare((query, given: { account: number }) =>
+  query
+    .selectFrom('message')
+    .select(({ fn }) => fn.count<number>('content_id').distinct().as('contents'))
+    .where('account_id', '=', given.account)
+    .where('index_page', 'is', null),
+)
 const contentsIn = prepare((query, given: One) =>
   query
     .selectFrom('message')
@@ -111,6 +118,10 @@ export async function readPagesAfter(
 
 export async function readContentsOf({ query, account }: AccountScope, page: PageId): Promise<readonly ContentId[]> {
   return (await contentsIn(query, { account, page })).map(({ content_id }) => content_id)
+}
+
+export async function countWaiting({ query, account }: AccountScope): Promise<number> {
+  return (await inNone(query, { account }))[0]!.contents
 }
 
 export async function readUntidy({ query, account }: AccountScope, limit: number): Promise<readonly PageId[]> {

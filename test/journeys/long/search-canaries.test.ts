@@ -106,7 +106,8 @@ test('an index leaves nothing in clear behind', async () => {
     assert.equal(await matches(reader, `BODY "${canaries['a phrase']}"`), MESSAGES, 'read back from the disk')
   }
   const { stdout } = await provider.command(['account', 'show', alice.address])
-  assert.match(stdout.toString(), /search index *30 of 30 messages/)
+  assert.match(stdout.toString(), /summaries *\d+ of 30 messages/)
+  assert.match(stdout.toString(), /search index *30 of 30 messages$/m)
   await provider.stop()
   await clean('after all')
 })
