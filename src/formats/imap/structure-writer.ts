@@ -4,10 +4,11 @@ import { formatNstring, formatString } from './writer.ts'
 
 export function formatEnvelope(envelope: MessageEnvelope): string {
   const { date, subject, from, to, cc, bcc, inReplyTo, messageId } = envelope
+  const author = formatAddresses(from)
   // RFC 3501 §7.4.2: absent or empty, both are said to be From.
-  const sender = envelope.sender?.length ? envelope.sender : from
-  const replyTo = envelope.replyTo?.length ? envelope.replyTo : from
-  const lists = [from, sender, replyTo, to, cc, bcc].map(formatAddresses).join(' ')
+  const sender = envelope.sender?.length ? formatAddresses(envelope.sender) : author
+  const replyTo = envelope.replyTo?.length ? formatAddresses(envelope.replyTo) : author
+  const lists = `${author} ${sender} ${replyTo} ${formatAddresses(to)} ${formatAddresses(cc)} ${formatAddresses(bcc)}`
   return `(${formatNstring(date)} ${formatNstring(subject)} ${lists} ${formatNstring(inReplyTo)} ${formatNstring(messageId)})`
 }
 

@@ -12,6 +12,8 @@ export type ResponseChunk = string | Bytes
 
 /** `string`: quoted, or a literal when it has other octets than printable ASCII. NUL cannot be sent and is left out (§4.3). */
 export function formatString(octets: string): string {
+  // Nearly always nothing is to be escaped.
+  if (/^[ !#-[\]-~]*$/.test(octets)) return `"${octets}"`
   if (/^[\x20-\x7e]*$/.test(octets)) return quote(octets)
   const sendable = octets.replaceAll('\0', '')
   return `{${sendable.length}}\r\n${sendable}`

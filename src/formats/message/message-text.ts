@@ -60,9 +60,9 @@ export class MessageText {
 
   /** Of the header of the message itself. */
   fields(): readonly SearchField[] | undefined {
-    const { header, root } = this.summary
     if (this.#fields) return this.#fields
-    const octets = header ? asBuffer(header) : this.#content?.subarray(root.header.start, root.header.end)
+    const { header } = this.summary
+    const octets = header ? asBuffer(header) : this.#content && headerIn(this.#content, this.summary)
     if (octets) this.#fields = headerFields(octets)
     return this.#fields
   }
@@ -76,6 +76,10 @@ export class MessageText {
 /** A field as TEXT sees it. */
 export function lineOf({ name, text }: SearchField): string {
   return `${name}: ${text}`
+}
+
+function headerIn(content: Buffer, { root }: MessageSummary): Buffer {
+  return content.subarray(root.header.start, root.header.end)
 }
 
 function headerFields(header: Buffer): SearchField[] {

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { BadSummary, decodeSummary, encodeSummary, HEADER_KEPT, sizeInSummary, summarize } from './summary.ts'
+import {
+  BadSummary,
+  decodeSummary,
+  encodeSummary,
+  HEADER_KEPT,
+  openSummary,
+  sizeInSummary,
+  summarize,
+} from './summary.ts'
 
 const MESSAGE = Buffer.from(
   'From: Jürgen <j@x.test>\r\nTo: G: a@x.test, "B \\"C\\"" <b@x.test>;\r\nReferences: <1@x> <2@x>\r\nSubject: \0\xff\r\n' +
@@ -49,6 +57,32 @@ test('the encoded form comes back as it was, for any message', () => {
       assert.equal(sizeInSummary(encodeSummary(summary)), message.length)
     }),
   )
+})
+
+/** As the first version wrote it. */
+const JOINED =
+  '\x01\0\0\0\xa4[56,"<1@x>",true,[0,49,49,56,1,"text","plain","7bit",null,null,null,null,[],null,[],[],' +
+  '[null,"s",null,null,[[null,"a","x.test"]],null,null,null,null,null]],"hello"]' +
+  'From: a@x.test\r\nReferences: <1@x>\r\nSubject: s\r\n\r\n'
+
+test('the form of the first version is read', () => {
+  const octets = Buffer.from('From: a@x.test\r\nReferences: <1@x>\r\nSubject: s\r\n\r\nhello\r\n')
+  const joined = Buffer.from(JOINED, 'latin1')
+  assert.deepEqual(decodeSummary(joined), summarize(octets))
+  assert.equal(sizeInSummary(joined), octets.length)
+})
+
+test('what is not used is decoded when somebody looks at it, and its damage found then', () => {
+  const summary = summarize(MESSAGE)
+  const encoded = Buffer.from(encodeSummary(summary))
+  const opened = openSummary(encoded, { envelope: false, structure: false })
+  assert.deepEqual([opened.size, opened.header], [summary.size, summary.header])
+  assert.deepEqual([opened.envelope, opened.references], [summary.envelope, summary.references])
+  assert.deepEqual([opened.root, opened.preview], [summary.root, summary.preview])
+  encoded[encoded.indexOf(']]')] = 0
+  const listed = { envelope: false, structure: true }
+  assert.throws(() => openSummary(encoded, listed), BadSummary)
+  assert.throws(() => openSummary(encoded, { ...listed, structure: false }).envelope, BadSummary)
 })
 
 test('damaged forms are refused by name', () => {

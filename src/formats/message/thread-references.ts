@@ -3,14 +3,14 @@ import { messageIdsIn } from './message-ids.ts'
 import type { MessageSummary } from './summary.ts'
 
 /** The oldest first: those of References, or else the first one of In-Reply-To. */
-export function threadReferences({ references, root }: MessageSummary): readonly string[] {
+export function threadReferences({ references, envelope }: MessageSummary): readonly string[] {
   const named = validIds(references ?? '')
-  return named.length > 0 ? named : validIds(root.envelope?.inReplyTo ?? '').slice(0, 1)
+  return named.length > 0 ? named : validIds(envelope.inReplyTo ?? '').slice(0, 1)
 }
 
 /** The message's own; null where there is none. */
-export function threadId({ root }: MessageSummary): string | null {
-  return validIds(root.envelope?.messageId ?? '')[0] ?? null
+export function threadId({ envelope }: MessageSummary): string | null {
+  return validIds(envelope.messageId ?? '')[0] ?? null
 }
 
 /** In-Reply-To of old programs holds words (RFC 822 §4.6.2): without angle brackets only what has an `@` is an id. */

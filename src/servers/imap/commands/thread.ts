@@ -38,7 +38,7 @@ async function threadMessages(
   const messages: { -readonly [K in keyof ThreadMessage]: ThreadMessage[K] }[] = []
   const undated: number[] = []
   for await (const summary of summariesAt(ground, places)) {
-    const sent = sentTime(summary?.root.envelope?.date ?? null)
+    const sent = sentTime(summary?.envelope.date ?? null)
     if (sent === null) undated.push(messages.length)
     messages.push({ number: numbers[messages.length]!, sent: sent ?? 0, ...threadFacts(summary) })
   }
@@ -52,6 +52,6 @@ async function threadMessages(
 
 function threadFacts(summary: MessageSummary | null): Omit<ThreadMessage, 'number' | 'sent'> {
   if (!summary) return { id: null, references: [], subject: '', isReply: false }
-  const { text, isReply } = baseSubject(summary.root.envelope?.subject ?? null)
+  const { text, isReply } = baseSubject(summary.envelope.subject ?? null)
   return { id: threadId(summary), references: threadReferences(summary), subject: collated(text), isReply }
 }

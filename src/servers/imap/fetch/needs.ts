@@ -6,18 +6,26 @@ export interface Needs {
   readonly row?: boolean
   readonly facts?: boolean
   readonly summary: boolean
+  /** Of the summary; what is not said to be needed is decoded when somebody looks at it all the same. */
+  readonly envelope?: boolean
+  readonly structure?: boolean
   /** 'header': only where the summary has not kept the header; 'preview': only where it has none. */
   readonly content: boolean | 'header' | 'preview'
 }
 
-const NOTHING: Required<Needs> = { row: false, facts: false, summary: false, content: false }
+const NOTHING: Required<Needs> = {
+  ...{ row: false, facts: false, content: false },
+  ...{ summary: false, envelope: false, structure: false },
+}
 const ROW: Required<Needs> = { ...NOTHING, row: true }
 const FACTS: Required<Needs> = { ...NOTHING, facts: true }
 const SUMMARY: Required<Needs> = { ...NOTHING, summary: true }
+const ENVELOPE: Required<Needs> = { ...SUMMARY, envelope: true }
+const STRUCTURE: Required<Needs> = { ...SUMMARY, structure: true }
 const CONTENT: Required<Needs> = { ...NOTHING, content: true }
-const PART: Required<Needs> = { ...SUMMARY, content: true }
+const PART: Required<Needs> = { ...STRUCTURE, content: true }
 const HEADER: Required<Needs> = { ...SUMMARY, content: 'header' }
-const PREVIEW: Required<Needs> = { ...SUMMARY, content: 'preview' }
+const PREVIEW: Required<Needs> = { ...STRUCTURE, content: 'preview' }
 
 export function needsOf(items: readonly FetchItem[]): Required<Needs> {
   const needs = items.map(needsOfItem)
@@ -28,6 +36,8 @@ export function needsOf(items: readonly FetchItem[]): Required<Needs> {
     row: needs.some(({ row }) => row),
     facts: needs.some(({ facts }) => facts),
     summary: needs.some(({ summary }) => summary),
+    envelope: needs.some(({ envelope }) => envelope),
+    structure: needs.some(({ structure }) => structure),
     content: contents.has(true) || (contents.has('header') || contents.has('preview') ? sometimes : false),
   }
 }
@@ -43,14 +53,16 @@ function needsOfItem(item: FetchItem): Required<Needs> {
     case 'emailId':
     case 'saveDate':
       return FACTS
-    case 'envelope':
     case 'size':
+      return SUMMARY
+    case 'envelope':
+    case 'threadId':
+      return ENVELOPE
     case 'body':
     case 'bodyStructure':
-    case 'threadId':
-      return SUMMARY
+      return STRUCTURE
     case 'preview':
-      return item.lazy ? SUMMARY : PREVIEW
+      return item.lazy ? STRUCTURE : PREVIEW
     case 'rfc822':
       return CONTENT
     case 'rfc822Text':

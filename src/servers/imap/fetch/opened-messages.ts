@@ -4,7 +4,7 @@
  */
 import type { MessageFacts, MessageRow, Uid } from '#custody/store/mail-store.ts'
 import { previewOf } from '#formats/message/preview.ts'
-import { BadSummary, decodeSummary, type MessageSummary } from '#formats/message/summary.ts'
+import { BadSummary, type MessageSummary, openSummary } from '#formats/message/summary.ts'
 import { asBuffer, type Bytes } from '#lib/bytes.ts'
 import type { SelectedMailbox } from '../selected.ts'
 import type { Room } from './large-contents.ts'
@@ -179,12 +179,14 @@ async function askFor(
     if (found?.[index] === null || facts?.[index] === null || rows?.[index] === null) return { kind: 'gone', uid }
     const { unreadable = null, summary = null, content = null } = found?.[index] ?? {}
     if (unreadable !== null) return { kind: 'unreadable', uid, why: unreadable }
-    const clear = {
+    return {
+      kind: 'open',
+      uid,
       row: rows?.[index] ?? null,
       facts: facts?.[index] ?? null,
       content: content ? asBuffer(content) : kept,
+      encoded: summary,
     }
-    return { kind: 'open', uid, ...clear, encoded: summary }
   })
 }
 
@@ -194,28 +196,29 @@ type Clear = Omit<Extract<Opened, { kind: 'open' }>, 'kind' | 'summary'>
 async function* decoded(
   mailbox: SelectedMailbox,
   group: readonly Unread[],
-  { summary, content }: Needs,
+  needs: Needs,
   pace: Pace,
 ): AsyncGenerator<readonly Opened[]> {
+  const { summary, content } = needs
   const octets = group.reduce((sum, one) => sum + (one.kind === 'open' ? (one.encoded?.byteLength ?? 0) : 0), 0)
   const fitting = Math.max(1, Math.floor((group.length * SUMMARY_OCTETS_AT_ONCE) / Math.max(octets, 1)))
   pace.size = Math.min(pace.size * 2, fitting, summary ? SUMMARIES_AT_ONCE : ROWS_AT_ONCE)
   // Contents are few at a time already; rows need no decoding.
   const size = summary && content !== true ? DECODED_AT_ONCE : group.length
   for (let start = 0; start < group.length; start += size) {
-    const some = group.slice(start, start + size).map(openedOf)
+    const some = group.slice(start, start + size).map((one) => openedOf(one, needs))
     yield content === 'header' || content === 'preview' ? await completed(mailbox, some, content) : some
   }
 }
 
-function openedOf(one: Unread): Opened {
+function openedOf(one: Unread, { envelope = false, structure = false }: Needs): Opened {
   if (one.kind !== 'open') return one
-  const { encoded, ...clear } = one
+  const { kind, uid, row, facts, content, encoded } = one
   try {
-    return { ...clear, summary: encoded && decodeSummary(encoded) }
+    return { kind, uid, row, facts, content, summary: encoded && openSummary(encoded, { envelope, structure }) }
   } catch (error) {
     if (!(error instanceof BadSummary)) throw error
-    return { kind: 'unreadable', uid: clear.uid, why: error.message }
+    return { kind: 'unreadable', uid, why: error.message }
   }
 }
 
@@ -239,11 +242,11 @@ async function completed(
 /** Copies, so that the content itself need not stay in memory. */
 function completedOne(one: Opened, read: Opened, lacking: 'header' | 'preview'): Opened {
   if (one.kind !== 'open' || read.kind !== 'open' || !one.summary || !read.content) return read
-  const { root } = one.summary
+  const { size, envelope, root, references, header, preview } = one.summary
   const { start, end } = root.header
   const found =
     lacking === 'header'
-      ? { header: Buffer.from(read.content.subarray(start, end)) }
-      : { preview: previewOf(root, read.content) }
-  return { ...one, summary: { ...one.summary, ...found } }
+      ? { header: Buffer.from(read.content.subarray(start, end)), preview }
+      : { header, preview: previewOf(root, read.content) }
+  return { ...one, summary: { size, envelope, root, references, ...found } }
 }

@@ -52,17 +52,19 @@ export function isWhole({ part, text }: Section): boolean {
 
 /**
  * The octets of a section, or null for one that is not there. `content` may be missing where the summary has the header and
- * `isInHeader`; `summary` may be missing where `isWhole`.
+ * `isInHeader`, for which the structure is not looked at; `summary` may be missing where `isWhole`.
  */
 export function sectionOf(section: Section, summary: MessageSummary | null, content: Buffer | null): Buffer | null {
   if (isWhole(section)) return content
   if (!summary) return null
+  const octets = octetsOf(section, summary, content)
+  return octets && section.text?.kind === 'fields' ? chooseFields(octets, section.text) : octets
+}
+
+function octetsOf(section: Section, summary: MessageSummary, content: Buffer | null): Buffer | null {
+  if (isInHeader(section) && summary.header) return asBuffer(summary.header)
   const range = rangeOf(summary.root, section)
-  if (!range) return null
-  const source = isInHeader(section) && summary.header ? asBuffer(summary.header) : content
-  if (!source) return null
-  const octets = source.subarray(range.start, range.end)
-  return section.text?.kind === 'fields' ? chooseFields(octets, section.text) : octets
+  return range && content ? content.subarray(range.start, range.end) : null
 }
 
 /** The fields with these names, or without them, and the empty line that is always there (RFC 3501 §6.4.5). */

@@ -126,8 +126,8 @@ export function summaryAnswer(key: LeafKey): Answer<MessageSummary> {
       return ({ size }) => truth(key.compare === 'larger' ? size > key.octets : size < key.octets)
     case 'date': {
       const fits = dayFits(key.compare, key.day)
-      return ({ root }) => {
-        const sent = parseSentDate(root.envelope?.date ?? '')
+      return ({ envelope }) => {
+        const sent = parseSentDate(envelope.date ?? '')
         return truth(sent !== null && fits(dayOf(sent)))
       }
     }

@@ -88,23 +88,22 @@ export async function internalDates({ mailbox, goOn }: SearchGround, places: rea
 const emptyOf = (field: SortField): Value => (field === 'size' || field === 'date' ? 0 : '')
 
 /** null: a date that must be looked for elsewhere. */
-function fieldOf(field: Exclude<SortField, 'arrival'>, { size, root }: MessageSummary): Value | null {
-  const { envelope } = root
+function fieldOf(field: Exclude<SortField, 'arrival'>, { size, envelope }: MessageSummary): Value | null {
   switch (field) {
     case 'size':
       return size
     case 'date':
-      return sentTime(envelope?.date ?? null)
+      return sentTime(envelope.date ?? null)
     case 'subject':
-      return collated(baseSubject(envelope?.subject ?? null).text)
+      return collated(baseSubject(envelope.subject ?? null).text)
     case 'from':
     case 'to':
     case 'cc':
-      return collated(decodeText(envelope?.[field]?.[0]?.mailbox ?? ''))
+      return collated(decodeText(envelope[field]?.[0]?.mailbox ?? ''))
     case 'displayFrom':
-      return collated(displayName(envelope?.from?.[0]))
+      return collated(displayName(envelope.from?.[0]))
     case 'displayTo':
-      return collated(displayName(envelope?.to?.[0]))
+      return collated(displayName(envelope.to?.[0]))
   }
 }
 

@@ -1,11 +1,13 @@
 /** Summaries of many messages, for those who look at each once: SEARCH, SORT and THREAD. */
 import { setImmediate } from 'node:timers/promises'
 import type { ReadMessage, Uid } from '#custody/store/mail-store.ts'
-import { BadSummary, decodeSummary, type MessageSummary } from '#formats/message/summary.ts'
+import { BadSummary, type MessageSummary, openSummary } from '#formats/message/summary.ts'
 import type { Logger } from '#lib/log.ts'
 import type { SearchedMailbox } from './search-ground.ts'
 
 const GROUP = 256
+/** Nobody here looks at it. */
+const NO_STRUCTURE = { envelope: true, structure: false }
 
 interface ReadingOptions {
   readonly logger: Logger
@@ -43,7 +45,7 @@ export async function* readSummaries(
 function summaryOf({ summary }: ReadMessage): MessageSummary | null {
   if (summary === null) return null
   try {
-    return decodeSummary(summary)
+    return openSummary(summary, NO_STRUCTURE)
   } catch (error) {
     if (error instanceof BadSummary) return null
     throw error
