@@ -27,7 +27,7 @@ export type Done = { readonly latencies: readonly number[] } | { readonly failed
 
 /** Logins under way at once. */
 const LOGINS = 8
-const LOST_MS = 15_000
+export const LOST_MS = 15_000
 
 class IdleSession {
   readonly #socket: TLSSocket
