@@ -104,7 +104,7 @@ const limits = z
     messageSize: doc(size.prefault('50M'), 'largest message'),
     memory: doc(
       size.prefault('256M'),
-      'octets of messages held in memory at once: over all SMTP connections, and as much for each IMAP listener',
+      'octets of messages held in memory at once: over all SMTP connections, and as much for all of IMAP',
     ),
     connections: doc(z.number().int().min(1).default(1000), 'connections to each listener'),
     connectionsPerAddress: doc(
@@ -152,7 +152,7 @@ const front = z
   .strictObject({
     processes: doc(
       z.number().int().min(0).max(64).default(0),
-      'processes of their own that serve IMAP and POP3, each with a vault and threads of its own; 0: the main process serves them. `limits.connections`, `limits.connectionsPerAddress` and `limits.failedLogins` count over all of them, other limits and `store.workers` in each',
+      'processes of their own that serve IMAP and POP3, each with a vault and threads of its own; 0: the main process serves them. `limits.connections`, `limits.connectionsPerAddress` and `limits.failedLogins` count over all of them, `limits.memory` is divided among them, and `store.workers` counts in each',
     ),
   })
   .prefault({})

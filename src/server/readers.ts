@@ -5,6 +5,7 @@ import { systemClock as clock } from '#lib/clock.ts'
 import type { DiscovererSource } from '#privacy/discovery/discovery.ts'
 import { createAids } from '#privacy/e2e/aids.ts'
 import { createImapServer, type ImapServer } from '#servers/imap/imap-server.ts'
+import { defaultImapLimits, type ImapLimits } from '#servers/imap/limits.ts'
 import { createPop3Server, type Pop3Server } from '#servers/pop3/pop3-server.ts'
 import type { LoginBrakes } from '#session/login-brakes.ts'
 import type { SessionDesk } from '#session/session.ts'
@@ -44,12 +45,28 @@ export function createReaders(
   { config, certificates, logger, metrics }: Foundation,
   { desk, locks }: ReaderParts,
 ): Record<Service, ImapServer | Pop3Server> {
-  const { messageSize, connections, connectionsPerAddress, memory } = config.limits
+  const { messageSize, connections, connectionsPerAddress } = config.limits
   const limits = { messageSize, connections, connectionsPerAddress }
   const shared = { tls: certificates.current, desk, clock, logger, metrics }
   const imap = (implicitTls: boolean) =>
-    createImapServer({ ...shared, implicitTls, limits: { ...limits, appendMemory: memory } })
+    createImapServer({ ...shared, implicitTls, limits: { ...limits, ...memoryOf(config) } })
   const pop3 = (implicitTls: boolean) =>
     createPop3Server({ ...shared, implicitTls, limits, ...(locks ? { locks } : {}) })
   return { imaps: imap(true), imap: imap(false), pop3s: pop3(true), pop3: pop3(false) }
+}
+
+/** Fronts divide among them what there is for IMAP, but each has room for two of the largest messages. */
+function memoryOf({ front, limits }: Foundation['config']): Partial<ImapLimits> {
+  const share = 1 / Math.max(1, front.processes)
+  const few = 2 * limits.messageSize
+  const part = (octets: number) => Math.max(octets * share, Math.min(octets, few))
+  const each = (octets: number) => Math.max(octets * share, few)
+  const { appendMemoryPerAccount, fetchMemory, fetchMemoryPerAccount, keptContents } = defaultImapLimits
+  return {
+    appendMemory: part(limits.memory),
+    appendMemoryPerAccount: each(appendMemoryPerAccount),
+    fetchMemory: part(fetchMemory),
+    fetchMemoryPerAccount: each(fetchMemoryPerAccount),
+    keptContents: keptContents * share,
+  }
 }

@@ -49,18 +49,27 @@ export interface ImapServer {
   stop(graceMs: number): Promise<void>
 }
 
-/** What is \Recent, and what sessions share of mailboxes, is one thing for all servers that serve the same mail. */
-const shared = new WeakMap<SessionDesk, { readonly recent: RecentMarks; readonly images: MailboxImages }>()
+type Shared = Pick<ServerContext, 'recent' | 'images' | 'kept' | 'receiving' | 'fetching'>
+
+/** What is \Recent, what sessions share of mailboxes, and the memory for messages are one thing for all servers that serve the same mail. */
+const sharedAt = new WeakMap<SessionDesk, Shared>()
+
+function createShared(limits: ImapLimits, now: number): Shared {
+  return {
+    recent: new RecentMarks(now),
+    images: new MailboxImages(),
+    kept: new KeptContents(limits.keptContents),
+    receiving: new ReceivingMemory(limits.appendMemory, limits.appendMemoryPerAccount),
+    fetching: new MemoryShares(limits.fetchMemoryPerAccount, limits.fetchMemory),
+  }
+}
 
 export function createImapServer(options: ImapServerOptions): ImapServer {
   const { clock, desk } = options
   const limits: ImapLimits = { ...defaultImapLimits, ...options.limits }
-  const { recent, images } = shared.get(desk) ?? { recent: new RecentMarks(clock.now()), images: new MailboxImages() }
-  shared.set(desk, { recent, images })
-  const kept = new KeptContents(limits.keptContents)
-  const receiving = new ReceivingMemory(limits.appendMemory, limits.appendMemoryPerAccount)
-  const fetching = new MemoryShares(limits.fetchMemoryPerAccount)
-  const context: ServerContext = { ...options, limits, recent, images, kept, receiving, fetching }
+  const shared = sharedAt.get(desk) ?? createShared(limits, clock.now())
+  sharedAt.set(desk, shared)
+  const context: ServerContext = { ...options, limits, ...shared }
   return new LineServer({
     ...options,
     protocol: 'imap',

@@ -6,11 +6,13 @@ export interface ImapLimits extends LineLimits {
   readonly pace: number
   /** The largest message that APPEND takes. */
   readonly messageSize: number
-  /** Octets of messages being received by APPEND over all connections. */
+  /** Octets of messages being received by APPEND over all connections of all servers at a desk, as those below. */
   readonly appendMemory: number
   /** And over those of one account. */
   readonly appendMemoryPerAccount: number
-  /** Octets of large messages on their way to the clients of one account. */
+  /** Octets of large messages on their way to clients. */
+  readonly fetchMemory: number
+  /** And to those of one account. */
   readonly fetchMemoryPerAccount: number
   /** Octets of contents kept for clients that read messages piece by piece, over all connections. */
   readonly keptContents: number
@@ -24,6 +26,7 @@ export const defaultImapLimits: ImapLimits = {
   messageSize: 50 * 1024 * 1024,
   appendMemory: 512 * 1024 * 1024,
   appendMemoryPerAccount: 200 * 1024 * 1024,
-  fetchMemoryPerAccount: 200 * 1024 * 1024,
+  fetchMemory: 512 * 1024 * 1024,
+  fetchMemoryPerAccount: 128 * 1024 * 1024,
   keptContents: 128 * 1024 * 1024,
 }

@@ -37,3 +37,28 @@ test('all accounts together get no more than there is', () => {
   memory.give('eve', 60)
   assert.ok(memory.take('bob', 20))
 })
+
+test('accounts with slow clients leave room for those that have nothing yet', async () => {
+  const shares = new MemoryShares(60, 200)
+  const begun: string[] = []
+  const wait = async (account: string, octets: number) => {
+    begun.push(`${account} ${await shares.waitFor(account, octets)}`)
+  }
+  await wait('eve', 40)
+  await wait('mallory', 40)
+  await wait('eve', 20)
+  // Half of it is taken: more is for those that have nothing.
+  const second = wait('mallory', 20)
+  await wait('bob', 60)
+  await wait('ann', 40)
+  // Everything is taken: who has nothing comes next, and nobody overtakes.
+  const next = wait('carol', 50)
+  assert.ok(!shares.take('dave', 1))
+  shares.give('bob', 60)
+  await next
+  assert.deepEqual(begun, ['eve 40', 'mallory 40', 'eve 20', 'bob 60', 'ann 40', 'carol 50'])
+  shares.give('ann', 40)
+  shares.give('carol', 50)
+  shares.give('eve', 60)
+  await second
+})

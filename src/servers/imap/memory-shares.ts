@@ -4,50 +4,88 @@
  */
 import type { AccountId } from '#custody/accounts/directory.ts'
 
-interface Share {
-  taken: number
-  /** First come, first served. */
-  readonly waiting: { readonly octets: number; readonly begin: () => void }[]
+interface Waiting {
+  readonly account: AccountId
+  readonly octets: number
+  readonly begin: () => void
 }
 
 export class MemoryShares {
+  readonly #mostOfEach: number
   readonly #most: number
-  readonly #shares = new Map<AccountId, Share>()
+  readonly #shares = new Map<AccountId, number>()
+  #taken = 0
+  /** First come, first served. */
+  #waiting: Waiting[] = []
 
-  /** `most`: octets for each account. */
-  constructor(most: number) {
+  /** Octets for each account, and for all together. */
+  constructor(mostOfEach: number, most = Number.POSITIVE_INFINITY) {
+    this.#mostOfEach = mostOfEach
     this.#most = most
   }
 
   /** Takes so much more for the account, when there is room. */
   take(account: AccountId, octets: number): boolean {
-    const share = this.#shares.get(account)
-    if ((share?.taken ?? 0) + octets > this.#most || (share && share.waiting.length > 0)) return false
-    if (share) share.taken += octets
-    else this.#shares.set(account, { taken: octets, waiting: [] })
+    if (this.#waiting.length > 0 || !this.#suits(account, octets) || !this.#fits(account, octets)) return false
+    this.#add(account, octets)
     return true
   }
 
-  /** Takes as soon as the account's other connections leave room, at most what there is at all; answers how much it took. */
+  /** Takes as soon as others leave room, at most what there is for an account at all; answers how much it took. */
   async waitFor(account: AccountId, octets: number): Promise<number> {
-    const wanted = Math.min(octets, this.#most)
+    const wanted = Math.min(octets, this.#mostOfEach, this.#most)
     if (this.take(account, wanted)) return wanted
-    const { waiting } = this.#shares.get(account)!
-    await new Promise<void>((begin) => waiting.push({ octets: wanted, begin }))
+    await new Promise<void>((begin) => {
+      this.#waiting.push({ account, octets: wanted, begin })
+      this.#admit()
+    })
     return wanted
   }
 
   /** Gives back what was taken, or a part of it. */
   give(account: AccountId, octets: number): void {
-    const share = this.#shares.get(account)
-    if (!share) return
-    share.taken -= octets
-    for (let next = share.waiting[0]; next && share.taken + next.octets <= this.#most; next = share.waiting[0]) {
-      share.waiting.shift()
-      share.taken += next.octets
-      next.begin()
+    if (octets === 0) return
+    this.#add(account, -octets)
+    this.#admit()
+  }
+
+  /** The account has room for it. */
+  #suits(account: AccountId, octets: number): boolean {
+    return (this.#shares.get(account) ?? 0) + octets <= this.#mostOfEach
+  }
+
+  /** So have all together, of which half is for accounts that have nothing yet: a few with slow clients do not fill everything. */
+  #fits(account: AccountId, octets: number): boolean {
+    return this.#taken + octets <= (this.#shares.has(account) ? this.#most / 2 : this.#most)
+  }
+
+  #add(account: AccountId, octets: number): void {
+    const share = (this.#shares.get(account) ?? 0) + octets
+    if (share > 0) this.#shares.set(account, share)
+    else this.#shares.delete(account)
+    this.#taken += octets
+  }
+
+  /** Nobody overtakes who waits for what all share, or another connection of its account. */
+  #admit(): void {
+    const passed = new Set<AccountId>()
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const [index, one] of waiting.entries()) {
+      const { account, octets, begin } = one
+      const isLater = passed.has(account) || !this.#suits(account, octets)
+      if (!isLater && this.#taken + octets > this.#most) {
+        this.#waiting.push(...waiting.slice(index))
+        return
+      }
+      if (isLater || !this.#fits(account, octets)) {
+        passed.add(account)
+        this.#waiting.push(one)
+        continue
+      }
+      this.#add(account, octets)
+      begin()
     }
-    if (share.taken === 0 && share.waiting.length === 0) this.#shares.delete(account)
   }
 }
 
