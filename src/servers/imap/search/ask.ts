@@ -11,7 +11,8 @@ import { uidRequired } from '../message-set.ts'
 import { type Matches, resultOf, type Wishes } from './results.ts'
 import type { SearchGround } from './search-ground.ts'
 
-const CHARSETS: readonly (string | null)[] = [null, 'US-ASCII', 'UTF-8']
+/** With the names that programs have for them beside the registered ones. */
+const CHARSETS: readonly (string | null)[] = [null, 'US-ASCII', 'ASCII', 'UTF-8', 'UTF8']
 
 /** Throws BAD or NO for what cannot be searched for here; turns on CONDSTORE where the search does. */
 export function begin(talk: Conversation, command: SearchCommand | SortCommand | ThreadCommand): SearchGround {
