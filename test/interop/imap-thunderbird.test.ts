@@ -91,7 +91,7 @@ describe('Thunderbird', needs('thunderbird', 'certutil'), () => {
       ODD_LETTERS.map(({ name }) => `Odd ${name}`),
     )
     for (const [index, { name, content }] of ODD_LETTERS.entries()) {
-      // Of what it has downloaded by itself meanwhile it knows the size with the line end that it added.
+      // Of what it has downloaded already it knows the size with the line end that it added.
       const { octets } = list[index]!
       assert.ok(
         [content, closed(content)].some(({ length }) => length === octets),
@@ -104,6 +104,7 @@ describe('Thunderbird', needs('thunderbird', 'certutil'), () => {
   })
 
   it('sees a message that comes in while it waits', async () => {
+    await thunderbird.idling('INBOX')
     await other.append('INBOX', letter('Fresh', 'just now'))
     await eventually('the message shows itself', async () =>
       (await thunderbird.shown('INBOX')).find(({ subject }) => subject === 'Fresh'),
@@ -118,6 +119,7 @@ describe('Thunderbird', needs('thunderbird', 'certutil'), () => {
       const flags = await flagsOf('INBOX')
       return flags.get(first!.uid)?.join() === '\\Seen' && flags.get(second!.uid)?.join() === '$label1,\\Flagged,\\Seen'
     })
+    await thunderbird.idling('INBOX')
     const lock = await other.getMailboxLock('INBOX')
     try {
       await other.messageFlagsAdd(String(first!.uid), ['\\Answered'], { uid: true })

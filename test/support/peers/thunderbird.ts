@@ -42,6 +42,8 @@ export interface Thunderbird extends AsyncDisposable {
   addAccount(account: ThunderbirdAccount): Promise<void>
   /** Asks the server for its mailboxes, and answers their paths. */
   mailboxes(): Promise<string[]>
+  /** Waits until it waits for news of the mailbox. What it is told while it does something else it does not list. */
+  idling(mailbox: string): Promise<void>
   /** Opens a mailbox and waits until what is new is listed. */
   open(mailbox: string): Promise<ShownMessage[]>
   /** What it shows of the mailbox now, without asking the server. */
@@ -85,6 +87,8 @@ const preferences: Readonly<Record<string, string | number | boolean>> = {
   'offline.autoDetect': false,
   'mail.biff.on_new_window': false,
   'mail.imap.mime_parts_on_demand': false,
+  // It would begin to download at any time, and be told of news meanwhile.
+  'mail.server.default.autosync_offline_stores': false,
   // It writes the port that it found free into its profile.
   'marionette.port': 0,
 }
@@ -308,12 +312,27 @@ class DrivenThunderbird implements Thunderbird {
     await this.#call('save', mailbox, file)
   }
 
+  async idling(mailbox: string): Promise<void> {
+    await eventually(`Thunderbird waits for news of ${mailbox}`, async () => {
+      const [asked, answered] = (await this.#lines()).filter((line) => line.mailbox === mailbox).slice(-2)
+      return asked?.text.endsWith(' IDLE') && answered?.text.startsWith('+')
+    })
+  }
+
   async conversation(): Promise<string[]> {
+    return (await this.#lines()).map(({ side, text }) => `${side} ${text}`)
+  }
+
+  /** `mailbox`: the one that is selected on that connection. */
+  async #lines(): Promise<{ readonly mailbox: string | undefined; readonly side: '>' | '<'; readonly text: string }[]> {
     const names = (await readdir(this.#directory)).filter((name) => name.startsWith('imap.log'))
     const logs = await Promise.all(names.map((name) => readFile(join(this.#directory, name), 'latin1')))
-    return [...logs.join('').matchAll(/:(SendData|CreateNewLineFromSocket): ([^\r\n]*)/g)].map(
-      ([, side, line]) => `${side === 'SendData' ? '>' : '<'} ${line}`,
-    )
+    const lines = logs.join('').matchAll(/:(?:S-([^:\s]*)|N?A):(SendData|CreateNewLineFromSocket): ([^\r\n]*)/g)
+    return Array.from(lines, ([, mailbox, side, text]) => ({
+      mailbox,
+      side: side === 'SendData' ? '>' : '<',
+      text: text!,
+    }))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
