@@ -42,7 +42,9 @@ export async function readMessages(
     for (const one of found) answers.push(one && (await answerOf(one, { wanted, contents, readAlone })))
     return answers
   } finally {
-    for (const one of found) if (one && typeof one.entry !== 'string') wipe(one.entry)
+    // A summary that is handed out lies in its entry.
+    for (const one of found)
+      if (one && typeof one.entry !== 'string') wipe(wanted.summary ? decodeEntry(one.entry)!.sessionKey : one.entry)
   }
 }
 
@@ -58,7 +60,7 @@ async function answerOf(
   const row = wanted.row ? known : null
   if (typeof entry === 'string') return { uid, row, summary: null, content: null, unreadable: WHY_CLOSED[entry] }
   const { sessionKey, summary: encoded } = decodeEntry(entry)!
-  const summary = wanted.summary ? Buffer.from(encoded) : null
+  const summary = wanted.summary ? encoded : null
   if (!contents) return { uid, row, summary, content: null, unreadable: null }
   try {
     const sealed = contents.get(id)

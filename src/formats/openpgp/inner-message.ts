@@ -21,7 +21,10 @@ const FIRST_NON_CRITICAL = 40
 
 const SKIPPED: ReadonlySet<number> = new Set([PacketType.onePass, PacketType.marker, PacketType.padding])
 
-/** Throws MalformedOpenPgp for anything but one content, at most once compressed, with signatures around it. */
+/**
+ * Throws MalformedOpenPgp for anything but one content, at most once compressed, with signatures around it. What was compressed
+ * without becoming smaller is put together where it lies: `packets` are none afterwards.
+ */
 export function readInnerMessage(packets: Bytes, largest: number = LARGEST_CONTENT): InnerMessage {
   const outer = significant(packets)
   if (outer.content.type !== PacketType.compressed) return literal(outer)

@@ -58,7 +58,7 @@ function pad(target: Buffer, start: number): void {
   target[target.length - BLOCK_HEADER] = 1
 }
 
-/** Reads such a stream; a single block shares memory with it. null: something else is in it. */
+/** Reads such a stream into its own memory, in which it is no stream afterwards. null: something else is in it, and nothing happened. */
 export function readStored(octets: Buffer): Buffer | null {
   const blocks: Buffer[] = []
   for (let at = 0, last = false; !last; ) {
@@ -74,5 +74,24 @@ export function readStored(octets: Buffer): Buffer | null {
     if (length > 0) blocks.push(octets.subarray(at - length, at))
     if (last && at !== octets.length) return null
   }
-  return blocks.length === 1 ? blocks[0]! : Buffer.concat(blocks)
+  return joined(blocks)
+}
+
+/** Moves each block to the end of the one before. Other memory would have to be found and filled for every large message. */
+function joined(blocks: readonly Buffer[]): Buffer {
+  const [first, ...others] = blocks
+  if (!first) return Buffer.alloc(0)
+  const whole = Buffer.from(
+    first.buffer,
+    first.byteOffset,
+    blocks.reduce((sum, block) => sum + block.length, 0),
+  )
+  let end = first.length
+  for (const block of others) {
+    whole.set(block, end)
+    end += block.length
+  }
+  const last = others.at(-1) ?? first
+  Buffer.from(first.buffer, first.byteOffset + end, last.byteOffset - first.byteOffset + last.length - end).fill(0)
+  return whole
 }

@@ -14,13 +14,12 @@ export const COPIED = 1_048_576
 /** Contents up to here go with the text. */
 const TINY = 512
 
-/** One that nobody uses; more at once are rare enough. */
-let spare: Buffer | null = null
+/** Those that nobody uses: as many as one client that takes a mailbox in has under way. */
+const spare: Buffer[] = []
+const SPARE = 2
 
 function takeChunk(): Buffer {
-  const chunk = spare ?? Buffer.allocUnsafeSlow(CHUNK)
-  spare = null
-  return chunk
+  return spare.pop() ?? Buffer.allocUnsafeSlow(CHUNK)
 }
 
 export class Outgoing {
@@ -94,7 +93,7 @@ export class Outgoing {
       // After an error nobody knows who still reads it.
       if (error) return
       octets.fill(0)
-      spare = chunk
+      if (spare.length < SPARE) spare.push(chunk)
     })
   }
 }
