@@ -22,4 +22,13 @@ export class Turn {
     await setImmediate()
     this.#until = this.#clock.now() + TURN_MS
   }
+
+  /** Drives work to its end, which is answered; others have their turns between its steps. */
+  async over<T>(steps: Generator<void, T, void>): Promise<T> {
+    for (;;) {
+      const step = steps.next()
+      if (step.done) return step.value
+      if (this.isOver) await this.next()
+    }
+  }
 }

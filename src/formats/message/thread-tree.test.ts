@@ -3,17 +3,24 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { baseSubject } from './base-subject.ts'
 import { collated } from './collation.ts'
-import { type ThreadMessage, type ThreadNode, threadByReferences, threadBySubject } from './thread-tree.ts'
+import { type Steps, type ThreadMessage, type ThreadNode, threadByReferences, threadBySubject } from './thread-tree.ts'
 
 const message = (number: number, id: string | null, references: string[] = [], subject = '', sent = number) => {
   const { text, isReply } = baseSubject(subject)
   return { number, sent, id, references, subject: collated(text), isReply }
 }
 
+function finished<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
+}
+
 /** Numbers in nested lists; null for what is not there. */
 type Shape = readonly [number | null, ...Shape[]]
 const shape = ({ message, children }: ThreadNode): Shape => [message?.number ?? null, ...children.map(shape)]
-const threads = (...messages: ThreadMessage[]) => threadByReferences(messages).map(shape)
+const threads = (...messages: ThreadMessage[]) => finished(threadByReferences(messages)).map(shape)
 
 test('what answers another stands below it', () => {
   assert.deepEqual(
@@ -78,12 +85,14 @@ test('siblings go by date, then by number', () => {
 })
 
 test('ORDEREDSUBJECT: one thread for each subject, flat', () => {
-  const found = threadBySubject([
-    message(1, null, [], 'Re: b', 5),
-    message(2, null, [], 'a', 4),
-    message(3, null, [], 'B', 3),
-    message(4, null, [], 'Fwd: b', 9),
-  ])
+  const found = finished(
+    threadBySubject([
+      message(1, null, [], 'Re: b', 5),
+      message(2, null, [], 'a', 4),
+      message(3, null, [], 'B', 3),
+      message(4, null, [], 'Fwd: b', 9),
+    ]),
+  )
   assert.deepEqual(found.map(shape), [[3, [1], [4]], [2]])
 })
 
@@ -103,7 +112,7 @@ test('every message stands in one place, below what is there, and siblings are i
     fc.property(some, fc.constantFrom(threadByReferences, threadBySubject), (drafts, thread) => {
       const messages = drafts.map((draft, index) => ({ ...draft, number: index + 1 }))
       const seen: number[] = []
-      const open: { node: ThreadNode; top: boolean }[] = thread(messages).map((node) => ({ node, top: true }))
+      const open: { node: ThreadNode; top: boolean }[] = finished(thread(messages)).map((node) => ({ node, top: true }))
       for (let next = open.pop(); next; next = open.pop()) {
         const { message, children } = next.node
         if (message) seen.push(message.number)
@@ -131,6 +140,20 @@ test('a chain of a hundred thousand in any order is one thread', () => {
   const chain = Array.from({ length: 100_000 }, (_, index) =>
     message(index + 1, `m${index}`, index > 0 ? [`m${index - 1}`] : []),
   )
-  assert.equal(threadByReferences(chain).length, 1)
-  assert.equal(threadByReferences([...chain].reverse()).length, 1)
+  assert.equal(finished(threadByReferences(chain)).length, 1)
+  assert.equal(finished(threadByReferences([...chain].reverse())).length, 1)
+})
+
+test('however much messages refer to, others have their turns meanwhile', () => {
+  const referring = Array.from({ length: 1000 }, (_, index) =>
+    message(
+      index + 1,
+      `m${index}`,
+      Array.from({ length: 20 }, (_, at) => `r${index}.${at}`),
+    ),
+  )
+  const steps = threadByReferences(referring)
+  let count = 0
+  while (!steps.next().done) count++
+  assert.ok(count > 100, `${count} steps`)
 })

@@ -1,7 +1,11 @@
 /**
  * Threads of messages (RFC 5256 §3): REFERENCES from what messages say they answer, ORDEREDSUBJECT from their subjects alone. Nothing
- * here recurses, so that threads may be as deep as they come.
+ * here recurses, so that threads may be as deep as they come. What grows with the mailbox is done in steps (Steps), between which others may
+ * have their turn.
  */
+
+/** To be driven to its end, which is what was made. */
+export type Steps<T> = Generator<void, T, void>
 
 export interface ThreadMessage {
   /** What it is called in the answer; rises with the order of the mailbox. */
@@ -41,17 +45,21 @@ const container = (message: ThreadMessage | null = null): Container => ({
   children: [],
 })
 
+/** Containers between two steps. */
+const STRIDE = 512
+
 /** `messages` ascend by number. */
-export function threadByReferences(messages: readonly ThreadMessage[]): readonly ThreadNode[] {
-  const roots = gathered(linked(messages))
-  sortSiblings(roots)
+export function* threadByReferences(messages: readonly ThreadMessage[]): Steps<readonly ThreadNode[]> {
+  const roots = yield* gathered(yield* linked(messages))
+  yield* sortSiblings(roots)
   const threads = mergeSubjects(roots)
-  sortSiblings(threads)
+  yield
+  yield* sortSiblings(threads)
   return threads
 }
 
 // Step 1.
-function linked(messages: readonly ThreadMessage[]): readonly Container[] {
+function* linked(messages: readonly ThreadMessage[]): Steps<readonly Container[]> {
   const all: Container[] = []
   const byId = new Map<string, Container>()
   let steps = LOOP_STEPS
@@ -74,7 +82,12 @@ function linked(messages: readonly ThreadMessage[]): readonly Container[] {
     child.parent = parent
     parent.isParent = true
   }
+  let told = 0
   for (const message of messages) {
+    if (all.length - told >= STRIDE) {
+      told = all.length
+      yield
+    }
     let last: Container | null = null
     for (const id of message.references) {
       const next = named(id)
@@ -96,10 +109,16 @@ function linked(messages: readonly ThreadMessage[]): readonly Container[] {
 }
 
 // Steps 2 and 3: those without a parent, with empty ones taken out.
-function gathered(all: readonly Container[]): Container[] {
+function* gathered(all: readonly Container[]): Steps<Container[]> {
   const roots: Container[] = []
-  for (const one of all) (one.parent?.children ?? roots).push(one)
-  for (const one of all) if (one.message) one.children = messagesAmong(one.children)
+  for (const [at, one] of all.entries()) {
+    if (at % STRIDE === 0) yield
+    ;(one.parent?.children ?? roots).push(one)
+  }
+  for (const [at, one] of all.entries()) {
+    if (at % STRIDE === 0) yield
+    if (one.message) one.children = messagesAmong(one.children)
+  }
   return roots.flatMap((root) => {
     if (root.message) return [root]
     root.children = messagesAmong(root.children)
@@ -127,9 +146,11 @@ function byDate(a: ThreadNode, b: ThreadNode): number {
 }
 
 // Steps 4 and 6. Those below first: an empty root is dated by its first child.
-function sortSiblings(roots: Container[]): void {
+function* sortSiblings(roots: Container[]): Steps<void> {
   const open = [...roots]
+  let sorted = 0
   for (let one = open.pop(); one; one = open.pop()) {
+    if (++sorted % STRIDE === 0) yield
     one.children.sort(byDate)
     for (const child of one.children) open.push(child)
   }
@@ -166,16 +187,18 @@ function mergeSubjects(roots: readonly Container[]): Container[] {
 }
 
 /** `messages` ascend by number. */
-export function threadBySubject(messages: readonly ThreadMessage[]): readonly ThreadNode[] {
+export function* threadBySubject(messages: readonly ThreadMessage[]): Steps<readonly ThreadNode[]> {
   const groups = new Map<string, ThreadMessage[]>()
   for (const message of messages) {
     const group = groups.get(message.subject)
     if (group) group.push(message)
     else groups.set(message.subject, [message])
   }
+  yield
   const threads = [...groups.values()].map((group): ThreadNode => {
     const [first, ...others] = group.sort((a, b) => a.sent - b.sent || a.number - b.number)
     return { message: first!, children: others.map((message) => ({ message, children: [] })) }
   })
+  yield
   return threads.sort(byDate)
 }

@@ -5,6 +5,7 @@ import { collated } from '#formats/message/collation.ts'
 import type { MessageSummary } from '#formats/message/summary.ts'
 import { threadId, threadReferences } from '#formats/message/thread-references.ts'
 import { type ThreadMessage, threadByReferences, threadBySubject } from '#formats/message/thread-tree.ts'
+import { Turn } from '#lib/turn.ts'
 import { type Completion, done } from '../completion.ts'
 import type { Conversation } from '../conversation.ts'
 import { bad } from '../imap-error.ts'
@@ -25,7 +26,7 @@ export async function thread(talk: Conversation, command: ThreadCommand): Promis
   const ground = begin(talk, command)
   const places = await matchingPlaces(ground, command.key)
   const messages = await threadMessages(ground, places, named(talk.mailbox, places, command.uid))
-  talk.untagged(formatThreads(algorithm(messages)))
+  talk.untagged(formatThreads(await new Turn(talk.context.clock).over(algorithm(messages))))
   return done('Threaded')
 }
 
