@@ -24,7 +24,7 @@ async function guessAtOnce(brakes: LoginBrakes, ips: readonly string[]): Promise
 
 test('guesses that come at once are no more than those that come one after the other', async () => {
   const brakes = new LoginBrakes(6)
-  assert.deepEqual(await guessAtOnce(brakes, Array<string>(50).fill('192.0.2.1')), { tried: 6, atOnce: 4 })
+  assert.deepEqual(await guessAtOnce(brakes, Array<string>(50).fill('192.0.2.1')), { tried: 6, atOnce: 2 })
   assert.equal(await brakes.turn('192.0.2.1', 'ann'), null)
   assert.ok(await brakes.turn('192.0.2.2', 'ann'))
 })
@@ -51,12 +51,13 @@ test('who is right waits for no more than a turn, however many come', async () =
 test('a name that is braked holds up nobody who waits behind it', async () => {
   const brakes = new LoginBrakes(3)
   for (let at = 0; at < 30; at++) await brakes.count(wrong(`192.0.2.${at}`, 'ann'))
-  const first = await Promise.all(['a', 'b', 'c'].map((name) => brakes.turn('198.51.100.1', name)))
-  const waiting = Promise.all(['d', 'ann', 'e', 'f'].map((name) => brakes.turn('198.51.100.1', name)))
+  const first = await Promise.all(['a', 'b'].map((name) => brakes.turn('198.51.100.1', name)))
+  const isLetIn = async (name: string) => {
+    using turn = await brakes.turn('198.51.100.1', name)
+    return turn !== null
+  }
+  const waiting = Promise.all(['d', 'ann', 'e', 'f'].map(isLetIn))
   await setImmediate()
   for (const turn of first) turn?.[Symbol.dispose]()
-  assert.deepEqual(
-    (await waiting).map((turn) => turn !== null),
-    [true, false, true, true],
-  )
+  assert.deepEqual(await waiting, [true, false, true, true])
 })

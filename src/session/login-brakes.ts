@@ -8,7 +8,7 @@ import { ScramOffers } from './scram-offers.ts'
 
 const WINDOW_SECONDS = 600
 /** Credentials from one source that are tried at the same time: the logins of others do not wait behind all of its guesses. */
-const AT_ONCE = 4
+const AT_ONCE = 2
 
 export interface FailedLogin {
   /** A mail program that goes on trying the right password without the passphrase is no guesser, and costs as much as one. */
