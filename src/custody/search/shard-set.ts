@@ -62,8 +62,14 @@ export class ShardSet {
     return this.#size
   }
 
+  /** As far as shards are open. */
   has(id: number): boolean {
-    return this.#slots.has(id)
+    if (this.#slots.has(id)) return true
+    for (let index = this.#counted; index < this.#shards.length; index++) {
+      const shard = this.#shards[index]!
+      if (shard.hasHead && shard.documents.includes(id)) return true
+    }
+    return false
   }
 
   /** Of each id; -1 where it is in no shard. */

@@ -151,6 +151,8 @@ export interface Searchable {
   mailbox(mailbox: MailboxId, known: string | null): Promise<MailboxContents | null>
   /** Messages whose contents are in the run, the newest contents first. */
   placed(run: ContentRun, limit: number): Promise<readonly PlacedContent[]>
+  /** Those of these messages that are there. Throws NoSuchMailbox. */
+  places(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly PlacedContent[]>
   readonly files: IndexFiles
 }
 

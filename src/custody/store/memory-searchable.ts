@@ -2,7 +2,7 @@ import type { Bytes } from '#lib/bytes.ts'
 import type { Claims } from '#lib/claims.ts'
 import type { IndexFiles } from '../search/sealed-files.ts'
 import type { ContentRun, MailboxContents, PlacedContent, Searchable } from './indexed-mail-store.ts'
-import type { MailboxId } from './mail-store.ts'
+import type { MailboxId, Uid } from './mail-store.ts'
 import type { MemoryAccount } from './memory-account.ts'
 
 export class MemorySearchable implements Searchable {
@@ -21,6 +21,14 @@ export class MemorySearchable implements Searchable {
       uids: Uint32Array.from(messages, ({ uid }) => uid),
       contents: Float64Array.from(messages, ({ content }) => content.id),
     }
+  }
+
+  async places(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly PlacedContent[]> {
+    const { messages } = this.#account.mailbox(mailbox)
+    return uids.flatMap((uid) => {
+      const content = messages.get(uid)?.content
+      return content ? [{ content: content.id, mailbox, uid, size: content.octets.byteLength }] : []
+    })
   }
 
   async placed({ first, last }: ContentRun, limit: number): Promise<readonly PlacedContent[]> {

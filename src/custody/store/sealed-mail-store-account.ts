@@ -264,6 +264,8 @@ export class SealedAccountMail implements AccountMail {
   }
 
   async verifyText(mailbox: MailboxId, uids: readonly Uid[], query: TextQuery): Promise<readonly Uid[]> {
+    this.#unlocked()
+    if (this.#search) return this.#search.verify(mailbox, uids, query)
     const { matchingUids } = await import('./read-search.ts')
     return matchingUids(this, mailbox, uids, query)
   }

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import fc from 'fast-check'
 import type { TextQuery } from '#formats/message/message-text.ts'
 import { systemClock } from '#lib/clock.ts'
 import { type Fields, type Logger, silentLogger } from '#lib/log.ts'
 import { createFakeClock } from '../../../test/support/fake-clock.ts'
 import { newMessage } from './contract-bench.ts'
 import { createMemoryMailStore } from './memory-mail-store.ts'
+import { matchingUids } from './read-search.ts'
 import { Searches } from './sealed-mail-store-searches.ts'
 import type { AccountSearch, SearchingSession } from './sealed-mail-store-searching.ts'
 import { SessionSearch } from './sealed-mail-store-session-search.ts'
@@ -135,4 +137,97 @@ test('where files of the index cannot be read, messages are opened instead, and 
   assert.equal(lines.length, 1)
   assert.match(lines[0]!, /^the search index cannot be used/)
   assert.doesNotMatch(lines[0]!, /two|words/)
+})
+
+/** The session, and how many contents it has opened. */
+function counting(session: SearchingSession) {
+  const opened = { count: 0 }
+  const messages: SearchingSession['mail']['messages'] = (mailbox, uids, wanted) => {
+    opened.count += uids.length
+    return session.mail.messages(mailbox, uids, wanted)
+  }
+  return { opened, counted: { ...session, mail: { messages } } }
+}
+
+const NEVER = new Promise<void>(() => {})
+const uidsTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1)
+
+test('what a search opens is indexed with it, and opened once', async () => {
+  await using searches = new Searches({ clock: createFakeClock(), logger: silentLogger })
+  const { opened, counted } = counting(await sessionOf('alice', 150))
+  await using search = new SessionSearch(searches, counted, NEVER)
+  const inbox = await inboxOf(counted)
+  const [before] = await search.textMatches(inbox, [query])
+  assert.equal(before!.open.length, 150)
+  const last = { ...query, text: 'words 149' }
+  assert.deepEqual(await search.verify(inbox, [...before!.open], last), [150])
+  assert.equal(opened.count, 150)
+  assert.deepEqual(await search.verify(inbox, [...before!.open].reverse(), query), uidsTo(150).reverse())
+  const [after] = await search.textMatches(inbox, [last])
+  assert.deepEqual([[...after!.yes], [...after!.open]], [[150], []])
+  assert.equal(opened.count, 150)
+})
+
+test('a search and the index beside it open few messages twice', async () => {
+  await using searches = new Searches({ clock: createFakeClock(), logger: silentLogger })
+  const { opened, counted } = counting(await sessionOf('alice', 300))
+  const search = await searches.join(counted)
+  const inbox = await inboxOf(counted)
+  search.wake()
+  const found: number[] = []
+  for (let at = 0; at < 300; at += 60) {
+    const uids = uidsTo(300).slice(at, at + 60)
+    found.push(
+      ...((await search.verify(counted, { mailbox: inbox, uids, query })) ??
+        (await matchingUids(counted.mail, inbox, uids, query))),
+    )
+  }
+  assert.deepEqual(found, uidsTo(300))
+  await indexed(search, counted, 300)
+  assert.ok(opened.count <= 300 + 2 * 64, `${opened.count} were opened`)
+})
+
+test('where another process makes the index, a search reads and waits for nobody', async () => {
+  await using searches = new Searches({ clock: createFakeClock(), logger: silentLogger })
+  const session = await sessionOf('alice', 5)
+  await using search = new SessionSearch(searches, session, NEVER)
+  const inbox = await inboxOf(session)
+  using other = await session.searchable.files.claim()
+  assert.ok(other)
+  assert.deepEqual(await search.verify(inbox, uidsTo(5), query), uidsTo(5))
+  const [matches] = await search.textMatches(inbox, [query])
+  assert.equal(matches!.open.length, 5)
+})
+
+test('a search that opens finds what reading finds, whatever is indexed by then', async () => {
+  const step = fc.oneof(
+    fc.record({ append: fc.constantFrom('one', 'two', 'one two', 'x'.repeat(40)) }),
+    fc.record({ remove: fc.integer({ min: 1, max: 12 }) }),
+    fc.record({
+      verify: fc.uniqueArray(fc.integer({ min: 1, max: 12 })),
+      text: fc.constantFrom('one', 'two', 'ne t', ''),
+    }),
+    fc.constant({ wake: true }),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
+      const store = createMemoryMailStore()
+      await store.create('alice')
+      const mail = await store.open('alice', null)
+      const inbox = (await mail.mailbox('INBOX'))!.id
+      const session = { ...(await sessionOf('bob', 0)), account: 'alice', searchable: mail.searchable, mail }
+      await using searches = new Searches({ clock: createFakeClock(), logger: silentLogger })
+      await using search = new SessionSearch(searches, session, NEVER)
+      for (const one of steps)
+        if ('append' in one) await mail.append(inbox, newMessage(one.append))
+        else if ('remove' in one) await mail.remove(inbox, [one.remove])
+        else if ('wake' in one) (await searches.join(session)).wake()
+        else {
+          const asked = { ...query, text: one.text }
+          const expected = await matchingUids(mail, inbox, one.verify, asked)
+          assert.deepEqual(await search.verify(inbox, one.verify, asked), expected)
+        }
+    }),
+    { numRuns: 50 },
+  )
 })

@@ -1,5 +1,4 @@
 /** The search index of one account at work: what it answers for mailboxes, and how it takes in messages in the background. */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fold } from '#formats/message/fold.ts'
 import type { MessageText, TextQuery } from '#formats/message/message-text.ts'
 import type { Bytes } from '#lib/bytes.ts'
@@ -8,22 +7,17 @@ import type { Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import { OPEN, SearchIndex, YES } from '../search/search-index.ts'
 import type { ContentId, ContentRun, MailboxContents, PlacedContent, Searchable } from './indexed-mail-store.ts'
-import type { AccountMail, MailboxId, ReadMessage, TextMatches } from './mail-store.ts'
-import { messageText } from './read-search.ts'
+import type { AccountMail, MailboxId, TextMatches, Uid } from './mail-store.ts'
+import { matchingUids } from './read-search.ts'
+import { everyContent, GROUP, groupOf, takeIn } from './sealed-mail-store-taking.ts'
+import { runsOf } from './uid-sets.ts'
 
-/** Messages read together, and their octets: all of them are in memory. */
-const GROUP = 64
-const GROUP_OCTETS = 3_000_000
-/** Octets of text parts, and header fields, of a message that is indexed; a larger one is looked at each time. */
-const TEXT_LIMIT = 2_000_000
-const FIELDS_LIMIT = 20_000
 /** What is written down already need not stay in memory while an index is made. */
 const HELD_OCTETS = 100_000_000
 /** Mailboxes whose messages are remembered. */
 const MAILBOXES_KEPT = 16
 /** When another process makes the index: until it is looked whether that left something to do. */
 const TAKEN_MS = 30_000
-const ALL_LIMIT = 5000
 /** What is deleted stays in the index until there is much of it. */
 const DEAD_SPARED = 64
 const DEAD_SHARE = 1.25
@@ -67,6 +61,10 @@ export class AccountSearch implements AsyncDisposable {
   readonly #mailboxes = new Map<MailboxId, MailboxContents>()
   #running: Promise<void> | null = null
   #step: Promise<unknown> = Promise.resolve()
+  #turn: Promise<unknown> = Promise.resolve()
+  #claim: Promise<Disposable | null> | null = null
+  #claimants = 0
+  #isFinishing = false
   #again = false
   #swept = false
   #later: Disposable | null = null
@@ -104,6 +102,61 @@ export class AccountSearch implements AsyncDisposable {
     const folded = queries.map((query) => ({ ...query, folded: fold(query.text) }))
     const states = await this.#index.match(contents, folded)
     return states.map((known) => ({ yes: uidsThatAre(YES, known, uids), open: uidsThatAre(OPEN, known, uids) }))
+  }
+
+  /**
+   * Those of these messages, which no index covers, that match. They are taken in while they are open, so that nobody opens them again;
+   * null: that cannot be now, and nobody is made to wait for it.
+   */
+  async verify(
+    session: SearchingSession,
+    { mailbox, uids, query }: { readonly mailbox: MailboxId; readonly uids: readonly Uid[]; readonly query: TextQuery },
+  ): Promise<readonly Uid[] | null> {
+    if (this.#isFinishing) return null
+    this.lastUsed = this.#around.clock.now()
+    const places = await session.searchable.places(mailbox, uids)
+    const folded = { ...query, folded: fold(query.text) }
+    const matches = new Map<ContentId, boolean>()
+    const see = (content: ContentId, text: MessageText | null) =>
+      void matches.set(content, text?.matches(query, folded.folded) ?? false)
+    const done = await this.#claimed(session, () => this.#alone(() => this.#takeNow(session, places, see)))
+    if (!done) return null
+    // Those that somebody else took in meanwhile.
+    const others = places.filter(({ content }) => !matches.has(content))
+    const known =
+      others.length === 0
+        ? []
+        : await this.#index.match(
+            Float64Array.from(others, (one) => one.content),
+            [folded],
+          )
+    const open: Uid[] = []
+    for (const [index, { content, uid }] of others.entries())
+      if (known[0]![index] === OPEN) open.push(uid)
+      else matches.set(content, known[0]![index] === YES)
+    const matching = new Set(await matchingUids(session.mail, mailbox, open, query))
+    for (const { content, uid } of places) if (matches.get(content)) matching.add(uid)
+    this.wakeLater()
+    return uids.filter((uid) => matching.has(uid))
+  }
+
+  async #takeNow(
+    session: SearchingSession,
+    places: readonly PlacedContent[],
+    see: (content: ContentId, text: MessageText | null) => void,
+  ): Promise<void> {
+    for (let left = places; left.length > 0; ) {
+      const group = groupOf(left)
+      left = left.slice(group.length)
+      const seen = new Set<ContentId>()
+      await takeIn(this.#index, session, group, (content, text) => {
+        seen.add(content)
+        see(content, text)
+      })
+      await this.#index.flush()
+      const ids = [...seen].sort((a, b) => a - b)
+      for (const { first, last } of runsOf(ids, 1)) await this.#index.cover(first, last)
+    }
   }
 
   async #contentsOf(searchable: Searchable, mailbox: MailboxId): Promise<MailboxContents> {
@@ -151,9 +204,8 @@ export class AccountSearch implements AsyncDisposable {
       while (this.#again) {
         this.#again = false
         if (await this.#hasWork(session)) {
-          using claim = await session.searchable.files.claim()
-          if (claim) await this.#work()
-          else this.#wakeAfter(TAKEN_MS)
+          const done = await this.#claimed(session, () => this.#work())
+          if (!done) this.#wakeAfter(TAKEN_MS)
         }
         // An index that is only kept up to date needs no memory.
         if (this.lastUsed === 0) await this.#index.release()
@@ -173,8 +225,42 @@ export class AccountSearch implements AsyncDisposable {
     return newest ? this.#index.covered.gapBelow(newest.content) : null
   }
 
+  /** Runs what changes the files, as others here may at the same time. false: another process is at it. */
+  async #claimed(session: SearchingSession, run: () => Promise<void>): Promise<boolean> {
+    this.#claim ??= this.#takeClaim(session)
+    this.#claimants++
+    let claim: Disposable | null = null
+    try {
+      claim = await this.#claim
+      if (claim) await run()
+      return claim !== null
+    } finally {
+      if (--this.#claimants === 0) {
+        this.#claim = null
+        claim?.[Symbol.dispose]()
+      }
+    }
+  }
+
+  async #takeClaim({ searchable }: SearchingSession): Promise<Disposable | null> {
+    const claim = await searchable.files.claim()
+    try {
+      if (claim) await this.#index.refresh()
+      return claim
+    } catch (error) {
+      claim?.[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  /** One after the other takes messages in. */
+  #alone<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(run)
+    this.#turn = turn.catch(() => {})
+    return turn
+  }
+
   async #work(): Promise<void> {
-    await this.#index.refresh()
     if (!this.#swept) await this.#index.sweep()
     this.#swept = true
     let isNew = false
@@ -183,15 +269,24 @@ export class AccountSearch implements AsyncDisposable {
       if (!(await this.#stepped())) break
       isNew = true
     }
-    await this.#index.commit()
-    await this.#tidy(isNew)
+    await this.#alone(() => this.#finish(isNew))
+  }
+
+  async #finish(isNew: boolean): Promise<void> {
+    this.#isFinishing = true
+    try {
+      await this.#index.commit()
+      await this.#tidy(isNew)
+    } finally {
+      this.#isFinishing = false
+    }
   }
 
   /** false: there is nothing to do, or nobody with keys. */
   #stepped(): Promise<boolean> {
     const session = this.#session
     if (!session) return Promise.resolve(false)
-    const step = this.#takeSome(session)
+    const step = this.#alone(() => this.#takeSome(session))
     this.#step = step.catch(() => {})
     return step
   }
@@ -201,39 +296,13 @@ export class AccountSearch implements AsyncDisposable {
     const gap = await this.#gap(searchable)
     if (!gap) return false
     const found = await searchable.placed(gap, GROUP)
-    const group = within(found, GROUP_OCTETS)
-    await this.#takeIn(session, group)
+    const group = groupOf(found)
+    await takeIn(this.#index, session, group)
     await this.#index.flush()
     const isRest = found.length < GROUP && group.length === found.length
     await this.#index.cover(isRest ? gap.first : group.at(-1)!.content, gap.last)
     if (this.#index.weight > HELD_OCTETS) await this.#index.release()
     return true
-  }
-
-  async #takeIn(session: SearchingSession, group: readonly PlacedContent[]): Promise<void> {
-    const wanted = new Map<ContentId, PlacedContent>()
-    for (const one of group) if (!this.#index.has(one.content)) wanted.set(one.content, one)
-    for (const [mailbox, placed] of Map.groupBy(wanted.values(), (one) => one.mailbox)) {
-      const uids = placed.map(({ uid }) => uid)
-      const read = await session.mail.messages(mailbox, uids, { content: true })
-      const contents = new Set(placed.map(({ content }) => content))
-      const [first, last] = [Math.min(...contents), Math.max(...contents)]
-      // One that was opened or re-sealed meanwhile has another content, which comes by later.
-      const still = new Set((await session.searchable.placed({ first, last }, ALL_LIMIT)).map(placeName))
-      for (const [index, one] of placed.entries())
-        if (read[index] && still.has(placeName(one))) await this.#take(one.content, read[index])
-    }
-  }
-
-  async #take(id: ContentId, { content }: ReadMessage): Promise<void> {
-    if (!content) {
-      this.#index.leaveOut(id, 'unreadable')
-      return
-    }
-    const text = messageText(content)
-    if (isLarge(text)) this.#index.leaveOut(id, 'large')
-    else await this.#index.add(id, { fields: text.fields()!, bodies: text.bodies()! })
-    await nextTurn()
   }
 
   /** Only after something new, or a new key: who reads and goes costs nothing. */
@@ -261,42 +330,4 @@ function uidsThatAre(wanted: number, known: Uint8Array, uids: Uint32Array): Uint
   const found = new Uint32Array(count)
   for (let index = 0, at = 0; at < count; index++) if (known[index] === wanted) found[at++] = uids[index]!
   return found
-}
-
-function within(found: readonly PlacedContent[], octets: number): readonly PlacedContent[] {
-  let sum = 0
-  const after = found.findIndex(({ size }) => {
-    sum += size
-    return sum > octets
-  })
-  return after < 0 ? found : found.slice(0, Math.max(1, after))
-}
-
-async function everyContent(searchable: Searchable): Promise<ReadonlySet<ContentId>> {
-  const contents = new Set<ContentId>()
-  for (let last = EVERYTHING.last; last >= 1; ) {
-    const page = await searchable.placed({ first: 1, last }, ALL_LIMIT)
-    for (const { content } of page) contents.add(content)
-    last = page.length < ALL_LIMIT ? 0 : page.at(-1)!.content - 1
-  }
-  return contents
-}
-
-function placeName({ content, mailbox, uid }: PlacedContent): string {
-  return `${content} ${mailbox} ${uid}`
-}
-
-/** It would keep others waiting too long. */
-function isLarge(text: MessageText): boolean {
-  const { root } = text.summary
-  let octets = 0
-  let parts = 0
-  const open = [root]
-  for (let part = open.pop(); part; part = open.pop()) {
-    parts++
-    octets += part.header.end - part.header.start
-    if (part.type === 'text') octets += part.body.end - part.body.start
-    open.push(...part.children)
-  }
-  return octets > TEXT_LIMIT || parts > FIELDS_LIMIT || (text.fields()?.length ?? 0) > FIELDS_LIMIT
 }

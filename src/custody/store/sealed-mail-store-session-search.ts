@@ -1,6 +1,6 @@
 import type { TextQuery } from '#formats/message/message-text.ts'
 import type { Searchable } from './indexed-mail-store.ts'
-import type { MailboxId, TextMatches } from './mail-store.ts'
+import type { MailboxId, TextMatches, Uid } from './mail-store.ts'
 import type { Searches } from './sealed-mail-store-searches.ts'
 import type { AccountSearch, SearchingSession } from './sealed-mail-store-searching.ts'
 
@@ -57,10 +57,37 @@ export class SessionSearch implements AsyncDisposable {
       return matches
     } catch (error) {
       const matches = await allOpen(searchable, mailbox, queries)
-      if (!this.#isComplained) this.#searches.complain(account, error as Error)
-      this.#isComplained = true
+      this.#complain(error as Error)
       return matches
     }
+  }
+
+  /** Those of these messages, which the index left open, that match, in their order. */
+  async verify(mailbox: MailboxId, uids: readonly Uid[], query: TextQuery): Promise<readonly Uid[]> {
+    const matching = this.#verify(mailbox, uids, query)
+    this.#searching = Promise.allSettled([this.#searching, matching])
+    return matching
+  }
+
+  async #verify(mailbox: MailboxId, uids: readonly Uid[], query: TextQuery): Promise<readonly Uid[]> {
+    const { account, mail } = this.#session
+    try {
+      const search = await this.#join()
+      const matching = await search?.verify(this.#session, { mailbox, uids, query })
+      if (matching) {
+        await this.#searches.used(account)
+        return matching
+      }
+    } catch (error) {
+      this.#complain(error as Error)
+    }
+    const { matchingUids } = await import('./read-search.ts')
+    return matchingUids(mail, mailbox, uids, query)
+  }
+
+  #complain(error: Error): void {
+    if (!this.#isComplained) this.#searches.complain(this.#session.account, error)
+    this.#isComplained = true
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,9 +1,10 @@
 import type { ContentRun, MailboxContents, PlacedContent, Searchable } from './indexed-mail-store.ts'
-import type { MailboxId } from './mail-store.ts'
+import type { MailboxId, Uid } from './mail-store.ts'
 import { prepare } from './prepared.ts'
 import { SearchFiles } from './search-files.ts'
 import type { SqlAccess } from './sql-access.ts'
 import { readStatus } from './sql-mailboxes.ts'
+import { messagesOf } from './sql-messages.ts'
 
 const contentsOf = prepare((query, given: { account: number; mailbox: number }) =>
   query
@@ -46,6 +47,14 @@ export class SqlSearchable implements Searchable {
         contents[index] = content_id
       }
       return { revision, uids, contents }
+    })
+  }
+
+  places(mailbox: MailboxId, uids: readonly Uid[]): Promise<readonly PlacedContent[]> {
+    return this.#access.read(async (scope) => {
+      await readStatus(scope, mailbox)
+      const found = await messagesOf(scope, mailbox, uids)
+      return found.map(({ content_id: content, uid, size }) => ({ content, mailbox, uid, size }))
     })
   }
 
