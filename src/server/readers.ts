@@ -2,6 +2,7 @@
 import type { SubmissionAgent } from '#agents/submission/submission.ts'
 import type { Claims } from '#lib/claims.ts'
 import { systemClock as clock } from '#lib/clock.ts'
+import { Settling } from '#lib/settling.ts'
 import type { DiscovererSource } from '#privacy/discovery/discovery.ts'
 import { createAids } from '#privacy/e2e/aids.ts'
 import { createImapServer, type ImapServer } from '#servers/imap/imap-server.ts'
@@ -47,7 +48,7 @@ export function createReaders(
 ): Record<Service, ImapServer | Pop3Server> {
   const { messageSize, connections, connectionsPerAddress } = config.limits
   const limits = { messageSize, connections, connectionsPerAddress }
-  const shared = { tls: certificates.current, desk, clock, logger, metrics }
+  const shared = { tls: certificates.current, desk, clock, logger, metrics, settling: new Settling(clock) }
   const imap = (implicitTls: boolean) =>
     createImapServer({ ...shared, implicitTls, limits: { ...limits, ...memoryOf(config) } })
   const pop3 = (implicitTls: boolean) =>

@@ -18,6 +18,7 @@ import type { SecureContext } from 'node:tls'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
+import type { Settling } from '#lib/settling.ts'
 import { LineServer } from '#servers/line/line-server.ts'
 import type { SessionDesk } from '#session/session.ts'
 import { Connection } from './connection.ts'
@@ -38,6 +39,8 @@ export interface ImapServerOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Collects what many logins and goodbyes have left. */
+  readonly settling?: Pick<Settling, 'worked'>
 }
 
 export interface ImapServer {

@@ -6,6 +6,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { type Clock, pause } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
+import type { Settling } from '#lib/settling.ts'
 import { type Admission, ConnectionCounts, type ConnectionLimits } from './admission.ts'
 
 export interface LineConnection {
@@ -35,6 +36,8 @@ export interface LineServerOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Collects what many logins and goodbyes have left. */
+  readonly settling?: Pick<Settling, 'worked'>
 }
 
 const ignore = (): void => {}
@@ -86,7 +89,7 @@ export class LineServer {
       socket.destroySoon()
       return
     }
-    this.#gauge()
+    this.#counted()
     try {
       const connection = await connect(socket, ip!, implicitTls, admission)
       if (this.#stopping) connection.destroy()
@@ -95,11 +98,13 @@ export class LineServer {
       this.#connections.delete(connection)
     } finally {
       admission.leave()
-      this.#gauge()
+      this.#counted()
     }
   }
 
-  #gauge(): void {
+  /** A client came or is gone. */
+  #counted(): void {
+    this.#options.settling?.worked()
     const label = { tls: this.#options.implicitTls ? 'implicit' : 'starttls' }
     this.#options.metrics.gauge(`${this.#options.protocol}_connections_open`, this.#counts.all, label)
   }

@@ -19,6 +19,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
 import { once } from '#lib/once.ts'
+import type { Settling } from '#lib/settling.ts'
 import { LineServer } from '#servers/line/line-server.ts'
 import type { SessionDesk } from '#session/session.ts'
 import type { ServerContext } from './context.ts'
@@ -35,6 +36,8 @@ export interface Pop3ServerOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Collects what many logins and goodbyes have left. */
+  readonly settling?: Pick<Settling, 'worked'>
   /** Where several processes serve the same maildrops, what they share. */
   readonly locks?: Claims
 }
