@@ -15,7 +15,7 @@ unbound=unbound knotd=knot kzonesign=knot-dnssecutils delv=bind9-dnsutils
 rspamd=rspamd clamd=clamav-daemon /usr/lib/gnupg/gpg-wks-client=gpg-wks-client
 php=php-cli /usr/share/doc/php-imap=php-imap /usr/share/doc/roundcube-sqlite3=roundcube-sqlite3 /usr/share/roundcube=roundcube-core
 perl:IO::Socket::SSL=libio-socket-ssl-perl perl:Mail::IMAPClient=libmail-imapclient-perl perl:Mail::IMAPTalk=libmail-imaptalk-perl
-/usr/share/doc/python3-imap-tools=python3-imap-tools imapfilter=imapfilter movemail=mailutils
+/usr/share/doc/python3-imap-tools=python3-imap-tools imapfilter=imapfilter movemail=mailutils ruby=ruby
 python3=python3 openssl=openssl script=bsdutils prlimit=util-linux mount=mount mkfs.ext4=e2fsprogs rnp=rnp ps=procps
 '
 

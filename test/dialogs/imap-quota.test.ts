@@ -45,15 +45,17 @@ test('a mailbox keeps its id when it is renamed, and no other one gets it', asyn
   if (again!.includes(`(${id})`)) throw new Error('the id was given twice')
 })
 
-test('quota: one root for the account, none without a limit', async () => {
+test('quota: one root for the account, with nothing in it where there is no limit', async () => {
   await using imap = await startImap()
   await using talk = await imap.login()
   await talk.play(`
     C: 1 GETQUOTAROOT INBOX
-    S: * QUOTAROOT "INBOX"
+    S: * QUOTAROOT "INBOX" ""
+    S: * QUOTA "" ()
     S: 1 OK …
     C: 2 GETQUOTA ""
-    S: 2 NO [NONEXISTENT] …
+    S: * QUOTA "" ()
+    S: 2 OK …
   `)
   await imap.desk.store.setQuota('alice', 4096)
   await talk.play(`

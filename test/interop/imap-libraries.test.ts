@@ -66,6 +66,8 @@ describe('libraries and filters', () => {
     drive('/usr/bin/python3', program('imap-tools.py'), server()),
   )
 
+  it("Ruby's Net::IMAP", needs('ruby'), () => drive('ruby', program('net-imap.rb'), server()))
+
   it('imapfilter', needs('imapfilter'), () => drive('imapfilter', '-t', provider.ca, '-c', program('filter.lua')))
 
   it('movemail takes mail away', needs('movemail'), async () => {
@@ -93,7 +95,8 @@ describe('libraries and filters', () => {
       'Subject: second',
       '>From here',
     ])
-    assert.equal((await flow.status('INBOX', { messages: true })).messages, 0)
+    await flow.mailboxOpen('INBOX')
+    assert.deepEqual(await flow.search({ all: true }), [])
     await flow.logout()
   })
 })

@@ -1,4 +1,7 @@
-/** RFC 9208: one quota root for the whole account, with its storage. An account without a limit has no root. */
+/**
+ * RFC 9208: one quota root for the whole account, with its storage. Without a limit the root has no resources (§5.1 lets the list be
+ * empty): there are clients that cannot go on where a QUOTAROOT comes without a QUOTA.
+ */
 import type { Command } from '#formats/imap/command.ts'
 import { formatQuota, formatQuotaRoot } from '#formats/imap/mailbox-response.ts'
 import { type Completion, done } from '../completion.ts'
@@ -11,9 +14,8 @@ const UNIT = 1024
 
 /** RFC 9208 §4.1.1. */
 export async function getQuota(talk: Conversation, { root }: Command & { kind: 'getQuota' }): Promise<Completion> {
-  const told = root === ROOT ? await quotaOf(talk) : null
-  if (told === null) throw no('NONEXISTENT', 'There is no such quota root')
-  talk.untagged(told)
+  if (root !== ROOT) throw no('NONEXISTENT', 'There is no such quota root')
+  talk.untagged(await quotaOf(talk))
   return done('Told')
 }
 
@@ -23,9 +25,8 @@ export async function getQuotaRoot(
   { mailbox }: Command & { kind: 'getQuotaRoot' },
 ): Promise<Completion> {
   const name = talk.name((await talk.existing(mailbox)).name)
-  const told = await quotaOf(talk)
-  talk.untagged(formatQuotaRoot(name, told === null ? [] : [ROOT]))
-  if (told !== null) talk.untagged(told)
+  talk.untagged(formatQuotaRoot(name, [ROOT]))
+  talk.untagged(await quotaOf(talk))
   return done('Told')
 }
 
@@ -34,8 +35,7 @@ export async function setQuota(): Promise<never> {
   throw no('NOPERM', 'Only the operator of the server sets limits')
 }
 
-async function quotaOf({ mail }: Conversation): Promise<string | null> {
+async function quotaOf({ mail }: Conversation): Promise<string> {
   const { used, limit } = await mail.quota()
-  if (limit === null) return null
-  return formatQuota(ROOT, [['STORAGE', Math.ceil(used / UNIT), Math.floor(limit / UNIT)]])
+  return formatQuota(ROOT, limit === null ? [] : [['STORAGE', Math.ceil(used / UNIT), Math.floor(limit / UNIT)]])
 }
