@@ -5,6 +5,7 @@
 import { type Change, type MailboxId, NoSuchMailbox } from '#custody/store/mail-store.ts'
 import type { StatusAttribute } from '#formats/imap/command.ts'
 import { formatChangedMetadata } from '#formats/imap/mailbox-response.ts'
+import { Turn } from '#lib/turn.ts'
 import { ConnectionOver } from '#servers/line/connection-over.ts'
 import { statusOf } from '../commands/status.ts'
 import type { Conversation } from '../conversation.ts'
@@ -165,10 +166,10 @@ export class Notifier implements NewsTeller {
     const uids: number[] = []
     const { view } = mailbox
     for (let place = view.length - 1; place >= 0 && view.uidAt(place) > last; place--) uids.push(view.uidAt(place))
-    const { wire } = this.#talk
+    const { wire, context } = this.#talk
+    const answering = { mailbox, items, turn: new Turn(context.clock) }
     for await (const group of openedMessages(mailbox, uids.reverse(), needsOf(items))) {
-      for (const opened of group)
-        if (opened.kind === 'open') await sendResponse(wire, { mailbox, items }, opened, false)
+      for (const opened of group) if (opened.kind === 'open') await sendResponse(wire, answering, opened, false)
       await wire.flush()
     }
   }
