@@ -49,7 +49,7 @@ expect('why', imap_errors(), ['[TRYCREATE] There is no such mailbox']);
 expect('delete', imap_delete($mail, '1', FT_UID) && imap_expunge($mail), true);
 expect('left', [imap_num_msg($mail), imap_uid($mail, 1), imap_msgno($mail, 2)], [1, 2, 1]);
 expect('ping', imap_ping($mail), true);
-imap_get_quotaroot($mail, 'INBOX');
+expect('quota of who has no limit', imap_get_quotaroot($mail, 'INBOX'), []);
 expect('rename', imap_renamemailbox($mail, $root . $box, $root . 'Weg'), true);
 expect('unsubscribe', imap_unsubscribe($mail, $root . $box), true);
 expect('alerts', imap_alerts(), false);
