@@ -42,7 +42,6 @@ describe('libraries and filters', () => {
       cwd: directory.path,
       env,
       mayFail: true,
-      timeoutMs: 60_000,
     })
     assert.equal(code, 0, `${stderr}\n${stdout}`)
   }
