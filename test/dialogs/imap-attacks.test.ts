@@ -209,6 +209,15 @@ test('a few URLs do not stand for more than a message may hold', async () => {
   `)
 })
 
+test('who has read a large message and waits keeps nobody else from reading', async () => {
+  await using imap = await startImap({ limits: { fetchMemory: 2_000_000, fetchMemoryPerAccount: 2_000_000 } })
+  await imap.desk.deliver(ALICE, `${'x'.repeat(998)}\r\n`.repeat(1500))
+  await using first = await imap.login()
+  await using second = await imap.login()
+  for (const talk of [first, second])
+    await talk.play('C: 1 SELECT INBOX\nS: ...\nS: 1 OK …\nC: 2 FETCH 1 BODY.PEEK[]\nS: ...\nS: 2 OK Fetched')
+})
+
 async function pauseFor(talk: { socket: { destroyed: boolean } }): Promise<string> {
   for (let i = 0; i < 2000 && !talk.socket.destroyed; i++) await setImmediate()
   return 'still there'

@@ -38,6 +38,8 @@ export class QueuedFetches {
     }
     this.#uids.shift()
     yield [await this.#take()]
+    // The client may ask for nothing more for as long as it likes.
+    if (this.#uids.length === 0) this.forget()
   }
 
   async #take(): Promise<Opened> {
