@@ -12,7 +12,11 @@ export class Settling {
   #seen = 0
   #isWatched = false
 
-  constructor(clock: Clock, collect = () => void globalThis.gc?.({ type: 'major', flavor: 'last-resort' })) {
+  /** `collect`: when left out at once and thoroughly, for a thread that nobody waits for. */
+  constructor(
+    clock: Clock,
+    collect: () => void = () => void globalThis.gc?.({ type: 'major', flavor: 'last-resort' }),
+  ) {
     this.#clock = clock
     this.#collect = collect
   }
