@@ -6,7 +6,7 @@
  * under commands/. What a person may do comes from the session desk alone; this room knows no key and no password longer
  * than the login takes. The selected mailbox (selected.ts) is the client's own picture of it, kept in step with the store.
  *
- * Promises: message sequence numbers are always those the client knows; content goes out octet by octet as it came in;
+ * Promises: message sequence numbers are always those the client knows; content goes out octet by octet as it came in, but for NUL;
  * commands run in order, and nothing is read while answers are unsent; nothing is advertised that is not complete. It must
  * never log mail content or a credential, and never accept a password without TLS.
  *
