@@ -327,7 +327,7 @@ class DrivenThunderbird implements Thunderbird {
   async #lines(): Promise<{ readonly mailbox: string | undefined; readonly side: '>' | '<'; readonly text: string }[]> {
     const names = (await readdir(this.#directory)).filter((name) => name.startsWith('imap.log'))
     const logs = await Promise.all(names.map((name) => readFile(join(this.#directory, name), 'latin1')))
-    const lines = logs.join('').matchAll(/:(?:S-([^:\s]*)|N?A):(SendData|CreateNewLineFromSocket): ([^\r\n]*)/g)
+    const lines = logs.join('').matchAll(/:(?:S-([^:\r\n]*)|N?A):(SendData|CreateNewLineFromSocket): ([^\r\n]*)/g)
     return Array.from(lines, ([, mailbox, side, text]) => ({
       mailbox,
       side: side === 'SendData' ? '>' : '<',
