@@ -6,6 +6,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { AccountId } from '../accounts/directory.ts'
 import { OPEN, SearchIndex, YES } from '../search/search-index.ts'
+import type { FoldedQuery } from '../search/shard-query.ts'
 import type { ContentId, ContentRun, MailboxContents, PlacedContent, Searchable } from './indexed-mail-store.ts'
 import type { AccountMail, MailboxId, TextMatches, Uid } from './mail-store.ts'
 import { matchingUids } from './read-search.ts'
@@ -123,21 +124,22 @@ export class AccountSearch implements AsyncDisposable {
     if (!done) return null
     // Those that somebody else took in meanwhile.
     const others = places.filter(({ content }) => !matches.has(content))
-    const known =
-      others.length === 0
-        ? []
-        : await this.#index.match(
-            Float64Array.from(others, (one) => one.content),
-            [folded],
-          )
     const open: Uid[] = []
-    for (const [index, { content, uid }] of others.entries())
-      if (known[0]![index] === OPEN) open.push(uid)
-      else matches.set(content, known[0]![index] === YES)
+    for (const [index, state] of (await this.#known(others, folded)).entries()) {
+      const { content, uid } = others[index]!
+      if (state === OPEN) open.push(uid)
+      else matches.set(content, state === YES)
+    }
     const matching = new Set(await matchingUids(session.mail, mailbox, open, query))
     for (const { content, uid } of places) if (matches.get(content)) matching.add(uid)
     this.wakeLater()
     return uids.filter((uid) => matching.has(uid))
+  }
+
+  async #known(places: readonly PlacedContent[], query: FoldedQuery): Promise<Uint8Array> {
+    if (places.length === 0) return new Uint8Array()
+    const [known] = await this.#index.match(Float64Array.from(places.map(({ content }) => content)), [query])
+    return known!
   }
 
   async #takeNow(
