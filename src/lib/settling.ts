@@ -12,7 +12,7 @@ export class Settling {
   #seen = 0
   #isWatched = false
 
-  /** `collect`: when left out at once and thoroughly, for a thread that nobody waits for. */
+  /** `collect`: when left out, all that can be let go in one pause, of 0.1 to 0.2 seconds where the heap has 60 MB. */
   constructor(
     clock: Clock,
     collect: () => void = () => void globalThis.gc?.({ type: 'major', flavor: 'last-resort' }),

@@ -36,12 +36,6 @@ export function createDesk(foundation: Foundation, { submission, discovery, brak
   })
 }
 
-/** What is let go the first time is freed the second time; in two short pauses, since others may wait. */
-function collect(): void {
-  globalThis.gc?.({ type: 'major' })
-  clock.after(1000, () => globalThis.gc?.({ type: 'major' }))
-}
-
 interface ReaderParts {
   readonly desk: SessionDesk
   /** Where several processes serve the same maildrops. */
@@ -54,7 +48,7 @@ export function createReaders(
 ): Record<Service, ImapServer | Pop3Server> {
   const { messageSize, connections, connectionsPerAddress } = config.limits
   const limits = { messageSize, connections, connectionsPerAddress }
-  const shared = { tls: certificates.current, desk, clock, logger, metrics, settling: new Settling(clock, collect) }
+  const shared = { tls: certificates.current, desk, clock, logger, metrics, settling: new Settling(clock) }
   const imap = (implicitTls: boolean) =>
     createImapServer({ ...shared, implicitTls, limits: { ...limits, ...memoryOf(config) } })
   const pop3 = (implicitTls: boolean) =>
