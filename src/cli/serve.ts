@@ -3,6 +3,7 @@ import { configFile } from '#config/config-file.ts'
 import type { LoadedConfig } from '#config/load.ts'
 import { loadConfigApart } from '#config/load-apart.ts'
 import { systemClock } from '#lib/clock.ts'
+import { settleAfterStart } from '#lib/started.ts'
 import { type RunningServer, startServer } from '../server.ts'
 import { CliError } from './cli-error.ts'
 import { isServed } from './control.ts'
@@ -15,14 +16,6 @@ function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
   })
-}
-
-/** After a start, its leavings are collected at once: an idle server would keep them for as long as nothing happens. */
-const SETTLED_MS = 2500
-
-/** Twice: what the first time is only let go is freed the second time. */
-function collect(): void {
-  for (let time = 0; time < 2; time++) globalThis.gc?.({ type: 'major', flavor: 'last-resort' })
 }
 
 type Listener = keyof LoadedConfig['ports']
@@ -56,7 +49,7 @@ export async function run(config: LoadedConfig, banner: (running: RunningServer)
   const running = await startServer(config)
   process.on('SIGHUP', () => running.reload())
   process.stdout.write(`${banner(running)}\n`)
-  using _collection = systemClock.after(SETTLED_MS, collect)
+  using _settling = settleAfterStart(systemClock)
   notice(`letterlock: ${await stopped}, stopping`)
   await running.stop()
 }

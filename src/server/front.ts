@@ -7,14 +7,12 @@ import type { SubmissionAgent } from '#agents/submission/submission.ts'
 import type { LoadedConfig } from '#config/load.ts'
 import type { Claims } from '#lib/claims.ts'
 import { systemClock as clock } from '#lib/clock.ts'
+import { settleAfterStart } from '#lib/started.ts'
 import { LoginBrakes } from '#session/login-brakes.ts'
 import type { Foundation } from './foundation.ts'
 import type { FromFront, Question, ToFront } from './front-wire.ts'
 import { openFoundation, openOutside } from './open-foundation.ts'
 import { createDesk, createReaders } from './readers.ts'
-
-/** After a start, its leavings are collected at once. */
-const SETTLED_MS = 2500
 
 /** Who reads sends nothing. */
 const refuses = (): never => {
@@ -92,7 +90,7 @@ export class Front {
     const brakes = new LoginBrakes(config.limits.failedLogins, (failed) => say({ from: 'failed-login', failed }))
     const desk = createDesk(foundation, { submission: noSubmission, discovery, brakes })
     const readers = createReaders(foundation, { desk, locks: claims })
-    clock.after(SETTLED_MS, () => void globalThis.gc?.({ type: 'major', flavor: 'last-resort' }))
+    settleAfterStart(clock)
     return new Front({ say, claims, foundation, readers, brakes, open: closing.move() })
   }
 
