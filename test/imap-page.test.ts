@@ -40,7 +40,8 @@ const HEAD = `# What the IMAP server speaks
 \`ports.imaps\` (TLS) and \`ports.imap\` (STARTTLS): 993 and 143, in the high scheme 9993 and 1143. The user name is the address. The password unlocks the
 mail, and so does an app password whose scope has \`imap\`; nothing that could be listened to is taken without TLS.
 
-- **Sealed mail looks like any other.** Contents go out octet by octet as they came; sizes, envelopes and structures are exact. Flags, dates and uids need no key, so
+- **Sealed mail looks like any other.** Contents go out octet by octet as they came, but for a NUL, which no literal may hold (RFC 9051 §4.3): 0x80 stands for it, and BINARY has it as
+  it is. Sizes, envelopes and structures are exact. Flags, dates and uids need no key, so
   opening a mailbox costs the same at ten messages and at a hundred thousand. The first session after much mail has come opens its summaries in the
   background, the newest first, and whatever is asked for at once.
 - **SEARCH means what the RFC says**: any part of any text, in decoded headers, text parts and names of attachments, without case and accents. An index answers it that
